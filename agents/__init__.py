@@ -1,0 +1,1 @@
+"""Traders: every agent that ships with marketsim, one file or small family each."""

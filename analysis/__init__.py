@@ -1,0 +1,1 @@
+"""Measures, figures and reports: tables in, tables and figures out."""

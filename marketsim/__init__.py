@@ -1,0 +1,3 @@
+"""marketsim: a laboratory for electronic markets."""
+
+__version__ = "0.1.0.dev0"

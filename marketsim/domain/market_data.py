@@ -1,0 +1,114 @@
+"""Market data and execution reports as agents receive them: small immutable facts.
+
+Prices are int ticks, quantities int lots, times int nanoseconds of the receiver's delivery or the venue's event as
+named. A missing side has price 0 and quantity 0: ask ``has_bid``/``has_ask`` before using it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from marketsim.domain.event import EventKind
+from marketsim.domain.instrument import Instrument
+from marketsim.domain.order import Reason, Side
+
+
+class Quote(NamedTuple):
+    """Best bid and ask of one instrument on one venue (L1)."""
+
+    time: int  # ns, when the venue published it
+    instrument: Instrument
+    bid: int  # ticks
+    bid_quantity: int  # lots
+    ask: int  # ticks
+    ask_quantity: int  # lots
+    venue: str = ""
+
+    @property
+    def has_bid(self) -> bool:
+        return self.bid_quantity > 0
+
+    @property
+    def has_ask(self) -> bool:
+        return self.ask_quantity > 0
+
+    @property
+    def two_sided(self) -> bool:
+        return self.bid_quantity > 0 and self.ask_quantity > 0
+
+    @property
+    def mid(self) -> float:
+        """Half-way between bid and ask, in ticks; only meaningful when two-sided."""
+        return (self.bid + self.ask) / 2
+
+    @property
+    def spread(self) -> int:
+        """ask - bid in ticks; only meaningful when two-sided."""
+        return self.ask - self.bid
+
+    @property
+    def imbalance(self) -> float:
+        """Share of the displayed quantity that is on the bid, 0 to 1; 0.5 when both sides are empty."""
+        total = self.bid_quantity + self.ask_quantity
+        return self.bid_quantity / total if total else 0.5
+
+    @property
+    def microprice(self) -> float:
+        """Quantity-weighted mid in ticks: (bid·ask_quantity + ask·bid_quantity) / (bid_quantity + ask_quantity)."""
+        total = self.bid_quantity + self.ask_quantity
+        return (self.bid * self.ask_quantity + self.ask * self.bid_quantity) / total
+
+
+class TradePrint(NamedTuple):
+    """One public trade. ``side`` is the aggressor's."""
+
+    time: int
+    instrument: Instrument
+    price: int
+    quantity: int
+    side: Side
+    venue: str = ""
+
+
+class LevelUpdate(NamedTuple):
+    """L2 increment: the new total quantity at a price; 0 removes the level. ``side`` BUY is the bid side."""
+
+    time: int
+    instrument: Instrument
+    side: Side
+    price: int
+    quantity: int
+    sequence: int
+    venue: str = ""
+
+
+class BookSnapshot(NamedTuple):
+    """L2 snapshot: ``bids`` and ``asks`` as (price, quantity) from the best level on."""
+
+    time: int
+    instrument: Instrument
+    bids: tuple[tuple[int, int], ...]
+    asks: tuple[tuple[int, int], ...]
+    sequence: int
+    venue: str = ""
+
+
+class Report(NamedTuple):
+    """An execution report: what the venue says about one request or order of this participant.
+
+    ``quantity`` and ``price`` are the trade's for a TRADE, else the order's; ``maker`` tells whether this order
+    was the resting one.
+    """
+
+    time: int  # ns, when the venue did it
+    kind: EventKind
+    order_id: int
+    instrument: Instrument
+    side: Side
+    price: int
+    quantity: int
+    leaves: int
+    maker: bool = False
+    reason: Reason = Reason.NONE
+    client_order_id: int = 0
+    venue: str = ""

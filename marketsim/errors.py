@@ -1,0 +1,120 @@
+"""The one error tree of marketsim.
+
+::
+
+    MarketSimError
+    ├── ConfigurationError          what was asked for cannot be built
+    │   ├── ScenarioError           a scenario file; carries file, line, column and path of each finding
+    │   ├── UnknownTypeError        a name that no registry knows
+    │   ├── UnknownParameterError   a parameter that the type does not have
+    │   ├── InvalidValueError       a value that breaks a rule
+    │   └── UnsupportedVersionError a file of a schema this build cannot read
+    ├── DataError                   recorded data; carries source and record
+    ├── SimulationError             during a run; carries the simulated time
+    │   └── AgentError              raised by an agent's own code; carries the agent's name
+    ├── BrokerError                 an order could not be handed over at all (a reject is a report, not an error)
+    ├── GatewayError                a client or a venue connection
+    ├── StoreError                  a run folder or database that is missing, incomplete or damaged
+    ├── MissingDependency           an extra that is not installed; says which command installs it
+    └── InvariantViolation          our bug: please report it
+
+A message names the value, the rule and the repair. This module never imports anything of marketsim.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MarketSimError(Exception):
+    """Base of every error that marketsim raises on purpose."""
+
+
+class ConfigurationError(MarketSimError):
+    """What was asked for cannot be built."""
+
+
+class ScenarioError(ConfigurationError):
+    """One or more findings in a scenario, each already formatted as ``file:line:column  path: message``."""
+
+    def __init__(self, findings: Iterable[str]) -> None:
+        self.findings: tuple[str, ...] = tuple(findings)
+        super().__init__("\n".join(self.findings))
+
+
+class UnknownTypeError(ConfigurationError):
+    """A type name that no registry knows."""
+
+
+class UnknownParameterError(ConfigurationError):
+    """A parameter that the named type does not have."""
+
+
+class InvalidValueError(ConfigurationError, ValueError):
+    """A value that breaks a rule."""
+
+
+class UnsupportedVersionError(ConfigurationError):
+    """A file written for a schema version that this build cannot read."""
+
+
+class DataError(MarketSimError):
+    """Recorded data that cannot be used: names the source, the record and what was expected."""
+
+    def __init__(self, message: str, *, source: str = "", record: int | None = None) -> None:
+        self.source = source
+        self.record = record
+        where = source if record is None else f"{source}:{record}"
+        super().__init__(f"{where}: {message}" if where else message)
+
+
+class SimulationError(MarketSimError):
+    """Something failed while a run was under way."""
+
+    def __init__(self, message: str, *, time: int | None = None) -> None:
+        self.time = time
+        super().__init__(message)
+
+
+class AgentError(SimulationError):
+    """An agent's own code raised; the original exception is the ``__cause__``."""
+
+    def __init__(self, message: str, *, agent: str, time: int | None = None) -> None:
+        self.agent = agent
+        super().__init__(message, time=time)
+
+
+class BrokerError(MarketSimError):
+    """An order could not be handed over at all."""
+
+
+class GatewayError(MarketSimError):
+    """A client connection or a connection to a venue failed."""
+
+
+class StoreError(MarketSimError):
+    """A run folder or database is missing, incomplete or damaged."""
+
+
+class MissingDependency(MarketSimError, ImportError):
+    """An optional library is not installed."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        super().__init__(f'{library} is not installed; install it with: pip install "marketsim[{extra}]"')
+
+
+class InvariantViolation(MarketSimError):
+    """An invariant of marketsim itself is broken: a bug of ours."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"{message} (this is a bug in marketsim, please report it)")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A suffix such as ``; did you mean "threshold"?``, or the known names when none is near."""
+    choices = sorted(set(known))
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    if near:
+        return f'; did you mean "{near[0]}"?'
+    return f"; known: {', '.join(choices)}" if choices else ""

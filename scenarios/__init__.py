@@ -1,0 +1,1 @@
+"""Ready scenarios, found by name."""
