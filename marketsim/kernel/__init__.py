@@ -1,0 +1,1 @@
+"""Time, chance and the order of events. The kernel knows no market."""

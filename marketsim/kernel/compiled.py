@@ -1,0 +1,165 @@
+"""Compiled code: the one place that sets Numba up, owns addresses and hides the difference to plain Python.
+
+Everything compiled in marketsim uses ``compiled`` as its decorator, keeps its state in a ``Table`` and reaches it in
+compiled code with ``array_at(address, length, DTYPE)``. With ``NUMBA_DISABLE_JIT=1`` the same functions run as the
+Python they are written in. This module never holds state of a market.
+
+The cache of compiled code lies in a folder named by a hash of every source that may be compiled and of the versions
+involved, because Numba does not notice a changed callee or record layout in another file. The folder lies in the
+user's cache, so installs in read-only places are served too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from numba import config
+
+F = TypeVar("F", bound=Callable[..., Any])
+Rows = Any  # an array of records: attribute access to fields is not expressible for the type checker
+Record = Any  # one record of such an array
+
+UNCOMPILED = bool(config.DISABLE_JIT)
+_ROOMS = ("domain", "kernel", "exchange", "network", "population", "agents", "data")
+
+
+def _user_cache() -> Path:
+    if chosen := os.environ.get("MARKETSIM_CACHE"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "marketsim"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "marketsim"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "marketsim"
+
+
+def source_fingerprint() -> str:
+    """A hash of every source that may be compiled and of the versions that compile it."""
+    package = Path(__file__).resolve().parent.parent
+    digest = hashlib.blake2b(digest_size=12)
+    digest.update(f"{platform.python_version()} {numba.__version__} {np.__version__}".encode())
+    digest.update(f"{config.BOUNDSCHECK}".encode())
+    for room in _ROOMS:
+        folder = package / room
+        if not folder.is_dir():  # a checkout without symlinks: the room lies beside the package
+            folder = package.parent / room
+        for source in sorted(folder.rglob("*.py")):
+            digest.update(source.name.encode())
+            digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where compiled code of these sources is kept; made when missing."""
+    folder = _user_cache() / "compiled" / source_fingerprint()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return Path(tempfile.gettempdir()) / f"marketsim-{os.getuid() if hasattr(os, 'getuid') else 'user'}" / folder.name
+
+
+config.CACHE_DIR = str(cache_folder())
+
+
+def compiled(function: F) -> F:
+    """Compile a function on first use for the types that it is given, and keep the result on disk."""
+    result: F = numba.njit(cache=True, nogil=True)(function)
+    return result
+
+
+if UNCOMPILED:
+    _arrays: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+    def array_at(address: int, length: int, dtype: np.dtype[Any]) -> Rows:
+        """The array that lies at an address (the one a Table registered)."""
+        return _arrays[int(address)]
+
+    def shift(rows: Rows, start: int, stop: int, by: int) -> None:
+        """Move rows[start:stop] by ``by`` places; the ranges may overlap."""
+        rows[start + by : stop + by] = rows[start:stop].copy()
+
+    def zeros(length: int, dtype: np.dtype[Any]) -> Rows:
+        """An array whose records show their fields as attributes, as in compiled code."""
+        array = np.zeros(length, dtype)
+        return array.view(np.recarray) if dtype.names else array
+
+else:
+    from llvmlite import ir
+    from numba import carray, types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def _pointer(typingctx: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+        return types.voidptr(types.int64), codegen
+
+    @intrinsic
+    def _move_bytes(typingctx: Any, target: Any, source: Any, count: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            target, source = (builder.inttoptr(a, cgutils.voidptr_t) for a in arguments[:2])
+            cgutils.raw_memmove(builder, target, source, arguments[2], ir.Constant(ir.IntType(64), 1))
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, types.int64), codegen
+
+    @numba.njit(inline="always")  # type: ignore[untyped-decorator]
+    def array_at(address: int, length: int, dtype: np.dtype[Any]) -> Rows:
+        """The array of ``length`` records that lies at an address."""
+        return carray(_pointer(address), (length,), dtype)
+
+    @numba.njit(cache=True)  # type: ignore[untyped-decorator]
+    def shift(rows: Rows, start: int, stop: int, by: int) -> None:
+        """Move rows[start:stop] by ``by`` places; the ranges may overlap."""
+        size = np.int64(rows.itemsize)
+        base = np.int64(rows.ctypes.data)
+        _move_bytes(base + (start + by) * size, base + start * size, (stop - start) * size)
+
+    def zeros(length: int, dtype: np.dtype[Any]) -> Rows:
+        """A zeroed array for compiled code."""
+        return np.zeros(length, dtype)
+
+
+class Table:
+    """An array that compiled code reaches by its address. It grows by copying; old addresses are then void.
+
+    The Table owns the memory: whoever keeps its ``address`` in a record must keep the Table alive.
+    """
+
+    def __init__(self, dtype: np.dtype[Any], length: int) -> None:
+        self.rows: Rows = zeros(max(length, 1), dtype)
+        self._register()
+
+    def _register(self) -> None:
+        self.address = int(self.rows.ctypes.data)
+        if UNCOMPILED:
+            _arrays[self.address] = self.rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.rows.nbytes)
+
+    def grow(self, length: int) -> None:
+        """Make room for ``length`` rows, keeping what is there; zeros behind it."""
+        if length > len(self.rows):
+            rows = zeros(length, self.rows.dtype)
+            rows[: len(self.rows)] = self.rows
+            self.rows = rows
+            self._register()
