@@ -1,0 +1,1 @@
+"""The exchange: books, matching, fees. It knows no network and no agent."""

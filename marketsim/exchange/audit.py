@@ -1,0 +1,144 @@
+"""The audit of a matching core: every invariant of its tables, checked from scratch. It changes nothing.
+
+Compiled, so that tests can afford it after each command.
+"""
+
+from __future__ import annotations
+
+from marketsim.exchange.ladder import best_level, key_of_price
+from marketsim.exchange.state import (
+    ASK,
+    BID,
+    BUY_STOP,
+    GONE,
+    LADDERS,
+    RESTING,
+    WAITING,
+    ladders_of,
+    levels_of,
+    orders_of,
+    rungs_of,
+    slots_of,
+)
+from marketsim.kernel.compiled import Record, Rows, compiled
+
+_FINDINGS = (
+    "",
+    "the rungs of a ladder are out of order",
+    "a level's price does not match its rung",
+    "an empty level is on a ladder",
+    "the links of a queue are broken",
+    "an order in a queue has no open quantity, or more than its total",
+    "an order is in the wrong queue",
+    "a level's sums differ from its orders",
+    "a ladder's sums differ from its levels",
+    "the book is crossed",
+    "a free list has lost count",
+    "a slot does not point to its order",
+    "an election was left behind",
+)
+
+
+@compiled
+def _check_level(core: Record, ladder: int, level: int) -> int:
+    orders = orders_of(core)
+    slots = slots_of(core)
+    at = levels_of(core)[level]
+    slot = at.head
+    before = 0
+    count = 0
+    quantity = 0
+    stop = ladder % LADDERS >= BUY_STOP
+    if slot == 0:
+        return 3
+    while slot != 0:
+        order = orders[slot]
+        if order.prev != before or order.level != level:
+            return 4
+        if order.leaves < 1 or order.leaves > order.quantity:
+            return 5
+        wrong = order.market != ladder // LADDERS or (order.side > 0) != (ladder % 2 == 0)
+        if wrong or order.place != (WAITING if stop else RESTING):
+            return 6
+        if (order.stop_price if stop else order.price) != at.price:
+            return 6
+        if slots[order.order_id] != slot:
+            return 11
+        count += 1
+        quantity += order.leaves
+        before = slot
+        slot = order.next
+    if at.tail != before:
+        return 4
+    return 0 if count == at.orders and quantity == at.quantity else 7
+
+
+@compiled
+def _check_ladder(core: Record, ladder: int) -> int:
+    rungs = rungs_of(core)
+    levels = levels_of(core)
+    side = ladders_of(core)[ladder]
+    count = 0
+    quantity = 0
+    for position in range(side.start, side.start + side.rungs):
+        if position > side.start and rungs[position - 1].key >= rungs[position].key:
+            return 1
+        level = rungs[position].level
+        if key_of_price(ladder, levels[level].price) != rungs[position].key:
+            return 2
+        finding = _check_level(core, ladder, level)
+        if finding != 0:
+            return finding
+        count += levels[level].orders
+        quantity += levels[level].quantity
+    return 0 if count == side.orders and quantity == side.quantity else 8
+
+
+@compiled
+def _check_free(core: Record) -> int:
+    orders = orders_of(core)
+    levels = levels_of(core)
+    ladders = ladders_of(core)
+    live = 0
+    used = 0
+    for ladder in range(core.markets * LADDERS):
+        live += ladders[ladder].orders
+        used += ladders[ladder].rungs
+    count = 0
+    slot = core.free_order
+    while slot != 0 and count <= len(orders):
+        if orders[slot].place != GONE:
+            return 10
+        count += 1
+        slot = orders[slot].next
+    if count != core.free_orders or count + live != len(orders) - 1:
+        return 10
+    count = 0
+    level = core.free_level
+    while level != 0 and count <= len(levels):
+        count += 1
+        level = levels[level].head
+    return 0 if count == core.free_levels and count + used == len(levels) - 1 else 10
+
+
+@compiled
+def _audit(cores: Rows) -> int:
+    core = cores[0]
+    levels = levels_of(core)
+    for market in range(core.markets):
+        for kind in range(LADDERS):
+            finding = _check_ladder(core, market * LADDERS + kind)
+            if finding != 0:
+                return finding
+        bid = best_level(core, market * LADDERS + BID)
+        ask = best_level(core, market * LADDERS + ASK)
+        if bid != 0 and ask != 0 and levels[bid].price >= levels[ask].price:
+            return 9
+    if core.elected_head != 0 or core.elected_tail != 0:
+        return 12
+    return _check_free(core)
+
+
+def audit(cores: Rows) -> str:
+    """What is wrong with the tables of a core; "" when nothing is."""
+    return _FINDINGS[int(_audit(cores))]

@@ -1,0 +1,416 @@
+"""The matching core: owner of the tables that compiled matching works on, for any number of markets.
+
+Called with plain ints, it checks them at the door, grows tables as needed and repeats the call. It knows no clock,
+network, agent or file; docs/matching-rules.md says what each request does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import index
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketsim.domain.event import EVENT
+from marketsim.domain.order import OrderFlag, OrderType, Side, TimeInForce
+from marketsim.errors import InvalidValueError, InvariantViolation
+from marketsim.exchange import matching
+from marketsim.exchange.audit import audit
+from marketsim.exchange.state import (
+    ASK,
+    BID,
+    BOOK,
+    BUY_STOP,
+    CORE,
+    GONE,
+    LADDER,
+    LADDERS,
+    LEVEL,
+    ORDER,
+    RESTING,
+    RUNG,
+    SELL_STOP,
+    SHORT_OF_LEVELS,
+    SHORT_OF_LOG,
+    SHORT_OF_ORDERS,
+    SHORT_OF_RUNGS,
+    SHORT_OF_SLOTS,
+    SHORT_OF_TOUCHES,
+    TOUCH,
+    WAITING,
+)
+from marketsim.kernel.compiled import Record, Rows, Table, compiled
+
+_CHUNK = 65_536
+_LARGEST_ID = 1 << 40
+_SIDES = frozenset(int(side) for side in Side)
+_TYPES = frozenset(int(kind) for kind in OrderType)
+_TIMES = frozenset(int(time) for time in TimeInForce)
+_FLAGS = frozenset((0, int(OrderFlag.POST_ONLY)))
+
+
+class ChunkSource(Protocol):
+    """Where the rows of the event log go, chunk by chunk."""
+
+    def next_chunk(self, full: Table | None, used: int, needed: int) -> Table:
+        """Take the first ``used`` rows of a chunk and hand out one with room for at least ``needed`` rows."""
+
+
+class MemoryLog:
+    """Keeps every row in memory; for cores used alone."""
+
+    def __init__(self, length: int = _CHUNK) -> None:
+        self._length = length
+        self._kept: list[NDArray[Any]] = []
+
+    def next_chunk(self, full: Table | None, used: int, needed: int) -> Table:
+        """Copy the rows away and hand the same chunk out again, or a longer one."""
+        if full is not None and used:
+            self._kept.append(np.array(full.rows[:used], dtype=EVENT))
+        if full is not None and len(full) >= needed:
+            return full
+        return Table(EVENT, max(self._length, needed))
+
+    def rows(self, chunk: Table, used: int) -> NDArray[Any]:
+        """All rows so far, the last ones still in the chunk."""
+        return np.concatenate([*self._kept, np.array(chunk.rows[:used], dtype=EVENT)])
+
+
+@compiled
+def _new(cores: Rows, time: int, owner: int, market: int, side: int, order_type: int, time_in_force: int, flags: int,
+         price: int, stop_price: int, quantity: int, expire: int, order_id: int) -> int:  # fmt: skip
+    return matching.new_order(cores[0], time, owner, market, side, order_type, time_in_force, flags, price, stop_price,
+                              quantity, expire, order_id)  # fmt: skip
+
+
+@compiled
+def _cancel(cores: Rows, time: int, owner: int, order_id: int, quantity: int) -> int:
+    return matching.cancel_order(cores[0], time, owner, order_id, quantity)
+
+
+@compiled
+def _replace(cores: Rows, time: int, owner: int, order_id: int, price: int, quantity: int, stop_price: int) -> int:
+    return matching.replace_order(cores[0], time, owner, order_id, price, quantity, stop_price)
+
+
+@compiled
+def _expire(cores: Rows, time: int, order_id: int) -> int:
+    return matching.expire_order(cores[0], time, order_id)
+
+
+@compiled
+def _close(cores: Rows, time: int, order_id: int) -> int:
+    return matching.close_order(cores[0], time, order_id)
+
+
+class MatchingCore:
+    """Books of ``markets`` markets in price-time priority.
+
+    markets: how many; they are numbered from 0.
+    log: where rows go; in memory by default, read with ``events()``.
+    """
+
+    def __init__(self, markets: int = 1, log: ChunkSource | None = None) -> None:
+        if markets < 1 or markets > 65_000:
+            raise InvalidValueError(f"markets={markets}: a core holds 1 to 65000 markets")
+        self._log: ChunkSource = log or MemoryLog()
+        self._core = Table(CORE, 1)
+        self._orders = Table(ORDER, 1024)
+        self._levels = Table(LEVEL, 1024)
+        self._rungs = Table(RUNG, markets * LADDERS * 16)
+        self._ladders = Table(LADDER, markets * LADDERS)
+        self._books = Table(BOOK, markets)
+        self._slots = Table(np.dtype(np.int64), 4096)
+        self._touched = Table(TOUCH, 1024)
+        self._chunk = self._log.next_chunk(None, 0, _CHUNK)
+        self._prepare(markets)
+
+    # --- requests ---
+
+    def new(
+        self,
+        time: int,
+        owner: int,
+        market: int,
+        side: int,
+        order_type: int,
+        time_in_force: int,
+        flags: int,
+        price: int,
+        stop_price: int,
+        quantity: int,
+        expire: int = 0,
+        order_id: int = 0,
+    ) -> int:
+        """A new order; answers its id (``order_id``, or the next free number for 0). A reject is a row, not an error."""
+        time, owner, market, side = index(time), index(owner), index(market), index(side)
+        order_type, time_in_force, flags = index(order_type), index(time_in_force), index(flags)
+        price, stop_price, quantity = index(price), index(stop_price), index(quantity)
+        if side not in _SIDES or order_type not in _TYPES or time_in_force not in _TIMES or flags not in _FLAGS:
+            raise InvalidValueError(
+                f"side={side}, order_type={order_type}, time_in_force={time_in_force}, flags={flags}: "
+                "use the numbers of Side, OrderType, TimeInForce and OrderFlag.POST_ONLY or 0"
+            )
+        if not 0 <= order_id < _LARGEST_ID:
+            raise InvalidValueError(f"order_id={order_id}: use 0 for the next free number, or a number below 2**40")
+        return self._repeat(
+            _new, time, owner, market, side, order_type, time_in_force, flags, price, stop_price, quantity,
+            index(expire), index(order_id),
+        )  # fmt: skip
+
+    def cancel(self, time: int, owner: int, order_id: int, quantity: int = 0) -> None:
+        """Cancel an order, or ``quantity`` lots of it."""
+        self._repeat(_cancel, index(time), index(owner), index(order_id), index(quantity))
+
+    def replace(self, time: int, owner: int, order_id: int, price: int, quantity: int, stop_price: int = 0) -> None:
+        """New terms for a live order; ``quantity`` is the new total, including what was filled."""
+        self._repeat(
+            _replace, index(time), index(owner), index(order_id), index(price), index(quantity), index(stop_price)
+        )
+
+    def expire(self, time: int, order_id: int) -> None:
+        """The expire time of an order has come."""
+        self._repeat(_expire, index(time), index(order_id))
+
+    def close(self, time: int, market: int) -> None:
+        """End the session of a market: DAY orders expire, new orders are refused until ``open``."""
+        for order_id in self._day_orders(market):
+            self._repeat(_close, index(time), order_id)
+        self._set_closed(market, 1)
+
+    def open(self, market: int) -> None:
+        """Begin a session of a market."""
+        self._set_closed(market, 0)
+
+    # --- queries ---
+
+    def events(self) -> NDArray[Any]:
+        """All rows so far, in order (dtype EVENT); only with the default in-memory log."""
+        if not isinstance(self._log, MemoryLog):
+            raise InvalidValueError("this core writes its events elsewhere; read them there")
+        return self._log.rows(self._chunk, self.events_in_chunk)
+
+    def best(self, market: int) -> tuple[int, int, int, int]:
+        """(bid, bid quantity, ask, ask quantity) in ticks and lots; an empty side is 0, 0."""
+        bid = self.depth(market, Side.BUY, 1)
+        ask = self.depth(market, Side.SELL, 1)
+        return (*(bid[0][:2] if bid else (0, 0)), *(ask[0][:2] if ask else (0, 0)))
+
+    def depth(self, market: int, side: int, levels: int | None = None) -> list[tuple[int, int, int]]:
+        """(price, quantity, number of orders) of the best levels of a side, best first."""
+        return [
+            (int(row["price"]), int(row["quantity"]), int(row["orders"]))
+            for row in self._level_rows(self._ladder(market, side), levels)
+        ]
+
+    def volume_on(self, market: int, side: int) -> int:
+        """Open quantity of a whole side in lots."""
+        return int(self._ladders.rows["quantity"][self._ladder(market, side)])
+
+    def queue(self, market: int, side: int, price: int) -> list[tuple[int, int]]:
+        """(order_id, open quantity) at a price, in time priority."""
+        for row in self._level_rows(self._ladder(market, side), None):
+            if row["price"] == price:
+                return [(int(order["order_id"]), int(order["leaves"])) for order in self._orders_of_level(row)]
+        return []
+
+    def stops(self, market: int, side: int) -> list[tuple[int, int]]:
+        """(order_id, stop price) of the waiting stops of a side, in the order in which they would be elected."""
+        ladder = market * LADDERS + (BUY_STOP if side > 0 else SELL_STOP)
+        return [
+            (int(order["order_id"]), int(order["stop_price"]))
+            for row in self._level_rows(ladder, None)
+            for order in self._orders_of_level(row)
+        ]
+
+    def order(self, order_id: int) -> dict[str, int] | None:
+        """The fields of a live order by name; None when it is not live."""
+        if not 0 < order_id < len(self._slots):
+            return None
+        slot = int(self._slots.rows[order_id])
+        if slot <= 0:
+            return None
+        row = self._orders.rows[slot]
+        return {name: int(row[name]) for name in ORDER.names or () if name not in ("next", "prev", "level", "place")}
+
+    def orders(self, market: int) -> Iterator[dict[str, int]]:
+        """Every live order of a market, in the order of their ids."""
+        rows = np.asarray(self._orders.rows)
+        live = rows[(rows["place"] != GONE) & (rows["market"] == market)]
+        for order_id in np.sort(live["order_id"]):
+            order = self.order(int(order_id))
+            if order is not None:
+                yield order
+
+    def statistics(self, market: int) -> dict[str, int]:
+        """Last price, last quantity, number of trades and volume of a market."""
+        row = self._books.rows[market]
+        return {name: int(row[name]) for name in ("last_price", "last_quantity", "trades", "volume")}
+
+    def check(self) -> None:
+        """Raise InvariantViolation unless every invariant of the tables holds."""
+        finding = audit(self._core.rows)
+        if finding:
+            raise InvariantViolation(f"matching core: {finding}")
+
+    # --- for the compiled world above ---
+
+    @property
+    def record(self) -> Rows:
+        """The one-row array with the CORE record, for compiled callers. It owns nothing: keep this object alive."""
+        return self._core.rows
+
+    @property
+    def events_in_chunk(self) -> int:
+        """Rows written into the current chunk."""
+        return int(self._core.rows["log_count"][0])
+
+    def flush(self) -> None:
+        """Hand the rows written so far to the log."""
+        self._swap_chunk(_CHUNK)
+
+    def track(self, market: int, wanted: bool) -> None:
+        """Whether to note which levels each request touches."""
+        self._books.rows["track"][market] = int(wanted)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of all tables."""
+        tables = (self._orders, self._levels, self._rungs, self._slots, self._touched, self._chunk)
+        return sum(table.nbytes for table in tables)
+
+    def relieve(self, short: int) -> None:
+        """Grow the table that a SHORT_OF code names."""
+        if short == SHORT_OF_LOG:
+            self._swap_chunk(max(_CHUNK, 2 * int(self._core.rows["log_needed"][0])))
+        elif short == SHORT_OF_TOUCHES:
+            self._grow_touched()
+        elif short == SHORT_OF_ORDERS:
+            self._grow_orders()
+        elif short == SHORT_OF_LEVELS:
+            self._grow_levels()
+        elif short == SHORT_OF_RUNGS:
+            self._grow_ladder(int(self._core.rows["short_ladder"][0]))
+        elif short == SHORT_OF_SLOTS:
+            self._grow_slots(2 * len(self._slots))
+        else:
+            raise InvariantViolation(f"matching core: unknown answer {short}")
+
+    # --- tables ---
+
+    def _prepare(self, markets: int) -> None:
+        core = self._core.rows
+        core["markets"] = markets
+        core["next_id"] = 1
+        for ladder in range(markets * LADDERS):
+            self._ladders.rows["start"][ladder] = ladder * 16
+            self._ladders.rows["capacity"][ladder] = 16
+        self._chain(self._orders, "next", 1, len(self._orders))
+        core["free_order"], core["free_orders"] = 1, len(self._orders) - 1
+        self._chain(self._levels, "head", 1, len(self._levels))
+        core["free_level"], core["free_levels"] = 1, len(self._levels) - 1
+        self._publish()
+
+    def _publish(self) -> None:
+        """Write addresses and lengths of all tables into the CORE record."""
+        core = self._core.rows
+        for name in ("orders", "levels", "rungs", "slots", "touched"):
+            table: Table = getattr(self, f"_{name}")
+            core[name], core[f"{name}_length"] = table.address, len(table)
+        core["ladders"], core["books"] = self._ladders.address, self._books.address
+        core["log"], core["log_length"] = self._chunk.address, len(self._chunk)
+
+    @staticmethod
+    def _chain(table: Table, link: str, first: int, end: int) -> None:
+        """Link the records first … end-1 of a table into a free list that ends with 0."""
+        table.rows[link][first:end] = np.append(np.arange(first + 1, end), 0)
+
+    def _grow_orders(self) -> None:
+        old = len(self._orders)
+        self._orders.grow(2 * old)
+        self._chain(self._orders, "next", old, len(self._orders))
+        core = self._core.rows
+        self._orders.rows["next"][len(self._orders) - 1] = core["free_order"][0]
+        core["free_order"] = old
+        core["free_orders"] += len(self._orders) - old
+        self._publish()
+
+    def _grow_levels(self) -> None:
+        old = len(self._levels)
+        ladders = self._ladders.rows
+        stops = int(ladders["orders"][BUY_STOP::LADDERS].sum() + ladders["orders"][SELL_STOP::LADDERS].sum())
+        self._levels.grow(2 * old + stops)
+        self._chain(self._levels, "head", old, len(self._levels))
+        core = self._core.rows
+        self._levels.rows["head"][len(self._levels) - 1] = core["free_level"][0]
+        core["free_level"] = old
+        core["free_levels"] += len(self._levels) - old
+        self._publish()
+
+    def _grow_slots(self, length: int) -> None:
+        self._slots.grow(length)
+        self._publish()
+
+    def _grow_touched(self) -> None:
+        self._touched.grow(max(2 * len(self._touched), 4 * int(self._core.rows["log_needed"][0])))
+        self._publish()
+
+    def _grow_ladder(self, ladder: int) -> None:
+        """Move a ladder to the end of the table of rungs, with twice the room."""
+        ladders = self._ladders.rows
+        first = ladder - ladder % LADDERS
+        stops = int(ladders["orders"][first + BUY_STOP] + ladders["orders"][first + SELL_STOP])
+        capacity = 2 * int(ladders["capacity"][ladder]) + stops
+        start, used = int(ladders["start"][ladder]), int(ladders["rungs"][ladder])
+        end = int((ladders["start"] + ladders["capacity"]).max())
+        if end + capacity > len(self._rungs):
+            self._rungs.grow(max(2 * len(self._rungs), end + capacity))
+        self._rungs.rows[end : end + used] = self._rungs.rows[start : start + used]
+        ladders["start"][ladder], ladders["capacity"][ladder] = end, capacity
+        self._publish()
+
+    def _swap_chunk(self, needed: int) -> None:
+        self._chunk = self._log.next_chunk(self._chunk, self.events_in_chunk, needed)
+        self._core.rows["log_count"] = 0
+        self._publish()
+
+    def _repeat(self, function: Any, *arguments: int) -> int:
+        """Call until there is room."""
+        answer: int = function(self._core.rows, *arguments)
+        while answer < 0:
+            if answer == SHORT_OF_SLOTS:
+                self._grow_slots(max(2 * len(self._slots), arguments[-1] + 1))
+            else:
+                self.relieve(answer)
+            answer = function(self._core.rows, *arguments)
+        return answer
+
+    def _ladder(self, market: int, side: int) -> int:
+        if not 0 <= market < len(self._books):
+            raise InvalidValueError(f"market {market}: this core has markets 0 to {len(self._books) - 1}")
+        return market * LADDERS + (BID if side > 0 else ASK)
+
+    def _set_closed(self, market: int, closed: int) -> None:
+        self._books.rows["closed"][market] = closed
+
+    def _day_orders(self, market: int) -> list[int]:
+        rows = np.asarray(self._orders.rows)
+        live = (rows["place"] == RESTING) | (rows["place"] == WAITING)
+        chosen = rows[live & (rows["market"] == market) & (rows["time_in_force"] == int(TimeInForce.DAY))]
+        return [int(order_id) for order_id in np.sort(chosen["order_id"])]
+
+    def _level_rows(self, ladder: int, levels: int | None) -> Iterator[Record]:
+        side = self._ladders.rows[ladder]
+        start, count = int(side["start"]), int(side["rungs"])
+        shown = count if levels is None else min(levels, count)
+        for position in range(start + count - 1, start + count - 1 - shown, -1):
+            yield self._levels.rows[int(self._rungs.rows["level"][position])]
+
+    def _orders_of_level(self, level: Record) -> Iterator[Record]:
+        slot = int(level["head"])
+        while slot:
+            order = self._orders.rows[slot]
+            yield order
+            slot = int(order["next"])
