@@ -312,7 +312,7 @@ def _trade(core: Record, taker: Record, opposite: int, slot: int) -> None:
         0,
         taker.order_type,
         taker.time_in_force,
-        taker.flags,
+        taker.instructions,
     )
     if maker.leaves == quantity:
         remove(core, opposite, slot)
