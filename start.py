@@ -77,8 +77,8 @@ def install(extra: str = "") -> None:
     make_environment()
     extras |= {extra} if extra else set()
     target = ".[%s]" % ",".join(sorted(extras)) if extras else "."
-    with_tools = " and the test tools" if extra else ""
-    say("installing marketsim, its libraries%s into .venv (once; a minute or two)" % with_tools)
+    what = "marketsim, its libraries and the test tools" if extra else "marketsim and its libraries"
+    say("installing %s into .venv (once; a minute or two, about 1 GB)" % what)
     STAMP.unlink(missing_ok=True)
     run_pip(["install", "--editable", target])
     STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "extras": sorted(extras)}), encoding="utf-8")

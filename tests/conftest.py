@@ -1,8 +1,8 @@
 """What all tests share: plots without a screen, hypothesis without deadlines, and skips that are listed.
 
 Every skipped test is named with its reason at the end of a session, modules skipped as a whole on a worker included,
-which pytest-xdist alone would not tell. ``--skips-to FILE`` also appends them to a file, so that a run of several
-sessions can list them all at its end.
+which pytest-xdist alone would not tell. Where MARKETSIM_SKIPS_TO names a file they are also appended to it, so that a
+run of several sessions can list them all at its end.
 """
 
 from __future__ import annotations
@@ -24,10 +24,6 @@ settings.register_profile("hunt", deadline=None, max_examples=2_000, print_blob=
 settings.load_profile("marketsim")
 
 _SKIPPED_MODULES = pytest.StashKey[dict[str, str]]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--skips-to", metavar="FILE", help="append each skipped test and its reason to FILE")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,7 +63,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.line(reason)
         for test in sorted(tests):
             terminalreporter.line(f"    {test}")
-    if target := config.getoption("--skips-to"):
+    if target := os.environ.get("MARKETSIM_SKIPS_TO"):
         with Path(target).open("a", encoding="utf-8") as file:
             file.writelines(f"{test}: {reason}\n" for test, reason in sorted(skips.items()))
 
