@@ -1,1 +1,206 @@
-"""Measures, figures and reports: tables in, tables and figures out."""
+"""Measures, figures and reports: tables in, tables and figures out.
+
+Every function takes anything of the protocol ``marketsim.domain.tables.MarketTables``: a run, or a recorded tape.
+Names are loaded when first used, so that importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from marketsim.analysis import figures
+    from marketsim.analysis.accounting import Account, Accounts, accounts, round_trips
+    from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
+    from marketsim.analysis.liquidity import (
+        Resiliency,
+        best_depth,
+        book_imbalance,
+        depth_profile,
+        market_turnover,
+        mean_imbalance,
+        quote_imbalance,
+        resiliency,
+    )
+    from marketsim.analysis.page import report
+    from marketsim.analysis.performance import (
+        Drawdown,
+        annualized_return,
+        conditional_value_at_risk,
+        downside_deviation,
+        drawdown,
+        expectancy,
+        max_drawdown,
+        payoff_ratio,
+        profit_factor,
+        returns_of,
+        sharpe,
+        sortino,
+        total_return,
+        turnover,
+        value_at_risk,
+        volatility,
+        win_rate,
+    )
+    from marketsim.analysis.prices import mid_returns, mid_series, realized_volatility
+    from marketsim.analysis.spreads import (
+        effective_spread,
+        price_improvement,
+        quoted_spread,
+        realized_spread,
+        spread_bps,
+        spread_over_time,
+        trade_spreads,
+    )
+    from marketsim.analysis.stylized import (
+        ClusteringTest,
+        TailIndex,
+        autocorrelation,
+        excess_kurtosis,
+        hill_tail_index,
+        return_autocorrelation,
+        sign_autocorrelation,
+        skewness,
+        stylized_facts,
+        volatility_clustering,
+    )
+    from marketsim.analysis.summary import Summary, market_table, summarize
+    from marketsim.analysis.tape import Tape
+
+# Modules are named so that none shares its name with a function here: importing a module would hide the function.
+_HOMES = {
+    "accounting": ("Account", "Accounts", "accounts", "round_trips"),
+    "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
+    "liquidity": (
+        "Resiliency",
+        "best_depth",
+        "book_imbalance",
+        "depth_profile",
+        "market_turnover",
+        "mean_imbalance",
+        "quote_imbalance",
+        "resiliency",
+    ),
+    "page": ("report",),
+    "performance": (
+        "Drawdown",
+        "annualized_return",
+        "conditional_value_at_risk",
+        "downside_deviation",
+        "drawdown",
+        "expectancy",
+        "max_drawdown",
+        "payoff_ratio",
+        "profit_factor",
+        "returns_of",
+        "sharpe",
+        "sortino",
+        "total_return",
+        "turnover",
+        "value_at_risk",
+        "volatility",
+        "win_rate",
+    ),
+    "prices": ("mid_returns", "mid_series", "realized_volatility"),
+    "spreads": (
+        "effective_spread",
+        "price_improvement",
+        "quoted_spread",
+        "realized_spread",
+        "spread_bps",
+        "spread_over_time",
+        "trade_spreads",
+    ),
+    "stylized": (
+        "ClusteringTest",
+        "TailIndex",
+        "autocorrelation",
+        "excess_kurtosis",
+        "hill_tail_index",
+        "return_autocorrelation",
+        "sign_autocorrelation",
+        "skewness",
+        "stylized_facts",
+        "volatility_clustering",
+    ),
+    "summary": ("Summary", "market_table", "summarize"),
+    "tape": ("Tape",),
+}
+_WHERE = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Account",
+    "Accounts",
+    "ClusteringTest",
+    "Drawdown",
+    "KyleLambda",
+    "Resiliency",
+    "Summary",
+    "TailIndex",
+    "Tape",
+    "accounts",
+    "annualized_return",
+    "autocorrelation",
+    "best_depth",
+    "book_imbalance",
+    "conditional_value_at_risk",
+    "depth_profile",
+    "downside_deviation",
+    "drawdown",
+    "effective_spread",
+    "excess_kurtosis",
+    "expectancy",
+    "figures",
+    "hill_tail_index",
+    "kyle_lambda",
+    "mark_outs",
+    "market_table",
+    "market_turnover",
+    "max_drawdown",
+    "mean_imbalance",
+    "mid_returns",
+    "mid_series",
+    "payoff_ratio",
+    "price_improvement",
+    "profit_factor",
+    "quote_imbalance",
+    "quoted_spread",
+    "realized_spread",
+    "realized_volatility",
+    "report",
+    "resiliency",
+    "response_function",
+    "return_autocorrelation",
+    "returns_of",
+    "round_trips",
+    "sharpe",
+    "sign_autocorrelation",
+    "skewness",
+    "sortino",
+    "spread_bps",
+    "spread_over_time",
+    "stylized_facts",
+    "summarize",
+    "total_return",
+    "trade_spreads",
+    "turnover",
+    "value_at_risk",
+    "volatility",
+    "volatility_clustering",
+    "win_rate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "figures":
+        return importlib.import_module("marketsim.analysis.figures")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'marketsim.analysis' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"marketsim.analysis.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,406 @@
+"""Agent accounts: cash, positions, fees, and P&L split into its parts, from trades, quotes and orders (M3).
+
+Measured over [start, end]: a position carried over from before ``start`` (the warm-up) is taken over at its mark. Marks
+are mids: the last one that existed, or the instrument's reference price before there was any.
+
+The split. An agent's fill i buys q units (negative: sells) at price p. Let m be the mark just before it, h the mark
+``horizon`` later (or at the end, if that is earlier) and M the mark at the end. Then, because the middle terms cancel,
+
+    q (M - p)  =  q (m - p)         spread capture: bought below or sold above the mid
+               +  q (h - m)         adverse selection: what the price did right after the fill
+               +  q (M - h)         inventory: revaluation of the position afterwards
+
+and Σ over the fills, plus the revaluation q0 (M - M0) of an opening position (inventory), minus the fees, is the P&L:
+
+    pnl = spread_capture + adverse_selection + inventory + fees
+
+The sums are carried out in half ticks times lots, which are whole numbers, so the identity holds exactly there and to
+the last bit of a float in currency. Prices off the half-tick grid only cost that exactness. Source of the idea: the
+decomposition of market makers' profit in Menkveld (2013) and Hasbrouck and Sofianos (1993).
+
+Realized P&L is first in, first out, and before fees. Nothing here loops over fills.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from marketsim.analysis import performance
+from marketsim.analysis.fills import Fills
+from marketsim.analysis.prices import clock_grid, step_of
+from marketsim.analysis.tape import Floats, Ints, the_instrument
+from marketsim.domain.units import SECOND, duration
+from marketsim.errors import InvalidValueError, did_you_mean
+
+if TYPE_CHECKING:
+    from marketsim.domain.tables import MarketTables
+
+PARTS = ("spread_capture", "adverse_selection", "inventory", "fees")
+_SUMS = (
+    "orders",
+    "rejected",
+    "cancel_requests",
+    "ordered",
+    "ordered_filled",
+    "fills",
+    "maker_fills",
+    "volume",
+    "maker_volume",
+    "value",
+    "cash",
+    "position",
+    "position_value",
+    "pnl",
+    *PARTS,
+    "realized",
+    "unrealized",
+    "queue_weight",
+    "queue_sum",
+)
+
+
+@dataclass(frozen=True)
+class Account:
+    """One agent's account over [start, end], in currency unless said; see ``Accounts.table`` for each field."""
+
+    name: str
+    family: str
+    type: str
+    pnl: float
+    spread_capture: float
+    adverse_selection: float
+    inventory: float
+    fees: float
+    realized: float
+    unrealized: float
+    cash: float
+    position: float
+    position_value: float
+    orders: int
+    fills: int
+    volume: float
+    value: float
+    maker_share: float
+    fill_ratio: float
+    order_to_trade: float
+    queue_time: float
+    max_position: float
+    mean_position: float
+
+
+class Accounts:
+    """All accounts of a run. ``accounts(run)["mm"].pnl``; ``.table`` and ``.families`` are DataFrames."""
+
+    def __init__(self, tables: MarketTables, horizon: int) -> None:
+        self.horizon = horizon
+        self._tables = tables
+        self._fills = Fills.of(tables)
+
+    def __getitem__(self, name: str) -> Account:
+        if name not in self.table.index:
+            raise InvalidValueError(f"no agent is called {name!r}{did_you_mean(name, self.table.index)}")
+        row = self.table.loc[name].to_dict()
+        wanted = {field: row[field] for field in Account.__dataclass_fields__ if field != "name"}
+        return Account(name=name, **{**wanted, "orders": int(wanted["orders"]), "fills": int(wanted["fills"])})
+
+    def __len__(self) -> int:
+        return len(self._fills.names)
+
+    def __iter__(self) -> Any:
+        return iter(self._fills.names)
+
+    @property
+    def names(self) -> list[str]:
+        """The agents, in the order of the table of agents, then others that traded."""
+        return list(self._fills.names)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row an agent (index ``agent``).
+
+        ``family``, ``type``; ``orders`` that the venue accepted, ``rejected``, ``cancel_requests`` (cancels and
+        replaces), ``ordered`` and ``fill_ratio`` (units filled / units ordered of accepted orders); ``fills``,
+        ``maker_fills``, ``volume`` (units), ``maker_volume``, ``maker_share`` (of volume), ``value`` traded (currency);
+        ``order_to_trade`` ((orders + rejected + cancel_requests) / fills; EU 2017/566 subtracts 1 from it);
+        ``queue_time`` (s from acceptance to fill, volume-weighted over maker fills);
+        ``cash`` (initial cash and everything since, currency), ``position`` (units at the end, all instruments added
+        up), ``position_value`` (currency at the mark), ``max_position`` and ``mean_position`` (units, of the absolute
+        position; the mean is over time; the largest instrument's);
+        ``pnl`` = ``spread_capture`` + ``adverse_selection`` + ``inventory`` + ``fees`` (negative when paid), and
+        ``realized`` + ``unrealized`` = pnl - fees.
+        """
+        table = _collapse(self.by_instrument, "agent").reindex(pd.Index(self.names, name="agent"))
+        fills = self._fills
+        table.insert(0, "family", fills.family)
+        table.insert(1, "type", fills.type)
+        table["cash"] = table["cash"].to_numpy() + fills.initial_cash
+        return table
+
+    @cached_property
+    def families(self) -> pd.DataFrame:
+        """``table`` added up by family (index ``family``), with ``agents``; ratios are of the sums."""
+        table = self.table
+        result = _collapse(table, "family")
+        result.insert(0, "agents", table.groupby("family", sort=False).size().reindex(result.index))
+        return result
+
+    @cached_property
+    def by_instrument(self) -> pd.DataFrame:
+        """The columns of ``table`` for each (agent, instrument), except family and type; ``cash`` is cash flow."""
+        fills = self._fills
+        symbols = list(fills.tapes)
+        index = pd.MultiIndex.from_product([self.names, symbols], names=["agent", "instrument"])
+        columns = {**_order_columns(fills), **_fill_columns(fills), **_profit_columns(fills, self.horizon)}
+        return _with_ratios(pd.DataFrame(columns, index=index))
+
+    def equity(self, every: object = None, *, by: Literal["agent", "family"] = "agent") -> pd.DataFrame:
+        """P&L since ``start`` in currency, fees included, marked at the mid, on a clock (index: ns; a column each).
+
+        The last row is at ``end`` and equals ``pnl``. ``every`` is a duration; about 1,000 points by default.
+        """
+        fills = self._fills
+        times = self._clock(every)
+        owner, names = self._owners(by)
+        total = np.zeros((len(names), len(times)))
+        for number, tape in enumerate(fills.tapes.values()):
+            chosen = fills.market == number
+            cell = owner[fills.agent[chosen]] * len(times) + np.searchsorted(times, fills.time[chosen], "left")
+            shape = (len(names), len(times))
+            size = len(names) * len(times)
+            lots, price = fills.lots[chosen], fills.price[chosen]
+            held = np.bincount(cell, lots, size).reshape(shape).cumsum(axis=1)
+            flow = np.bincount(cell, -lots * price, size).reshape(shape).cumsum(axis=1)
+            paid = np.bincount(cell, fills.fee[chosen], size).reshape(shape).cumsum(axis=1)
+            marks = fills.scaled(number, tape.marks_at(times))
+            total += (flow + held * marks) * fills.unit[number] - paid
+        return pd.DataFrame(total.T, index=pd.Index(times, name="time"), columns=pd.Index(names, name=by))
+
+    def inventory(
+        self, every: object = None, *, instrument: str | None = None, by: Literal["agent", "family"] = "agent"
+    ) -> pd.DataFrame:
+        """Position in units on a clock (index: ns; a column each), of one instrument (the only one by default)."""
+        fills = self._fills
+        symbol = the_instrument(self._tables, instrument)
+        number = list(fills.tapes).index(symbol)
+        times = self._clock(every)
+        owner, names = self._owners(by)
+        chosen = fills.market == number
+        cell = owner[fills.agent[chosen]] * len(times) + np.searchsorted(times, fills.time[chosen], "left")
+        held = np.bincount(cell, fills.lots[chosen], len(names) * len(times)).reshape(len(names), len(times))
+        held = held.cumsum(axis=1) * fills.tapes[symbol].lot
+        return pd.DataFrame(held.T, index=pd.Index(times, name="time"), columns=pd.Index(names, name=by))
+
+    @cached_property
+    def round_trips(self) -> pd.DataFrame:
+        """Every unit bought and sold again (or sold and bought back), first in first out, in order of exit.
+
+        Columns ``agent``, ``family``, ``instrument``, ``side`` (+1 long, -1 short), ``quantity`` (units),
+        ``entry_time``, ``exit_time`` (ns), ``entry_price``, ``exit_price``, ``gross`` (currency), ``fees`` (currency,
+        negative when paid, shared by quantity), ``pnl`` = gross + fees, ``pnl_percent`` (of entry price · quantity),
+        ``holding_time`` (ns). An opening position enters at ``start`` at its mark.
+        """
+        return _round_trip_table(self._fills)
+
+    def performance(self, every: object = "1min", periods_per_year: float = 1.0) -> pd.DataFrame:
+        """Performance of each agent from its P&L changes over ``every`` and its round trips (index ``agent``).
+
+        ``sharpe``, ``sortino`` (of P&L changes, not annualised unless ``periods_per_year`` says so),
+        ``max_drawdown`` (currency), ``drawdown_start``, ``drawdown_trough``, ``drawdown_recovery`` (ns; -1: not yet),
+        ``var_95``, ``cvar_95`` (currency a period, a loss is positive), ``round_trips``, ``win_rate``,
+        ``profit_factor``, ``turnover`` (value traded / initial cash; NaN without initial cash).
+        """
+        equity = self.equity(every)
+        by_agent = dict(tuple(self.round_trips.groupby("agent", sort=False)["pnl"])) if len(self.round_trips) else {}
+        times = equity.index.to_numpy()
+        cash, value = self._fills.initial_cash, self.table["value"].to_numpy()
+        rows = [
+            {
+                **_measures(equity[name].to_numpy(), times, periods_per_year),
+                "round_trips": len(by_agent.get(name, ())),
+                "win_rate": performance.win_rate(by_agent.get(name, [])),
+                "profit_factor": performance.profit_factor(by_agent.get(name, [])),
+                "turnover": value[number] / cash[number] if cash[number] > 0 else float("nan"),
+            }
+            for number, name in enumerate(self.names)
+        ]
+        return pd.DataFrame(rows, index=pd.Index(self.names, name="agent"))
+
+    def _clock(self, every: object) -> Ints:
+        start, end = int(self._tables.start), int(self._tables.end)
+        times = clock_grid(start, end, step_of(start, end, 1000) if every is None else duration(every))
+        return times if times[-1] == end else np.append(times, end)
+
+    def _owners(self, by: str) -> tuple[npt.NDArray[np.int64], list[str]]:
+        """Column number of each agent, and the columns' names."""
+        if by == "agent":
+            return np.arange(len(self.names)), self.names
+        if by == "family":
+            codes, names = pd.factorize(np.asarray(self._fills.family, dtype=object))
+            return np.asarray(codes, dtype=np.int64), [str(name) for name in names]
+        raise InvalidValueError(f"by={by!r} is unknown{did_you_mean(by, ('agent', 'family'))}")
+
+
+def accounts(tables: MarketTables, *, horizon: object = "5s") -> Accounts:
+    """The accounts of all agents; ``horizon`` is where adverse selection ends and inventory begins."""
+    length = duration(horizon)
+    if length < 0:
+        raise InvalidValueError(f"horizon={horizon!r} must not be negative")
+    return Accounts(tables, length)
+
+
+def round_trips(tables: MarketTables) -> pd.DataFrame:
+    """``accounts(tables).round_trips``."""
+    return accounts(tables).round_trips
+
+
+def _profit_columns(fills: Fills, horizon: int) -> dict[str, Floats]:
+    """P&L, its parts, realized and unrealized, cash flow and positions of each account."""
+    end = np.array([fills.scaled(n, tape.marks_at(np.array([tape.end])))[0] for n, tape in enumerate(fills.tapes.values())])
+    end = end if len(end) else np.zeros(0)
+    before, after = fills.marks(horizon)
+    lots, last = fills.lots, end[fills.market]
+    unit = np.tile(fills.unit, len(fills.names))
+    final = np.tile(end, len(fills.names))
+
+    def total(values: Floats) -> Floats:
+        return fills.per_account(values)
+
+    position = total(lots)
+    flow = total(-lots * fills.price)
+    gross = flow + position * final
+    fees = -fills.per_account(fills.fee)
+    realized = fills.per_account_of(fills.matched.account, fills.matched.profit)
+    columns = {
+        "cash": np.where(fills.opening, 0.0, -lots * fills.price),
+        "position": position * np.tile(fills.lot, len(fills.names)),
+        "position_value": position * final * unit,
+    }
+    columns["cash"] = total(columns["cash"]) * unit + fees
+    columns["pnl"] = gross * unit + fees
+    columns["spread_capture"] = total(lots * (before - fills.price)) * unit
+    columns["adverse_selection"] = total(lots * (after - before)) * unit
+    columns["inventory"] = total(lots * (last - after)) * unit
+    columns["fees"] = fees
+    columns["realized"] = realized * unit
+    columns["unrealized"] = (gross - realized) * unit
+    return columns
+
+
+def _fill_columns(fills: Fills) -> dict[str, Floats]:
+    """Fills, volumes, time in the queue and size of the positions of each account."""
+    real = ~fills.opening
+    maker = fills.maker & real
+    volume = np.abs(fills.lots) * fills.lot[fills.market]
+    value = np.abs(fills.lots) * fills.price * fills.unit[fills.market]
+    waited = fills.queue_time
+    known = maker & (waited >= 0)
+    largest, mean = fills.position_sizes()
+    return {
+        "fills": fills.per_account(real.astype(float)),
+        "maker_fills": fills.per_account(maker.astype(float)),
+        "volume": fills.per_account(np.where(real, volume, 0.0)),
+        "maker_volume": fills.per_account(np.where(maker, volume, 0.0)),
+        "value": fills.per_account(np.where(real, value, 0.0)),
+        "queue_weight": fills.per_account(np.where(known, volume, 0.0)),
+        "queue_sum": fills.per_account(np.where(known, volume * waited / SECOND, 0.0)),
+        "max_position": largest,
+        "mean_position": mean,
+    }
+
+
+def _order_columns(fills: Fills) -> dict[str, Floats]:
+    """Orders, rejects, cancels and quantities ordered and filled of each account."""
+    orders = fills.orders
+    accepted = ~orders.rejected
+    count = len(fills.names) * len(fills.tapes)
+
+    def total(values: npt.NDArray[Any]) -> Floats:
+        return np.bincount(orders.account, values, count).astype(np.float64)
+
+    return {
+        "orders": total(accepted),
+        "rejected": total(orders.rejected),
+        "cancel_requests": total(orders.cancel_requests),
+        "ordered": total(np.where(accepted, orders.quantity, 0.0)),
+        "ordered_filled": total(np.where(accepted, orders.filled, 0.0)),
+    }
+
+
+def _collapse(table: pd.DataFrame, level: str) -> pd.DataFrame:
+    """Sums by ``level``, the largest position of any member, and the ratios of the sums."""
+    names = [name for name in _SUMS if name in table.columns]
+    grouped = table.groupby(level, sort=False)
+    result = grouped[names].sum()
+    result[["max_position", "mean_position"]] = grouped[["max_position", "mean_position"]].max()
+    return _with_ratios(result)
+
+
+def _with_ratios(table: pd.DataFrame) -> pd.DataFrame:
+    messages = table["orders"] + table["rejected"] + table["cancel_requests"]
+    ratios = {
+        "fill_ratio": (table["ordered_filled"], table["ordered"]),
+        "maker_share": (table["maker_volume"], table["volume"]),
+        "order_to_trade": (messages, table["fills"]),
+        "queue_time": (table["queue_sum"], table["queue_weight"]),
+    }
+    for name, (part, whole) in ratios.items():
+        top, bottom = part.to_numpy(dtype=float), whole.to_numpy(dtype=float)
+        table[name] = np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
+    for name in ("orders", "rejected", "cancel_requests", "fills", "maker_fills"):
+        table[name] = table[name].astype(np.int64)
+    return table
+
+
+def _measures(equity: Floats, times: Ints, periods_per_year: float) -> dict[str, float]:
+    changes = np.diff(equity)
+    worst = performance.max_drawdown(equity, relative=False)
+    return {
+        "sharpe": performance.sharpe(changes, periods_per_year),
+        "sortino": performance.sortino(changes, periods_per_year),
+        "max_drawdown": worst.amount,
+        "drawdown_start": int(times[worst.start]),
+        "drawdown_trough": int(times[worst.trough]),
+        "drawdown_recovery": -1 if worst.recovery is None else int(times[worst.recovery]),
+        "var_95": performance.value_at_risk(changes, 0.95),
+        "cvar_95": performance.conditional_value_at_risk(changes, 0.95),
+    }
+
+
+def _round_trip_table(fills: Fills) -> pd.DataFrame:
+    pieces = fills.matched
+    entry, exit_ = pieces.entry, pieces.exit
+    market = fills.market[entry]
+    unit, lot = fills.unit[market], fills.lot[market]
+    quantity = pieces.lots * lot
+    fee_a_lot = np.divide(fills.fee, np.abs(fills.lots), out=np.zeros(len(fills.fee)), where=fills.lots != 0)
+    gross = pieces.profit * unit
+    fees = -(fee_a_lot[entry] + fee_a_lot[exit_]) * pieces.lots
+    currency = fills.half_tick[market]
+    entry_price, exit_price = fills.price[entry] * currency, fills.price[exit_] * currency
+    agent = fills.agent[entry]
+    table = pd.DataFrame(
+        {
+            "agent": pd.Categorical.from_codes(agent, categories=fills.names).astype(str),
+            "family": np.asarray(fills.family, dtype=object)[agent],
+            "instrument": np.asarray(list(fills.tapes), dtype=object)[market],
+            "side": np.sign(fills.lots[entry]).astype(np.int8),
+            "quantity": quantity,
+            "entry_time": fills.time[entry],
+            "exit_time": fills.time[exit_],
+            "entry_price": entry_price,
+            "exit_price": exit_price,
+            "gross": gross,
+            "fees": fees,
+            "pnl": gross + fees,
+            "pnl_percent": 100.0 * (gross + fees) / (entry_price * quantity),
+            "holding_time": fills.time[exit_] - fills.time[entry],
+        }
+    )
+    return table.iloc[np.argsort(table["exit_time"].to_numpy(), kind="stable")].reset_index(drop=True)
+

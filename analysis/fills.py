@@ -1,0 +1,284 @@
+"""Fills: the two legs of every trade as arrays, ready to be added up by account (an agent in an instrument).
+
+Prices are kept in half ticks and quantities in lots, as floats that hold whole numbers wherever the data are on the
+grid (mids are half ticks at the finest), so sums of their products are exact. It never computes a P&L.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from marketsim.analysis.round_trip import Matched, match_first_in_first_out
+from marketsim.analysis.tape import Floats, Ints, Tape, column
+
+if TYPE_CHECKING:
+    from marketsim.domain.tables import MarketTables
+
+Rows = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Orders:
+    """The orders of known agents inside [start, end], by account."""
+
+    account: Rows
+    rejected: Flags
+    quantity: Floats
+    filled: Floats
+    cancel_requests: Ints
+
+
+@dataclass(frozen=True)
+class Fills:
+    """One row a leg, in time order (an opening position first); ``account`` = agent · instruments + instrument.
+
+    ``lots`` is signed, ``price`` in half ticks, ``fee`` in currency; ``opening`` marks positions carried into
+    ``start`` at their mark; ``queue_time`` is ns between acceptance and fill of a maker's order, -1 where unknown.
+    ``unit[market]`` turns half ticks times lots into currency.
+    """
+
+    names: list[str]
+    family: list[str]
+    type: list[str]
+    initial_cash: Floats
+    tapes: dict[str, Tape]
+    half_tick: Floats
+    lot: Floats
+    agent: Rows
+    market: Rows
+    time: Ints
+    lots: Floats
+    price: Floats
+    fee: Floats
+    maker: Flags
+    opening: Flags
+    queue_time: Ints
+    orders: Orders
+
+    @classmethod
+    def of(cls, tables: MarketTables) -> Fills:
+        """Both legs of every trade of a named agent up to ``end``; what came before ``start`` becomes an opening leg."""
+        trades, orders = tables.trades, tables.orders
+        time = column(trades, "time", np.int64)
+        symbols = list(tables.instruments)
+        tapes = {symbol: Tape.of(tables, symbol) for symbol in symbols}
+        names, family, kind, cash = _agents(tables)
+        half_tick = np.array([tapes[s].tick / 2 for s in symbols])
+        lot = np.array([tapes[s].lot for s in symbols])
+        market = _codes(trades["instrument"], symbols)
+        price = _snap(column(trades, "price", np.float64) / half_tick[market]) if len(time) else np.empty(0)
+        lots = _snap(column(trades, "quantity", np.float64) / lot[market]) if len(time) else np.empty(0)
+        lots = lots * column(trades, "side", np.float64)
+        waited = _queue_times(tables, market)
+        taker, maker = _codes(trades["taker"], names), _codes(trades["maker"], names)
+        unknown = np.full(len(time), -1, dtype=np.int64)
+        fee = [column(trades, name, np.float64) for name in ("taker_fee", "maker_fee")]
+        # Interleaved, the maker's leg of a trade directly after the taker's: time order stays.
+        legs = _Legs(
+            agent=_interleave(taker, maker),
+            market=_interleave(market, market),
+            time=_interleave(time, time),
+            lots=_interleave(lots, -lots),
+            price=_interleave(price, price),
+            fee=_interleave(fee[0], fee[1]),
+            maker=_interleave(np.zeros(len(time), bool), np.ones(len(time), bool)),
+            queue_time=_interleave(unknown, waited),
+        )
+        known = (legs.agent >= 0) & (legs.time <= tables.end)
+        legs = legs.take(known)
+        legs, opening = _with_opening(legs, tapes, half_tick, len(names), int(tables.start))
+        return cls(
+            names=names,
+            family=family,
+            type=kind,
+            initial_cash=cash,
+            tapes=tapes,
+            half_tick=half_tick,
+            lot=lot,
+            opening=opening,
+            orders=_orders(orders, names, symbols, int(tables.start), int(tables.end)),
+            **legs.__dict__,
+        )
+
+    @cached_property
+    def account(self) -> Rows:
+        return self.agent * len(self.tapes) + self.market
+
+    @cached_property
+    def unit(self) -> Floats:
+        """Currency of one half tick times one lot, by instrument."""
+        return self.half_tick * self.lot
+
+    @cached_property
+    def matched(self) -> Matched:
+        """All fills closed first in, first out."""
+        return match_first_in_first_out(self.account, self.lots, self.price, len(self.names) * len(self.tapes))
+
+    def scaled(self, market: int, prices: Floats) -> Floats:
+        """Prices of one instrument in half ticks."""
+        return _snap(prices / self.half_tick[market])
+
+    def per_account(self, values: Floats) -> Floats:
+        """Sums of ``values`` (one a fill) by account."""
+        return self.per_account_of(self.account, values)
+
+    def per_account_of(self, account: Rows, values: Floats) -> Floats:
+        return np.bincount(account, values, len(self.names) * len(self.tapes)).astype(np.float64)
+
+    def marks(self, horizon: int) -> tuple[Floats, Floats]:
+        """Marks just before each fill and ``horizon`` later (at the end at the latest), in half ticks.
+
+        An opening position has no spread and no adverse selection: both marks are its price.
+        """
+        before, after = self.price.copy(), self.price.copy()
+        for number, tape in enumerate(self.tapes.values()):
+            rows = np.flatnonzero((self.market == number) & ~self.opening)
+            times = self.time[rows]
+            before[rows] = self.scaled(number, tape.marks_before(times))
+            after[rows] = self.scaled(number, tape.marks_at(np.minimum(times + horizon, tape.end)))
+        return before, after
+
+    def position_sizes(self) -> tuple[Floats, Floats]:
+        """Largest, and mean over time, of the absolute position of each account over [start, end], in units."""
+        count = len(self.names) * len(self.tapes)
+        largest, mean = np.zeros(count), np.zeros(count)
+        if len(self.lots) == 0:
+            return largest, mean
+        order = np.argsort(self.account, kind="stable")
+        account, time, running = self.account[order], self.time[order], np.cumsum(self.lots[order])
+        first = np.searchsorted(account, account, "left")
+        held = np.abs(running - np.where(first > 0, running[first - 1], 0.0))
+        tape = next(iter(self.tapes.values()))
+        last = np.append(account[1:] != account[:-1], True)
+        until = np.where(last, tape.end, np.append(time[1:], tape.end))
+        # Legs of one nanosecond are one change of position: what was held for no time is no peak.
+        lasting = (until > time) | last
+        np.maximum.at(largest, account[lasting], held[lasting])
+        span = max(tape.end - tape.start, 1)
+        mean = np.bincount(account, held * (until - time), count) / span
+        lot = np.tile(self.lot, len(self.names))
+        return largest * lot, mean * lot
+
+
+@dataclass(frozen=True)
+class _Legs:
+    agent: Rows
+    market: Rows
+    time: Ints
+    lots: Floats
+    price: Floats
+    fee: Floats
+    maker: Flags
+    queue_time: Ints
+
+    def take(self, rows: npt.NDArray[Any]) -> _Legs:
+        return _Legs(**{name: values[rows] for name, values in self.__dict__.items()})
+
+
+def _with_opening(
+    legs: _Legs, tapes: dict[str, Tape], half_tick: Floats, agents: int, start: int
+) -> tuple[_Legs, Flags]:
+    """Replace the legs before ``start`` by one leg an account at the mark of ``start``."""
+    early = int(np.searchsorted(legs.time, start, "left"))
+    if early == 0:
+        return legs, np.zeros(len(legs.time), dtype=bool)
+    instruments = len(tapes)
+    account = legs.agent[:early] * instruments + legs.market[:early]
+    held = np.bincount(account, legs.lots[:early], agents * instruments)
+    rows = np.flatnonzero(held)
+    marks = np.array([tape.marks_before(np.array([start]))[0] for tape in tapes.values()])
+    market = rows % instruments
+    opened = _Legs(
+        agent=rows // instruments,
+        market=market,
+        time=np.full(len(rows), start, dtype=np.int64),
+        lots=held[rows],
+        price=_snap(marks[market] / half_tick[market]),
+        fee=np.zeros(len(rows)),
+        maker=np.zeros(len(rows), dtype=bool),
+        queue_time=np.full(len(rows), -1, dtype=np.int64),
+    )
+    late = legs.take(np.arange(early, len(legs.time)))
+    joined = {name: np.concatenate((values, late.__dict__[name])) for name, values in opened.__dict__.items()}
+    return _Legs(**joined), np.arange(len(joined["time"])) < len(rows)
+
+
+def _agents(tables: MarketTables) -> tuple[list[str], list[str], list[str], Floats]:
+    """Names, families, types and initial cash: the table of agents, then others found in trades or orders."""
+    agents = tables.agents
+    names = [str(name) for name in agents["name"]]
+    seen = set(names) | {""}
+    for values in (tables.trades["taker"], tables.trades["maker"], tables.orders["agent"]):
+        found = [str(name) for name in pd.unique(values)]
+        extra = sorted(set(found) - seen)
+        names += extra
+        seen.update(extra)
+    more = len(names) - len(agents)
+    family = [str(value) for value in agents["family"]] + ["other"] * more
+    kind = [str(value) for value in agents["type"]] + [""] * more
+    cash = np.concatenate((column(agents, "initial_cash", np.float64), np.zeros(more)))
+    return names, family, kind, cash
+
+
+def _orders(orders: pd.DataFrame, names: list[str], symbols: list[str], start: int, end: int) -> Orders:
+    time = column(orders, "time", np.int64)
+    agent, market = _codes(orders["agent"], names), _codes(orders["instrument"], symbols)
+    rows = np.flatnonzero((agent >= 0) & (market >= 0) & (time >= start) & (time <= end))
+    states = orders["state"].iloc[rows]
+    return Orders(
+        account=agent[rows] * len(symbols) + market[rows],
+        rejected=np.asarray(states == "REJECTED", dtype=bool),
+        quantity=column(orders, "quantity", np.float64)[rows],
+        filled=column(orders, "filled", np.float64)[rows],
+        cancel_requests=column(orders, "cancel_requests", np.int64)[rows],
+    )
+
+
+def _queue_times(tables: MarketTables, market: Rows) -> Ints:
+    """ns between the acceptance of the maker's order and each trade; -1 where the order is not in the table."""
+    trades, orders = tables.trades, tables.orders
+    result = np.full(len(trades), -1, dtype=np.int64)
+    if len(orders) == 0 or len(trades) == 0:
+        return result
+    wanted, known = column(trades, "maker_order", np.int64), column(orders, "order_id", np.int64)
+    order = np.argsort(known, kind="stable")
+    if (np.diff(known[order]) == 0).any():  # ids repeat from venue to venue: tell them apart by venue and instrument
+        venues = [str(v) for v in pd.unique(pd.concat([trades["venue"], orders["venue"]]))]
+        symbols = list(tables.instruments)
+        places = len(venues) * len(symbols)
+        wanted = wanted * places + _codes(trades["venue"], venues) * len(symbols) + market
+        own = _codes(orders["venue"], venues) * len(symbols) + _codes(orders["instrument"], symbols)
+        known = known * places + own
+        order = np.argsort(known, kind="stable")
+    row = order[np.minimum(np.searchsorted(known[order], wanted, "left"), len(order) - 1)]
+    found = (known[row] == wanted) & (column(trades, "maker_order", np.int64) != 0)
+    waited = column(trades, "time", np.int64) - column(orders, "time", np.int64)[row]
+    return np.where(found, waited, result)
+
+
+def _codes(values: pd.Series, names: list[str]) -> Rows:
+    """Position of each value in ``names``, -1 where it is not there."""
+    codes, found = pd.factorize(values)
+    place = pd.Index(names, dtype="object").get_indexer(pd.Index(np.asarray(found, dtype=object)))
+    if len(place) == 0:
+        return np.full(len(codes), -1, dtype=np.intp)
+    return np.where(codes >= 0, place[np.maximum(codes, 0)], -1).astype(np.intp)
+
+
+def _interleave(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    result = np.empty(2 * len(first), dtype=np.result_type(first, second))
+    result[0::2], result[1::2] = first, second
+    return result
+
+
+def _snap(values: Floats) -> Floats:
+    """Whole numbers where a value is one but for rounding of a float; others as they are."""
+    whole = np.rint(values)
+    return np.where(np.abs(values - whole) < 1e-6, whole, values)

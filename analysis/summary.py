@@ -1,0 +1,157 @@
+"""The table at the end of a run: a row an agent family, a row an instrument.
+
+It adds up what the other modules measure; it measures nothing itself and imports rich only to print.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from marketsim.analysis.accounting import Accounts, accounts
+from marketsim.analysis.liquidity import best_depth
+from marketsim.analysis.prices import realized_volatility
+from marketsim.analysis.spreads import effective_spread, quoted_spread
+from marketsim.analysis.tape import Tape
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from marketsim.domain.tables import MarketTables
+
+FAMILY_COLUMNS = ("agents", "orders", "fills", "volume", "pnl", "position", "fees")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """``families`` (index family: agents, orders, fills, volume in units, pnl and fees in currency, position in units)
+    and ``market`` (index instrument: see ``market_table``)."""
+
+    families: pd.DataFrame
+    market: pd.DataFrame
+
+    def __str__(self) -> str:
+        parts = [_plain(self.market, "instrument", MARKET_LABELS), _plain(self.families, "family", FAMILY_LABELS)]
+        return "\n\n".join(part for part in parts if part)
+
+    def rich(self) -> Group:
+        """Both tables for ``rich.print``; gains green, losses red."""
+        from rich.console import Group
+
+        tables = [_rich(self.market, "Market", "instrument", MARKET_LABELS)]
+        if len(self.families):
+            tables.append(_rich(self.families, "Agents by family", "family", FAMILY_LABELS))
+        return Group(*tables)
+
+
+MARKET_LABELS = {
+    "trades": ("trades", ",.0f"),
+    "volume": ("volume", ",.0f"),
+    "open": ("first mid", ",.2f"),
+    "close": ("last mid", ",.2f"),
+    "low": ("low", ",.2f"),
+    "high": ("high", ",.2f"),
+    "spread": ("spread", ",.4f"),
+    "spread_bps": ("spread bps", ",.2f"),
+    "effective_spread_bps": ("effective bps", ",.2f"),
+    "best_depth": ("depth at best", ",.1f"),
+    "volatility_bps": ("volatility bps/√min", ",.2f"),
+}
+FAMILY_LABELS = {
+    "agents": ("agents", ",.0f"),
+    "orders": ("orders", ",.0f"),
+    "fills": ("fills", ",.0f"),
+    "volume": ("volume", ",.0f"),
+    "pnl": ("P&L", "+,.2f"),
+    "position": ("inventory", "+,.0f"),
+    "fees": ("fees", "+,.2f"),
+}
+
+
+def summarize(tables: MarketTables, books: Accounts | None = None) -> Summary:
+    """The summary of a run or a recorded day; ``books`` saves computing the accounts again."""
+    books = accounts(tables) if books is None else books
+    families = books.families
+    families = families[[name for name in FAMILY_COLUMNS if name in families.columns]]
+    return Summary(families, market_table(tables))
+
+
+def market_table(tables: MarketTables) -> pd.DataFrame:
+    """One row an instrument, over [start, end].
+
+    ``trades``, ``volume`` (units), ``open``, ``close``, ``low``, ``high`` of the mid (currency), ``spread``
+    (time-weighted quoted, currency), ``spread_bps`` (of the mid), ``effective_spread_bps``, ``best_depth`` (units, mean
+    of both sides), ``volatility_bps`` (realized, basis points per square root of a minute, from 10 s returns),
+    ``currency``.
+    """
+    rows = {symbol: _market_row(Tape.of(tables, symbol)) for symbol in tables.instruments}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("instrument")
+
+
+def _market_row(tape: Tape) -> dict[str, Any]:
+    inside = np.concatenate((tape.at(tape.mid, np.array([tape.start])), tape.mid[tape.quote_time >= tape.start]))
+    mids = inside[~np.isnan(inside)]
+    nothing = float("nan")
+    return {
+        "trades": len(tape.price),
+        "volume": float(tape.quantity.sum()),
+        "open": float(mids[0]) if len(mids) else nothing,
+        "close": float(mids[-1]) if len(mids) else nothing,
+        "low": float(mids.min()) if len(mids) else nothing,
+        "high": float(mids.max()) if len(mids) else nothing,
+        "spread": quoted_spread(tape),
+        "spread_bps": quoted_spread(tape, unit="bps"),
+        "effective_spread_bps": effective_spread(tape, unit="bps"),
+        "best_depth": best_depth(tape),
+        "volatility_bps": realized_volatility(tape, "10s"),
+        "currency": tape.currency,
+    }
+
+
+def number(value: object, form: str) -> str:
+    """A number for people: thousands marked, a true minus sign, and – where there is none."""
+    if isinstance(value, str):
+        return value
+    amount = float(value)  # type: ignore[arg-type]
+    if np.isnan(amount):
+        return "–"
+    if np.isinf(amount):
+        return "∞" if amount > 0 else "-∞"
+    text = format(amount, form)
+    return text[1:] if text[0] in "+-" and not any(digit in text for digit in "123456789") else text.replace("-", "−")
+
+
+def _plain(table: pd.DataFrame, index: str, labels: dict[str, tuple[str, str]]) -> str:
+    if len(table) == 0:
+        return ""
+    shown = [name for name in labels if name in table.columns]
+    cells = [[index, *(labels[name][0] for name in shown)]]
+    cells += [[str(key), *(number(row[name], labels[name][1]) for name in shown)] for key, row in table.iterrows()]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    lines = [
+        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
+        for line in cells
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _rich(table: pd.DataFrame, title: str, index: str, labels: dict[str, tuple[str, str]]) -> Any:
+    from rich.table import Table
+
+    shown = [name for name in labels if name in table.columns]
+    result = Table(title=title, title_justify="left", header_style="bold")
+    result.add_column(index, no_wrap=True)
+    for name in shown:
+        result.add_column(labels[name][0], justify="right", no_wrap=True)
+    for key, row in table.iterrows():
+        result.add_row(str(key), *(_coloured(number(row[name], labels[name][1]), name) for name in shown))
+    return result
+
+
+def _coloured(text: str, name: str) -> str:
+    if name != "pnl" or text[0] not in "+−":
+        return text
+    return f"[green]{text}[/green]" if text[0] == "+" else f"[red]{text}[/red]"
