@@ -34,9 +34,9 @@ def attempt(*command: object, cwd: Path, **environment: str) -> subprocess.Compl
     )
 
 
-def copy_repository(target: Path, links: str) -> Path:
+def copy_repository(target: Path, links: str, origin: Path = ROOT) -> Path:
     """A copy whose links to the rooms beside the package are "kept", "missing" or "text" (as git does on Windows)."""
-    shutil.copytree(ROOT, target, symlinks=True, ignore=_LEFT_OUT)
+    shutil.copytree(origin, target, symlinks=True, ignore=_LEFT_OUT)
     for room in BESIDE:
         link = target / "marketsim" / room
         if links == "kept":

@@ -8,24 +8,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from copies import BESIDE, ROOT
+from copies import BESIDE
 
 Wheel = Callable[[str], Path]
 
 
-def _source_files(folder: Path) -> set[Path]:
+def _source_files(root: Path, room: str) -> set[Path]:
     return {
-        path.relative_to(ROOT)
-        for path in folder.rglob("*")
+        path.relative_to(root)
+        for path in (root / room).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".pyc", ".md")
     }
 
 
-def _expected() -> dict[str, bytes]:
+def _expected(root: Path) -> dict[str, bytes]:
     """Every file of the package by its installed name: the rooms beside it move inside."""
-    inside = {path.as_posix(): path for path in _source_files(ROOT / "marketsim") if path.parts[1] not in BESIDE}
-    beside = {f"marketsim/{path.as_posix()}": path for room in BESIDE for path in _source_files(ROOT / room)}
-    return {name: (ROOT / path).read_bytes() for name, path in (inside | beside).items()}
+    inside = {path.as_posix(): path for path in _source_files(root, "marketsim") if path.parts[1] not in BESIDE}
+    beside = {f"marketsim/{path.as_posix()}": path for room in BESIDE for path in _source_files(root, room)}
+    return {name: (root / path).read_bytes() for name, path in (inside | beside).items()}
 
 
 def _packed(wheel: Path) -> dict[str, bytes]:
@@ -34,8 +34,8 @@ def _packed(wheel: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("source", ["kept", "missing", "text", "sdist"])
-def test_a_wheel_holds_every_file_of_the_package_and_nothing_else(wheel: Wheel, source: str) -> None:
-    packed, expected = _packed(wheel(source)), _expected()
+def test_a_wheel_holds_every_file_of_the_package_and_nothing_else(wheel: Wheel, snapshot: Path, source: str) -> None:
+    packed, expected = _packed(wheel(source)), _expected(snapshot)
     assert sorted(packed) == sorted(expected), (
         "a wheel must hold what lies in marketsim/, agents/, analysis/ and scenarios/: "
         "is an __init__.py missing, or a pattern in [tool.setuptools.package-data]?"

@@ -224,10 +224,12 @@ def test_an_installation_that_failed_is_tried_again(
     assert len(recorder.pip) == 2
 
 
-def test_a_moved_repository_is_installed_anew(start: ModuleType, recorder: _Recorder, tmp_path: Path) -> None:
+def test_a_moved_repository_is_installed_anew(
+    start: ModuleType, recorder: _Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start.main(["list"])
     before = start.fingerprint()
-    start.ROOT = start.ROOT.rename(tmp_path / "moved")
+    monkeypatch.setattr(start, "ROOT", start.ROOT.rename(tmp_path / "moved"))
     assert start.fingerprint() != before
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from copies import BESIDE, ROOT, Environment, copy_repository, run
+from copies import BESIDE, Environment, copy_repository, run
 
 WHERE = """
 import importlib, json
@@ -34,20 +34,18 @@ def _places(environment: Environment) -> dict[str, Path]:
     return {room: Path(file).resolve() for room, file in json.loads(environment.tell(WHERE)).items()}
 
 
-def _scenario_names() -> list[str]:
-    return sorted(path.name for path in (ROOT / "scenarios").glob("*.yaml"))
-
-
-def _check_names(environment: Environment) -> None:
+def _check_names(environment: Environment, root: Path) -> None:
     assert environment.tell(TOP_LEVEL) == "[]", "a top-level agents, analysis or scenarios belongs to somebody else"
-    assert environment.tell(SCENARIOS).splitlines() == _scenario_names()
+    assert environment.tell(SCENARIOS).splitlines() == sorted(path.name for path in (root / "scenarios").glob("*.yaml"))
 
 
-def test_the_wheel_installs_inside_marketsim_only(wheel: Callable[[str], Path], environment: Environment) -> None:
+def test_the_wheel_installs_inside_marketsim_only(
+    wheel: Callable[[str], Path], snapshot: Path, environment: Environment
+) -> None:
     environment.install(wheel("missing"))
     for room, file in _places(environment).items():
         assert file == (environment.site / Path(*room.split(".")) / "__init__.py").resolve()
-    _check_names(environment)
+    _check_names(environment, snapshot)
 
 
 def test_the_installed_command_starts(wheel: Callable[[str], Path], environment: Environment) -> None:
@@ -58,13 +56,15 @@ def test_the_installed_command_starts(wheel: Callable[[str], Path], environment:
 
 
 @pytest.mark.parametrize("links", ["kept", "missing", "text"])
-def test_an_editable_install_follows_the_sources(environment: Environment, tmp_path: Path, links: str) -> None:
-    copy = copy_repository(tmp_path / "copy", links)
+def test_an_editable_install_follows_the_sources(
+    environment: Environment, snapshot: Path, tmp_path: Path, links: str
+) -> None:
+    copy = copy_repository(tmp_path / "copy", links, snapshot)
     environment.install("--editable", copy)
     for room, file in _places(environment).items():
         folder = copy / room.partition(".")[2] if "." in room else copy / room
         assert file == (folder / "__init__.py").resolve()
-    _check_names(environment)
+    _check_names(environment, snapshot)
     for room in BESIDE:  # a package added later is found without another installation
         added = copy / room / "added_later"
         added.mkdir()
@@ -74,11 +74,11 @@ def test_an_editable_install_follows_the_sources(environment: Environment, tmp_p
 
 
 def test_every_module_of_the_sources_is_a_module_of_the_installation(
-    wheel: Callable[[str], Path], environment: Environment, tmp_path: Path
+    wheel: Callable[[str], Path], snapshot: Path, environment: Environment
 ) -> None:
     environment.install(wheel("text"))
     installed = json.loads(environment.tell(EVERY_MODULE))
-    rooms = [(ROOT / "marketsim", "marketsim"), *((ROOT / room, f"marketsim.{room}") for room in BESIDE)]
+    rooms = [(snapshot / "marketsim", "marketsim"), *((snapshot / room, f"marketsim.{room}") for room in BESIDE)]
     names = {
         ".".join([prefix, *path.relative_to(folder).with_suffix("").parts]).removesuffix(".__init__")
         for folder, prefix in rooms
