@@ -359,6 +359,11 @@ def _execute(core: Record, slot: int) -> None:
 
 
 @compiled
+def _out_of_range(price: int) -> bool:
+    return price > _LARGEST or price < -_LARGEST  # the abs of the lowest 64-bit number is negative
+
+
+@compiled
 def _objection(
     core: Record,
     time: int,
@@ -377,7 +382,7 @@ def _objection(
         return _MARKET_CLOSED
     if quantity < 1 or quantity > _LARGEST:
         return _INVALID_QUANTITY
-    if abs(price) > _LARGEST or abs(stop_price) > _LARGEST:
+    if _out_of_range(price) or _out_of_range(stop_price):
         return _INVALID_PRICE
     if (expire <= time) if time_in_force == _GTD else (expire != 0):
         return _INVALID_EXPIRY
@@ -440,7 +445,7 @@ def new_order(
         )
     core.next_id = max(core.next_id, order_id + 1)
     if reason != 0:
-        if slots_of(core)[order_id] == 0:
+        if known and slots_of(core)[order_id] == 0:
             slots_of(core)[order_id] = -1
         shown = market if known else NO_MARKET
         _write(
@@ -587,8 +592,8 @@ def replace_order(
     if quantity < 1 or quantity > _LARGEST:
         return _refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _INVALID_QUANTITY)
     new_price = 0 if order.order_type == _STOP else price
-    new_stop = stop_price if order.order_type == _STOP or order.order_type == _STOP_LIMIT else 0
-    if abs(new_price) > _LARGEST or abs(new_stop) > _LARGEST:
+    new_stop = stop_price if order.place == WAITING else 0
+    if _out_of_range(new_price) or _out_of_range(new_stop):
         return _refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _INVALID_PRICE)
     if quantity <= order.quantity - order.leaves:
         _end(core, slot, _CANCELED, _BY_REPLACE)

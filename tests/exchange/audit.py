@@ -53,6 +53,7 @@ class Audit:
         self.gone: dict[int, Known] = {}
         self.last: dict[int, int] = {}
         self.count = 0
+        self.elected: list[Known] = []  # stops that a trade has triggered and whose TRIGGERED row must follow
         self.crowds: dict[tuple[int, int], dict[int, Known]] = {}
 
     def feed(self, rows: Iterable[Row]) -> None:
@@ -62,6 +63,7 @@ class Audit:
 
     def settle(self, markets: Iterable[int]) -> None:
         """What must hold between two requests."""
+        assert not self.elected, f"elected and never triggered: {self.elected}"
         for market in markets:
             bids, asks = self._prices(market, 1), self._prices(market, -1)
             if bids and asks:
@@ -90,9 +92,11 @@ class Audit:
         return result
 
     def stops(self, market: int, side: int) -> list[tuple[int, int]]:
+        return [(order.order_id, order.stop or 0) for order in self._waiting(market, side)]
+
+    def _waiting(self, market: int, side: int) -> list[Known]:
         waiting = [order for order in self.crowds.get((market, side), {}).values() if order.stop is not None]
-        waiting.sort(key=lambda order: (side * (order.stop or 0), order.arrival))
-        return [(order.order_id, order.stop or 0) for order in waiting]
+        return sorted(waiting, key=lambda order: (side * (order.stop or 0), order.arrival))
 
     def _resting(self, market: int, side: int) -> list[Known]:
         return [order for order in self.crowds.get((market, side), {}).values() if order.stop is None]
@@ -132,8 +136,10 @@ class Audit:
     def _terms(self, row: dict[str, int], order: Known) -> None:
         if order.stop is not None:
             order.stop = row["price"]
+            self._elect([order])
+        if order.time_in_force == TimeInForce.GTD and order.expire == 0:
+            assert row["leaves"] > row["time"], f"expired when accepted: {row}"
         order.expire = row["leaves"]
-        assert (order.expire > row["time"]) or order.time_in_force != TimeInForce.GTD or order.arrival != self.count - 1
 
     def _trade(self, row: dict[str, int], taker: Known) -> None:
         maker = self.orders[row["match_id"]]
@@ -156,6 +162,8 @@ class Audit:
             order.traded += quantity
         assert maker.open == row["leaves"], row
         self.last[taker.market] = price
+        for side in (1, -1):
+            self._elect(self._waiting(taker.market, side))
         if maker.open == 0:
             self._bury(maker)
 
@@ -180,9 +188,17 @@ class Audit:
 
     def _triggered(self, row: dict[str, int], order: Known) -> None:
         assert order.stop == row["price"], (row, order)
-        assert order.side * self.last[order.market] >= order.side * order.stop, f"not triggered: {row}"
+        assert self.elected and self.elected.pop(0) is order, f"not the next of the elected: {row}"
         assert row["quantity"] == row["leaves"] == order.open, row
         order.stop, order.arrival = None, self.count
+
+    def _elect(self, waiting: list[Known]) -> None:
+        for order in waiting:
+            last = self.last.get(order.market)
+            if last is None or order.stop is None or order in self.elected:
+                continue
+            if order.side * last >= order.side * order.stop:
+                self.elected.append(order)
 
     def _bury(self, order: Known) -> None:
         """An order that is gone has been accepted for exactly what was traded, canceled and expired."""

@@ -124,9 +124,9 @@ class Generator:
         draw = self.random
         breaks = {
             "market": (2, draw.choice((-1, self.markets, 65_535, 70_000, 2**40))),
-            "quantity": (9, draw.choice((0, 0, -1, -LARGEST, LARGEST + 1, 2**62))),
-            "price": (7, draw.choice((LARGEST + 1, -LARGEST - 1, 2**62, -(2**62)))),
-            "stop price": (8, draw.choice((LARGEST + 1, -LARGEST - 1, 2**62, -(2**62)))),
+            "quantity": (9, draw.choice((0, 0, -1, -LARGEST, LARGEST + 1, 2**62, -(2**63)))),
+            "price": (7, draw.choice((LARGEST + 1, -LARGEST - 1, 2**62, -(2**63)))),
+            "stop price": (8, draw.choice((LARGEST + 1, -LARGEST - 1, 2**62, -(2**63)))),
             "expire": (10, draw.choice((0, self.time, self.time - 1, self.time + 7, -5))),
             "flags": (6, POST_ONLY),
             "order id": (11, draw.choice((self._order_id(), draw.randint(1, self.core.highest + 2)))),
@@ -226,9 +226,9 @@ class Generator:
             (4, 3, 4, 1.5, 0.3),
         )[0]
         if draw.random() < 0.01:
-            price = draw.choice((LARGEST + 1, -LARGEST - 1, 2**62))
+            price = draw.choice((LARGEST + 1, -LARGEST - 1, 2**62, -(2**63)))
         if draw.random() < 0.01:
-            stop_price = draw.choice((LARGEST + 1, -LARGEST - 1, 2**62))
+            stop_price = draw.choice((LARGEST + 1, -LARGEST - 1, 2**62, -(2**63)))
         return ("replace", self.time, self._owner(order), order.order_id, price, quantity, stop_price)
 
     def _session(self) -> Command:

@@ -189,7 +189,7 @@ class NaiveCore:
         self.books = [Book() for _ in range(markets)]
         self.live: dict[int, Order] = {}
         self.used: set[int] = set()
-        self.highest = 0  # of the used ids
+        self.highest = 0  # number that a new order has carried; 0 asks for the next one
         self.rows: list[Row] = []
         self.elected: list[Order] = []
         self.cases: Counter[str] = Counter()
@@ -212,13 +212,13 @@ class NaiveCore:
         order_id: int = 0,
     ) -> int:
         order_id = order_id or self.highest + 1
+        self.highest = max(self.highest, order_id)
         order = Order(
             order_id, owner, market, side, order_type, time_in_force, flags, price, stop_price, quantity, expire
         )
         reason = self._why_not_new(time, order)
         if reason not in (Reason.UNKNOWN_MARKET, Reason.DUPLICATE_ORDER):
             self.used.add(order_id)
-            self.highest = max(self.highest, order_id)
         if reason != Reason.NONE:
             self._log(time, EventKind.REJECTED, order, price=price, quantity=quantity, reason=reason)
             return order_id
