@@ -2,7 +2,7 @@
 
 ``agents/``, ``analysis/`` and ``scenarios/`` lie at the top of the repository and are installed inside marketsim.
 The symlinks ``marketsim/agents`` and so on serve type checkers only: a checkout may lack them (Windows, some
-archives), and where they exist they must not pack anything twice, so they are never followed here.
+archives), and where they exist nothing may be packed twice: a package found on both ways is one name, one folder.
 """
 
 from setuptools import find_packages, setup
@@ -12,10 +12,9 @@ BESIDE = ("agents", "analysis", "scenarios")
 
 def packages() -> list[str]:
     """Every package by the name under which it is imported."""
-    links = [pattern for room in BESIDE for pattern in (f"marketsim.{room}", f"marketsim.{room}.*")]
-    inside = find_packages(include=["marketsim", "marketsim.*"], exclude=links)
+    inside = find_packages(include=["marketsim", "marketsim.*"])
     beside = find_packages(include=[pattern for room in BESIDE for pattern in (room, f"{room}.*")])
-    return sorted(inside + [f"marketsim.{name}" for name in beside])
+    return sorted({*inside, *(f"marketsim.{name}" for name in beside)})
 
 
 setup(
