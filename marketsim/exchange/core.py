@@ -271,6 +271,10 @@ class MatchingCore:
         """Hand the rows written so far to the log."""
         self._swap_chunk(_CHUNK)
 
+    def make_room_for_ids(self, largest: int) -> None:
+        """Make room for order ids up to ``largest``."""
+        self._grow_slots(max(2 * len(self._slots), largest + 1))
+
     def track(self, market: int, wanted: bool) -> None:
         """Whether to note which levels each request touches."""
         self._books.rows["track"][market] = int(wanted)

@@ -1,0 +1,194 @@
+"""Time: a SimPy environment with an integer-nanosecond clock and one written order of events.
+
+Events happen in the order of the key (time, priority, sequence): earlier first, then the more urgent, then the one
+that was sent first. The sequence is one counter for everything, a baton that is handed into the compiled world and
+back, so a message has the same key whoever sends it and in whichever queue it waits.
+
+Python events lie in this environment's heap; a *source* (the compiled world) keeps its own. Before a Python event is
+handled the source advances to that event's key. Events at the time given to ``run(until=…)`` are left undone, as in
+SimPy. This module knows no market.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from operator import index
+from typing import Any, Protocol
+
+import simpy
+from simpy.core import EmptySchedule, StopSimulation
+from simpy.events import NORMAL, Event
+
+from marketsim.errors import InvalidValueError, SimulationError
+
+PRIORITY = 1 << 60  # weight of a priority above a sequence number in the ``order`` part of a key
+NORMAL_ORDER = NORMAL * PRIORITY
+NEVER = (1 << 63) - 1
+
+Key = tuple[int, int]
+
+
+class Source(Protocol):
+    """Another queue of events on the same clock."""
+
+    head: Key
+
+    def advance(self, time: int, order: int, limit: int) -> None:
+        """Handle events whose key lies before (time, order), at most ``limit``; update ``head``."""
+
+
+class Environment(simpy.Environment):
+    """A SimPy environment whose time is a Python int of nanoseconds.
+
+    Floats, negative delays and times in the past are refused; NumPy integers are converted. ``stepped`` makes the
+    source's events go through this heap one at a time, which must change nothing.
+    """
+
+    SLICE = 250_000  # events that a source may handle before Python gets a look at interrupts
+
+    def __init__(self, start: int = 0, *, stepped: bool = False) -> None:
+        super().__init__(_nanoseconds(start, "start"))
+        self._heap: list[tuple[int, int, Callable[[Any], None], Any]] = []
+        self._source: Source | None = None
+        self.sequence = 0
+        self.handled = 0
+        self._stepped = stepped
+        self._step_queued: Key | None = None
+
+    # --- sending ---
+
+    def take_number(self) -> int:
+        """The next sequence number."""
+        self.sequence += 1
+        return self.sequence
+
+    def schedule(self, event: Event, priority: int = NORMAL, delay: Any = 0) -> None:  # type: ignore[override]
+        """Put a SimPy event ``delay`` nanoseconds ahead."""
+        wait = _nanoseconds(delay, "delay")
+        if wait < 0:
+            raise InvalidValueError(f"delay {wait}: an event cannot be scheduled in the past; use 0 or more")
+        self.sequence += 1
+        order = priority * PRIORITY + self.sequence
+        heappush(self._heap, (self._now + wait, order, self._handle_event, event))
+
+    def call_at(self, time: int, function: Callable[[Any], None], argument: Any = None) -> Key:
+        """Call a function at a time; returns the event's key. Lighter than a SimPy event."""
+        moment = _nanoseconds(time, "time")
+        if moment < self._now:
+            raise InvalidValueError(f"time {moment} lies before now ({self._now}); events happen now or later")
+        self.sequence += 1
+        order = NORMAL_ORDER + self.sequence
+        heappush(self._heap, (moment, order, function, argument))
+        return moment, order
+
+    def deliver(self, time: int, order: int, function: Callable[[Any], None], argument: Any) -> None:
+        """Queue something that already has its key."""
+        heappush(self._heap, (time, order, function, argument))
+
+    def attach(self, source: Source) -> None:
+        """Let a source advance on this clock."""
+        self._source = source
+
+    # --- running ---
+
+    @property
+    def now(self) -> int:
+        """Current time in nanoseconds."""
+        return self._now  # type: ignore[no-any-return]
+
+    def peek(self) -> Any:
+        """Time of the next event; infinity when there is none, as in SimPy."""
+        head = self._head()
+        return head[0] if head[0] != NEVER else float("inf")
+
+    def step(self) -> None:
+        """Handle the next event of either queue."""
+        if not self._step(NEVER, NEVER):
+            raise EmptySchedule
+
+    def run(self, until: Any = None) -> Any:
+        """Run to a time (events at that time are left undone), to a SimPy event, or until nothing is left."""
+        if until is None:
+            self._loop(NEVER, NEVER)
+            return None
+        if isinstance(until, Event):
+            if until.callbacks is None:
+                return until.value
+            until.callbacks.append(StopSimulation.callback)
+            try:
+                self._loop(NEVER, NEVER)
+            except StopSimulation as stop:
+                return stop.args[0]
+            raise SimulationError("nothing is left to happen, but the event that was waited for has not", time=self.now)
+        end = _nanoseconds(until, "until")
+        if end < self._now:
+            raise InvalidValueError(f"until={end} lies before now ({self._now}); a run goes forward")
+        self._loop(end, 0)
+        self._now = end
+        return None
+
+    def _loop(self, end_time: int, end_order: int) -> None:
+        while self._step(end_time, end_order):
+            pass
+
+    def _head(self) -> Key:
+        mine = (self._heap[0][0], self._heap[0][1]) if self._heap else (NEVER, NEVER)
+        return min(mine, self._source.head) if self._source is not None else mine
+
+    def _step(self, end_time: int, end_order: int) -> bool:
+        """Handle what comes next before the end; False when nothing does."""
+        heap = self._heap
+        source = self._source
+        if source is not None:
+            if self._stepped:
+                self._queue_step(source)
+            else:
+                while True:
+                    if heap and (heap[0][0] < end_time or (heap[0][0] == end_time and heap[0][1] < end_order)):
+                        time, order = heap[0][0], heap[0][1]
+                    else:
+                        time, order = end_time, end_order
+                    head = source.head
+                    if head[0] > time or (head[0] == time and head[1] >= order):
+                        break
+                    source.advance(time, order, self.SLICE)
+        if not heap:
+            return False
+        time, order, function, argument = heap[0]
+        if time > end_time or (time == end_time and order >= end_order):
+            return False
+        heappop(heap)
+        self._now = time
+        self.handled += 1
+        function(argument)
+        return True
+
+    def _queue_step(self, source: Source) -> None:
+        head = source.head
+        if head[0] != NEVER and head != self._step_queued:
+            self._step_queued = head
+            heappush(self._heap, (*head, self._one_step, head))
+
+    def _one_step(self, key: Key) -> None:
+        source = self._source
+        if source is not None and source.head == key:
+            self._step_queued = None
+            source.advance(key[0], key[1] + 1, 1)
+
+    def _handle_event(self, event: Event) -> None:
+        callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
+        for callback in callbacks:
+            callback(event)
+        if not event._ok and not event.defused:
+            raise event._value
+
+
+def _nanoseconds(value: Any, what: str) -> int:
+    """An int at the door; floats are refused because an epoch-sized one has a grain of 256 ns."""
+    try:
+        return index(value)
+    except TypeError:
+        raise InvalidValueError(
+            f"{what} {value!r} is not a whole number of nanoseconds; use an int, or units.duration() for text"
+        ) from None

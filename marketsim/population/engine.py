@@ -1,0 +1,340 @@
+"""The engine: owner of the compiled world, and the kernel's source of compiled events.
+
+It grows tables when the loop is short of room, moves messages for Python agents onto the kernel's queue, and lets
+Python agents send. It knows no policy by name and no agent's code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketsim.domain.message import MESSAGE, Kind
+from marketsim.domain.units import format_time
+from marketsim.errors import AgentError, InvalidValueError
+from marketsim.exchange.core import MatchingCore
+from marketsim.exchange.state import SHORT_OF_SLOTS
+from marketsim.kernel.compiled import Rows, Table, zeros
+from marketsim.kernel.environment import NEVER, Environment, Key
+from marketsim.kernel.heap import ENTRY
+from marketsim.network.table import NetworkTables
+from marketsim.population.loop import advance, send, wake_first
+from marketsim.population.policy import Policy, address_of
+from marketsim.population.state import (
+    ACTIONS,
+    AGENT,
+    DONE,
+    FEED,
+    MARKET,
+    OUT,
+    POLICY,
+    POLICY_FAILED,
+    SEEN,
+    SHORT_OF_MESSAGES,
+    SHORT_OF_SUBSCRIBERS,
+    SHORT_OF_WORKING,
+    SUBSCRIBER,
+    VENUE,
+    WORKING,
+    WORLD,
+)
+
+Receiver = Callable[[list[int]], None]
+_ID_ROOM = 65_536
+
+
+class Engine:
+    """The compiled world of one simulation.
+
+    environment: the kernel; the engine attaches itself to it.
+    core: the matching core, with all markets of all venues.
+    network: the links; three for each pair of agent and venue (orders up, reports down, data down).
+    processing: ns that each venue needs for a message.
+    market_venues: the venue number of each market.
+    grid: ns; times of deliveries and wake-ups are rounded up to a multiple of it.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        core: MatchingCore,
+        network: NetworkTables,
+        processing: Sequence[int],
+        market_venues: Sequence[int],
+        grid: int = 1,
+    ) -> None:
+        self.head: Key = (NEVER, NEVER)
+        self._environment = environment
+        self._core = core
+        self._network = network
+        self._names: list[str] = []
+        self._receivers: list[Receiver | None] = []
+        self._policies_used: list[Any] = []
+        self._world = Table(WORLD, 1)
+        self._queue, self._pool, self._outbox = Table(ENTRY, 4096), Table(MESSAGE, 4096), Table(MESSAGE, 1024)
+        self._wakes, self._agents, self._policies = Table(ENTRY, 1024), Table(AGENT, 1024), Table(POLICY, 16)
+        self._venues, self._markets = Table(VENUE, len(processing)), Table(MARKET, len(market_venues))
+        self._subscribers, self._feeds = Table(SUBSCRIBER, 256), Table(FEED, 8)
+        self._working, self._working_of = Table(WORKING, 1024), Table(np.dtype(np.int64), _ID_ROOM)
+        self._seen, self._out, self._actions = Table(SEEN, 1), Table(OUT, 1), Table(MESSAGE, ACTIONS)
+        self._feed_values: list[Table] = []
+        self._policy_tables: list[Table] = []
+        self._prepare(processing, market_venues, grid)
+        environment.attach(self)
+
+    # --- building ---
+
+    def add_python_agent(self, name: str, receiver: Receiver, links: int) -> int:
+        """An agent whose messages are handed to ``receiver`` as rows of ints (fields of MESSAGE). Its number."""
+        number = self._new_agents(1)
+        row = self._agents.rows[number : number + 1]
+        row["policy"], row["links"], row["feed"] = -1, links, -1
+        self._names.append(name)
+        self._receivers.append(receiver)
+        return number
+
+    def add_policy(self, policy: Policy, states: NDArray[Any]) -> int:
+        """A compiled policy and the records of all its agents. Its number."""
+        table = Table(states.dtype, len(states))
+        for name in states.dtype.names or ():
+            table.rows[name][: len(states)] = states[name]
+        number = len(self._policy_tables)
+        self._policy_tables.append(table)
+        self._policies_used.append(policy)
+        if number == len(self._policies):
+            self._policies.grow(2 * number)
+        row = self._policies.rows[number : number + 1]
+        row["address"], row["table"], row["width"] = address_of(policy, states.dtype), table.address, states.itemsize
+        self._publish()
+        return number
+
+    def add_compiled_agents(
+        self,
+        names: Sequence[str],
+        policy: int,
+        first_row: int,
+        keys: NDArray[np.int64],
+        links: NDArray[np.int64],
+        market: int,
+        *,
+        computation: int = 0,
+        cash: int = 0,
+        feed: int = -1,
+        start: int = 0,
+    ) -> int:
+        """Agents of one policy, rows ``first_row`` on of its table; each gets a START at ``start``. First number."""
+        first = self._new_agents(len(names))
+        rows = self._agents.rows[first : first + len(names)]
+        rows["policy"], rows["market"], rows["feed"] = policy, market, feed
+        rows["row"] = np.arange(first_row, first_row + len(names))
+        rows["key"], rows["links"] = keys, links
+        rows["computation"], rows["cash"] = computation, cash
+        self._names.extend(names)
+        self._receivers.extend([None] * len(names))
+        for number in range(first, first + len(names)):
+            self._environment.sequence = int(
+                wake_first(self._world.rows, self._environment.sequence, number, start)
+            )
+        self._refresh_head()
+        return first
+
+    def add_feed(self, values: NDArray[np.float64], start: int, step: int) -> int:
+        """An information feed: values in ticks on a grid of times. Its number."""
+        table = Table(np.dtype(np.float64), len(values))
+        table.rows[: len(values)] = values
+        self._feed_values.append(table)
+        number = len(self._feed_values) - 1
+        if number == len(self._feeds):
+            self._feeds.grow(2 * number)
+        row = self._feeds.rows[number : number + 1]
+        row["values"], row["length"], row["step"], row["start"] = table.address, len(values), step, start
+        self._publish()
+        return number
+
+    # --- running ---
+
+    def send(
+        self,
+        sender: int,
+        depart: int,
+        kind: Kind,
+        market: int,
+        order_id: int = 0,
+        side: int = 0,
+        order_type: int = 0,
+        time_in_force: int = 0,
+        instructions: int = 0,
+        price: int = 0,
+        other_price: int = 0,
+        quantity: int = 0,
+        expire: int = 0,
+    ) -> int:
+        """A Python agent's request leaves at ``depart``. Answers the order id that a NEW got."""
+        environment = self._environment
+        while True:
+            answer, sequence, time, order = send(
+                self._core.record, self._world.rows, environment.sequence, sender, depart, int(kind), market, order_id,
+                side, order_type, time_in_force, instructions, price, other_price, quantity, expire,
+            )  # fmt: skip
+            environment.sequence = int(sequence)
+            if answer >= 0:
+                break
+            self._relieve(answer)
+        if (time, order) < self.head:
+            self.head = (int(time), int(order))
+        return int(answer)
+
+    def advance(self, time: int, order: int, limit: int) -> None:
+        """Handle compiled events before the key (time, order), at most ``limit``; see kernel.environment.Source."""
+        environment = self._environment
+        status, sequence, head_time, head_order, count = advance(
+            self._core.record, self._world.rows, environment.sequence, time, order, limit
+        )
+        environment.sequence = sequence
+        self.head = (head_time, head_order)
+        if count:
+            receivers, deliver = self._receivers, environment.deliver
+            for row in self._outbox.rows[:count].view(np.int64).reshape(count, -1).tolist():
+                deliver(row[0], row[1], receivers[row[5]], row)  # type: ignore[arg-type]
+        if status != DONE:
+            self._relieve(status)
+
+    @property
+    def events(self) -> int:
+        """Compiled events handled so far."""
+        return int(self._world.rows["events"][0])
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Name of each agent by number."""
+        return self._names
+
+    def events_of(self, number: int) -> int:
+        """How often a compiled agent was called."""
+        return int(self._agents.rows["events"][number])
+
+    def state(self, policy: int) -> Rows:
+        """The records of a policy's agents, live."""
+        return self._policy_tables[policy].rows
+
+    def accounts(self) -> NDArray[Any]:
+        """The records of all agents (AGENT): position and cash as compiled agents know them."""
+        return np.asarray(self._agents.rows[: len(self._names)])
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the world's own tables."""
+        tables = (self._queue, self._pool, self._outbox, self._wakes, self._agents, self._working, self._working_of)
+        return sum(table.nbytes for table in (*tables, *self._policy_tables)) + self._network.nbytes
+
+    # --- tables ---
+
+    def _prepare(self, processing: Sequence[int], market_venues: Sequence[int], grid: int) -> None:
+        if grid < 1:
+            raise InvalidValueError(f"grid={grid}: it must be at least 1 ns")
+        world = self._world.rows
+        world["grid"] = grid
+        world["subscribers_count"] = 1
+        self._venues.rows["processing"][: len(processing)] = processing
+        self._markets.rows["venue"][: len(market_venues)] = market_venues
+        world["venues_count"], world["markets_count"] = len(processing), len(market_venues)
+        world["free_message"], world["free_messages"] = self._chained(self._pool, 0)
+        world["free_working"], world["free_workings"] = self._chained(self._working, 0)
+        self._publish()
+
+    @staticmethod
+    def _chained(table: Table, old: int) -> tuple[int, int]:
+        """Link the new records of a table into a free list that ends with 0; its first and its length."""
+        first = max(old, 1)
+        table.rows["next"][first : len(table)] = np.append(np.arange(first + 1, len(table)), 0)
+        return first, len(table) - first
+
+    def _publish(self) -> None:
+        world = self._world.rows
+        for name in ("wakes", "queue", "pool", "outbox", "subscribers", "working", "working_of"):
+            table: Table = getattr(self, f"_{name}")
+            world[name], world[f"{name}_length"] = table.address, len(table)
+        for name in ("agents", "policies", "venues", "markets", "feeds", "seen", "out", "actions"):
+            world[name] = getattr(self, f"_{name}").address
+        world["agents_count"] = len(self._names)
+        world["policies_count"], world["feeds_count"] = len(self._policy_tables), len(self._feed_values)
+        world["links"], world["links_length"] = self._network.links.address, len(self._network.links)
+        world["hops"], world["hops_length"] = self._network.hops.address, len(self._network.hops)
+        out = self._out.rows
+        out["actions"], out["working"], out["working_length"] = (
+            self._actions.address,
+            self._working.address,
+            len(self._working),
+        )
+
+    def _new_agents(self, count: int) -> int:
+        first = len(self._names)
+        if first + count > len(self._agents):
+            self._agents.grow(max(2 * len(self._agents), first + count))
+        if first + count > len(self._wakes):
+            self._wakes.grow(max(2 * len(self._wakes), first + count))
+        self._publish()
+        self._world.rows["agents_count"] = first + count
+        return first
+
+    def _refresh_head(self) -> None:
+        """Ask the loop what comes next, without handling anything."""
+        self._publish()
+        self.advance(0, 0, 0)
+
+    def _relieve(self, status: int) -> None:
+        world = self._world.rows
+        if status == POLICY_FAILED:
+            name = self._names[int(world["culprit"][0])]
+            time = int(world["now"][0])
+            raise AgentError(
+                f"{name}: its compiled policy raised an exception, or asked for more than {ACTIONS} things at once, at "
+                f"{format_time(time)}; run with NUMBA_DISABLE_JIT=1 to see its own traceback",
+                agent=name,
+                time=time,
+            )
+        if status == SHORT_OF_MESSAGES:
+            self._grow_messages(int(world["needed"][0]))
+        elif status == SHORT_OF_SUBSCRIBERS:
+            self._subscribers.grow(2 * len(self._subscribers))
+        elif status == SHORT_OF_WORKING:
+            self._grow_working()
+        elif status == SHORT_OF_SLOTS:
+            self._core.make_room_for_ids(int(self._core.record["next_id"][0]) + _ID_ROOM)
+        else:
+            self._core.relieve(status)
+        self._publish()
+
+    def _grow_messages(self, needed: int) -> None:
+        world = self._world.rows
+        if int(world["free_messages"][0]) < needed:
+            old = len(self._pool)
+            self._pool.grow(2 * old + needed)
+            self._queue.grow(len(self._pool))
+            first, count = self._chained(self._pool, old)
+            self._pool.rows["next"][len(self._pool) - 1] = world["free_message"][0]
+            world["free_message"] = first
+            world["free_messages"] += count
+        if len(self._outbox) < 2 * needed:
+            self._outbox.grow(4 * needed)
+
+    def _grow_working(self) -> None:
+        world = self._world.rows
+        if int(world["free_workings"][0]) < ACTIONS:
+            old = len(self._working)
+            self._working.grow(2 * old)
+            first, count = self._chained(self._working, old)
+            self._working.rows["next"][len(self._working) - 1] = world["free_working"][0]
+            world["free_working"] = first
+            world["free_workings"] += count
+        ids = int(self._core.record["next_id"][0])
+        if len(self._working_of) < ids + 2 * ACTIONS:
+            self._working_of.grow(max(2 * len(self._working_of), ids + _ID_ROOM))
+
+
+def states(dtype: np.dtype[Any], count: int) -> Rows:
+    """Zeroed records for ``count`` agents of a policy."""
+    return zeros(count, dtype)

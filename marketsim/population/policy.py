@@ -1,0 +1,171 @@
+"""A policy: what a compiled agent does, as a plain function ``policy(me, seen, out) -> int``.
+
+``me`` is the agent's own record (parameters and state, of the policy's dtype), ``seen`` what happened and what the
+agent knows (SEEN), ``out`` takes its answers through the functions below. It returns 0. A policy sees nothing else, so
+it cannot cheat; it is called through an address, so adding one recompiles nothing.
+
+This module holds the functions that policies call, and the call itself; it knows no policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from marketsim.domain.message import MESSAGE, Kind
+from marketsim.domain.order import OrderFlag, OrderType, TimeInForce
+from marketsim.kernel.compiled import UNCOMPILED, Record, Rows, array_at, compiled
+from marketsim.population.state import ACTIONS, OUT, SEEN, WORKING
+
+_NEW, _CANCEL, _QUERY, _TIMER = int(Kind.NEW), int(Kind.CANCEL), int(Kind.QUERY), int(Kind.TIMER)
+_LIMIT, _MARKET = int(OrderType.LIMIT), int(OrderType.MARKET)
+_GTC, _IOC = int(TimeInForce.GTC), int(TimeInForce.IOC)
+_POST_ONLY = int(OrderFlag.POST_ONLY)
+
+Policy = Callable[[Record, Record, Record], int]
+
+
+@compiled
+def _action(out: Record, kind: int) -> Record:
+    """The next free action; the last one is overwritten when a policy asks for more than it may."""
+    action = array_at(out.actions, ACTIONS, MESSAGE)[min(out.count, ACTIONS - 1)]
+    out.count += 1
+    action.kind = kind
+    action.market = out.market
+    action.order_id = 0
+    action.side = 0
+    action.price = 0
+    action.quantity = 0
+    action.other_price = 0
+    action.expire = 0
+    action.order_type = 0
+    action.time_in_force = 0
+    action.instructions = 0
+    return action
+
+
+@compiled
+def place(out: Record, side: int, order_type: int, time_in_force: int, flags: int, price: int, quantity: int) -> int:
+    """Send an order to the agent's home market; answers the order's id."""
+    action = _action(out, _NEW)
+    action.side = side
+    action.order_type = order_type
+    action.time_in_force = time_in_force
+    action.instructions = flags
+    action.price = price
+    action.quantity = quantity
+    action.order_id = out.next_id
+    out.next_id += 1
+    return action.order_id
+
+
+@compiled
+def limit_order(out: Record, side: int, price: int, quantity: int) -> int:
+    """A good-till-cancel limit order; side +1 buys, -1 sells."""
+    return place(out, side, _LIMIT, _GTC, 0, price, quantity)
+
+
+@compiled
+def post_only_order(out: Record, side: int, price: int, quantity: int) -> int:
+    """A limit order that is refused where it would trade at once."""
+    return place(out, side, _LIMIT, _GTC, _POST_ONLY, price, quantity)
+
+
+@compiled
+def market_order(out: Record, side: int, quantity: int) -> int:
+    """A market order; what finds no liquidity is canceled."""
+    return place(out, side, _MARKET, _IOC, 0, 0, quantity)
+
+
+@compiled
+def cancel(out: Record, order_id: int) -> None:
+    """Ask for the cancel of an own order."""
+    _action(out, _CANCEL).order_id = order_id
+
+
+@compiled
+def cancel_all(out: Record) -> int:
+    """Ask for the cancel of every order that the agent knows to be open; answers how many."""
+    working = array_at(out.working, out.working_length, WORKING)
+    slot = out.first_working
+    count = 0
+    while slot != 0:
+        cancel(out, working[slot].order_id)
+        slot = working[slot].next
+        count += 1
+    return count
+
+
+@compiled
+def ask_quote(out: Record) -> None:
+    """Ask the home market for its best quotes; the answer comes as a QUOTE."""
+    _action(out, _QUERY)
+
+
+@compiled
+def wake_at(out: Record, time: int) -> None:
+    """Be woken at a time; the last call counts."""
+    out.wake = max(time, out.now)
+
+
+@compiled
+def timer_at(out: Record, time: int, tag: int) -> None:
+    """Be called with a TIMER at a time, with this tag; there may be many at once."""
+    action = _action(out, _TIMER)
+    action.price = max(time, out.now)
+    action.expire = tag
+
+
+if UNCOMPILED:
+    _policies: list[Policy] = []
+
+    def address_of(policy: Any, state: np.dtype[Any]) -> int:
+        """What call_policy calls."""
+        _policies.append(policy)
+        return len(_policies) - 1
+
+    def call_policy(policy: int, table: int, width: int, row: int, seen: Rows, out: Rows) -> int:
+        """Call a policy for one row of its table."""
+        return int(_policies[int(policy)](array_at(table, 0, seen.dtype)[row], seen[0], out[0]))
+
+else:
+    import numba
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    _SEEN_TYPE, _OUT_TYPE = numba.from_dtype(SEEN), numba.from_dtype(OUT)
+
+    def address_of(policy: Any, state: np.dtype[Any]) -> int:
+        """Address of a policy compiled for records of ``state``; the policy must be kept alive."""
+        signature = types.int64(numba.from_dtype(state), _SEEN_TYPE, _OUT_TYPE)
+        policy.compile(signature)
+        result = policy.overloads[signature.args]
+        address: int = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+        return address
+
+    @intrinsic
+    def _call(typingctx: Any, address: Any, me: Any, seen: Any, out: Any) -> Any:
+        """Call compiled code at an address by Numba's own convention: -1 when it raised, else what it returned."""
+
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            pointers = [cgutils.voidptr_t] * 3
+            function_type = context.call_conv.get_function_type(types.int64, (types.voidptr,) * 3)
+            function = builder.inttoptr(arguments[0], function_type.as_pointer())
+            returned = cgutils.alloca_once(builder, ir.IntType(64))
+            raised = cgutils.alloca_once(builder, function_type.args[1].pointee)
+            builder.store(ir.Constant(ir.IntType(64), 0), returned)
+            records = [builder.inttoptr(a, p) for a, p in zip(arguments[1:], pointers, strict=True)]
+            code = builder.call(function, [returned, raised, *records])
+            failed = builder.icmp_signed("!=", code, ir.Constant(code.type, 0))
+            return builder.select(failed, ir.Constant(ir.IntType(64), -1), builder.load(returned))
+
+        return types.int64(types.int64, types.int64, types.int64, types.int64), codegen
+
+    @compiled
+    def call_policy(policy: int, table: int, width: int, row: int, seen: Rows, out: Rows) -> int:
+        """Call a policy for one row of its table; -1 when it raised."""
+        return _call(policy, table + row * width, np.int64(seen.ctypes.data), np.int64(out.ctypes.data))

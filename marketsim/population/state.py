@@ -1,0 +1,259 @@
+"""State of the compiled world: the records that its loop works on.
+
+One WORLD record holds counts and addresses; it stands beside the CORE record of the matching core. Agents and venues
+are numbered from 0; a receiver below 0 is the venue -1 - receiver. This module holds no logic but access to tables.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from marketsim.domain.message import MESSAGE
+from marketsim.kernel.compiled import Record, Rows, array_at, compiled
+from marketsim.kernel.heap import ENTRY
+from marketsim.network.link import LINK
+from marketsim.network.sampling import HOP
+
+
+AGENT = np.dtype(
+    [
+        ("policy", np.int64),  # number of the compiled policy; -1 for a Python agent
+        ("row", np.int64),  # its row in the policy's table
+        ("key", np.int64),  # of its random draws
+        ("computation", np.int64),  # ns it needs to act
+        ("busy_until", np.int64),
+        ("links", np.int64),  # first link; one group of CHANNELS a venue
+        ("market", np.int64),  # home market of a compiled agent
+        ("feed", np.int64),  # number of its information feed; -1 for none
+        ("position", np.int64),  # lots, in its home market, as it knows
+        ("cash", np.int64),  # ticks x lots, as it knows
+        ("working", np.int64),  # first of its working orders; 0 for none
+        ("events", np.int64),  # handled
+    ]
+)
+POLICY = np.dtype([("address", np.int64), ("table", np.int64), ("width", np.int64)])
+VENUE = np.dtype([("processing", np.int64), ("busy_until", np.int64)])
+MARKET = np.dtype(
+    [
+        ("venue", np.int64),
+        ("quotes", np.int64),  # heads and tails of the lists of subscribers
+        ("quotes_tail", np.int64),
+        ("trades", np.int64),
+        ("trades_tail", np.int64),
+        ("levels", np.int64),
+        ("levels_tail", np.int64),
+        ("subscribers", np.int64),
+        ("bid", np.int64),  # as last published
+        ("bid_quantity", np.int64),
+        ("ask", np.int64),
+        ("ask_quantity", np.int64),
+    ]
+)
+SUBSCRIBER = np.dtype([("agent", np.int64), ("next", np.int64)])
+FEED = np.dtype([("values", np.int64), ("length", np.int64), ("step", np.int64), ("start", np.int64)])
+WORKING = np.dtype(  # an order that a compiled agent knows to be open
+    [
+        ("order_id", np.int64),
+        ("side", np.int64),
+        ("price", np.int64),
+        ("leaves", np.int64),
+        ("agent", np.int64),
+        ("next", np.int64),
+        ("prev", np.int64),
+    ]
+)
+SEEN = np.dtype(  # what a policy is shown
+    [
+        ("kind", np.int64),  # Kind
+        ("now", np.int64),
+        ("agent", np.int64),
+        ("key", np.int64),  # of its random draws
+        ("market", np.int64),
+        ("order_id", np.int64),
+        ("side", np.int64),
+        ("price", np.int64),  # of a report or a trade
+        ("quantity", np.int64),
+        ("leaves", np.int64),
+        ("reason", np.int64),
+        ("maker", np.int64),
+        ("tag", np.int64),  # of a timer
+        ("bid", np.int64),  # of a quote: quantity 0 means that the side is empty
+        ("bid_quantity", np.int64),
+        ("ask", np.int64),
+        ("ask_quantity", np.int64),
+        ("last_price", np.int64),  # 0 before anything has traded
+        ("position", np.int64),
+        ("cash", np.int64),
+        ("value", np.float64),  # of its information feed, in ticks
+    ]
+)
+OUT = np.dtype(  # what a policy answers with; written by the functions of policy.py
+    [
+        ("actions", np.int64),  # address
+        ("count", np.int64),
+        ("now", np.int64),
+        ("agent", np.int64),
+        ("market", np.int64),
+        ("next_id", np.int64),
+        ("wake", np.int64),  # -1 for none
+        ("working", np.int64),  # address of the table of working orders
+        ("working_length", np.int64),
+        ("first_working", np.int64),
+    ]
+)
+WORLD = np.dtype(
+    [
+        ("sequence", np.int64),
+        ("now", np.int64),
+        ("wakes", np.int64),
+        ("wakes_length", np.int64),
+        ("wakes_count", np.int64),
+        ("queue", np.int64),
+        ("queue_length", np.int64),
+        ("queue_count", np.int64),
+        ("pool", np.int64),
+        ("pool_length", np.int64),
+        ("free_message", np.int64),
+        ("free_messages", np.int64),
+        ("outbox", np.int64),
+        ("outbox_length", np.int64),
+        ("outbox_count", np.int64),
+        ("agents", np.int64),
+        ("agents_count", np.int64),
+        ("policies", np.int64),
+        ("policies_count", np.int64),
+        ("venues", np.int64),
+        ("venues_count", np.int64),
+        ("markets", np.int64),
+        ("markets_count", np.int64),
+        ("links", np.int64),
+        ("links_length", np.int64),
+        ("hops", np.int64),
+        ("hops_length", np.int64),
+        ("subscribers", np.int64),
+        ("subscribers_length", np.int64),
+        ("subscribers_count", np.int64),
+        ("feeds", np.int64),
+        ("feeds_count", np.int64),
+        ("working", np.int64),
+        ("working_length", np.int64),
+        ("free_working", np.int64),
+        ("free_workings", np.int64),
+        ("working_of", np.int64),  # order_id -> working slot
+        ("working_of_length", np.int64),
+        ("seen", np.int64),
+        ("out", np.int64),
+        ("actions", np.int64),
+        ("grid", np.int64),  # times at which agents act are rounded up to it
+        ("stage", np.int64),  # of the venue's current request
+        ("row", np.int64),  # next row of the log to report
+        ("touch", np.int64),  # next touched level to publish
+        ("market", np.int64),
+        ("venue", np.int64),
+        ("depart", np.int64),  # when the venue's answers leave
+        ("open", np.int64),  # open quantity of the order whose trades are being reported
+        ("horizon_time", np.int64),
+        ("horizon_order", np.int64),
+        ("needed", np.int64),  # messages for which there was no room
+        ("events", np.int64),  # handled
+        ("culprit", np.int64),  # agent whose policy failed
+    ]
+)
+
+CHANNELS = 3
+ORDERS_UP, REPORTS_DOWN, DATA_DOWN = 0, 1, 2
+ACTIONS = 256  # requests that one policy call may make
+
+# Answers of the loop, beside the SHORT_OF codes of the matching core.
+DONE, SHORT_OF_MESSAGES, SHORT_OF_SUBSCRIBERS, SHORT_OF_WORKING, POLICY_FAILED = 0, -11, -12, -13, -14
+
+_WORD = np.dtype(np.int64)
+_REAL = np.dtype(np.float64)
+
+
+@compiled
+def wakes_of(world: Record) -> Rows:
+    return array_at(world.wakes, world.wakes_length, ENTRY)
+
+
+@compiled
+def queue_of(world: Record) -> Rows:
+    return array_at(world.queue, world.queue_length, ENTRY)
+
+
+@compiled
+def pool_of(world: Record) -> Rows:
+    return array_at(world.pool, world.pool_length, MESSAGE)
+
+
+@compiled
+def outbox_of(world: Record) -> Rows:
+    return array_at(world.outbox, world.outbox_length, MESSAGE)
+
+
+@compiled
+def agents_of(world: Record) -> Rows:
+    return array_at(world.agents, world.agents_count, AGENT)
+
+
+@compiled
+def policies_of(world: Record) -> Rows:
+    return array_at(world.policies, world.policies_count, POLICY)
+
+
+@compiled
+def venues_of(world: Record) -> Rows:
+    return array_at(world.venues, world.venues_count, VENUE)
+
+
+@compiled
+def markets_of(world: Record) -> Rows:
+    return array_at(world.markets, world.markets_count, MARKET)
+
+
+@compiled
+def links_of(world: Record) -> Rows:
+    return array_at(world.links, world.links_length, LINK)
+
+
+@compiled
+def hops_of(world: Record) -> Rows:
+    return array_at(world.hops, world.hops_length, HOP)
+
+
+@compiled
+def subscribers_of(world: Record) -> Rows:
+    return array_at(world.subscribers, world.subscribers_length, SUBSCRIBER)
+
+
+@compiled
+def working_of(world: Record) -> Rows:
+    return array_at(world.working, world.working_length, WORKING)
+
+
+@compiled
+def working_index_of(world: Record) -> Rows:
+    return array_at(world.working_of, world.working_of_length, _WORD)
+
+
+@compiled
+def seen_of(world: Record) -> Rows:
+    return array_at(world.seen, 1, SEEN)
+
+
+@compiled
+def out_of(world: Record) -> Rows:
+    return array_at(world.out, 1, OUT)
+
+
+@compiled
+def actions_of(world: Record) -> Rows:
+    return array_at(world.actions, ACTIONS, MESSAGE)
+
+
+@compiled
+def feed_value(world: Record, feed: int, time: int) -> float:
+    """Value of an information feed at a time: the last point of its grid, in ticks."""
+    row = array_at(world.feeds, world.feeds_count, FEED)[feed]
+    position = min(max((time - row.start) // row.step, 0), row.length - 1)
+    return array_at(row.values, row.length, _REAL)[position]
