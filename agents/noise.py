@@ -93,7 +93,7 @@ class Noise(CompiledAgent):
     distance: float = field(default=4.0, metadata={"help": "mean distance of other limit orders from the best, ticks"})
 
     STATE: ClassVar = STATE
-    policy: ClassVar[Policy] = noise_policy
+    policy: ClassVar[Policy] = staticmethod(noise_policy)
 
     def __post_init__(self) -> None:
         self.rate = rate(self.rate)
