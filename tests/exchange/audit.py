@@ -124,7 +124,8 @@ class Audit:
 
     def _accepted(self, row: dict[str, int]) -> None:
         number = row["order_id"]
-        assert number not in self.orders and number not in self.gone, f"order {number} was there before"
+        assert number not in self.orders, f"order {number} is live already"
+        assert number not in self.gone, f"order {number} was there before"
         assert row["quantity"] == row["leaves"] >= 1, row
         names = ("order_id", "owner", "market", "side", "order_type", "time_in_force", "flags", "price", "quantity")
         order = Known(*(row[name] for name in names), open=row["leaves"], arrival=self.count)
@@ -145,7 +146,7 @@ class Audit:
         maker = self.orders[row["match_id"]]
         price, quantity = row["price"], row["quantity"]
         assert quantity >= 1, row
-        assert taker.stop is None and maker.stop is None, f"a waiting stop traded: {row}"
+        assert taker.stop is None is maker.stop, f"a waiting stop traded: {row}"
         assert (maker.owner, maker.market, maker.side) == (row["peer"], taker.market, -taker.side), (row, maker)
         best = max(maker.side * price for price in self._prices(maker.market, maker.side))
         assert price == maker.price == maker.side * best, f"not the maker's price or not the best: {row}"
@@ -170,7 +171,8 @@ class Audit:
     def _canceled(self, row: dict[str, int], order: Known) -> None:
         order.open -= row["quantity"]
         order.removed += row["quantity"]
-        assert row["quantity"] >= 1 and order.open == row["leaves"] >= 0, (row, order)
+        assert row["quantity"] >= 1, row
+        assert order.open == row["leaves"] >= 0, (row, order)
         assert row["price"] == order.price, (row, order)
 
     _expired = _canceled
@@ -188,7 +190,8 @@ class Audit:
 
     def _triggered(self, row: dict[str, int], order: Known) -> None:
         assert order.stop == row["price"], (row, order)
-        assert self.elected and self.elected.pop(0) is order, f"not the next of the elected: {row}"
+        assert self.elected[:1] == [order], f"not the next of the elected: {row}"
+        del self.elected[0]
         assert row["quantity"] == row["leaves"] == order.open, row
         order.stop, order.arrival = None, self.count
 

@@ -189,7 +189,10 @@ class Generator:
         return self._any_id() if order is None else order.order_id
 
     def _any_id(self) -> int:
-        return self.random.randint(0, self.core.highest + (3 if self.random.random() < 0.5 else 1_000))
+        """Live, gone, or beyond every number that was given."""
+        if self.random.random() < 0.3:
+            return self.core.highest + self.random.randint(1, 1_000)
+        return self.random.randint(0, self.core.highest)
 
     def _owner(self, order: Order | None) -> int:
         if order is None or self.random.random() < 0.03:

@@ -282,13 +282,11 @@ class NaiveCore:
             self._visit("replace: 3 no more than was filled")
             self._leave(time, EventKind.CANCELED, order, Reason.BY_REPLACE)
             return
-        if not order.waiting and order.flags & POST_ONLY:
-            if self.books[order.market].would_trade(order.side, price):
-                self._visit("replace: 4 post-only would trade")
-                self._refuse(
-                    time, EventKind.REPLACE_REJECTED, owner, order_id, price, quantity, Reason.WOULD_TRADE
-                )
-                return
+        book = self.books[order.market]
+        if not order.waiting and order.flags & POST_ONLY and book.would_trade(order.side, price):
+            self._visit("replace: 4 post-only would trade")
+            self._refuse(time, EventKind.REPLACE_REJECTED, owner, order_id, price, quantity, Reason.WOULD_TRADE)
+            return
         if order.waiting:
             self._replace_waiting(time, order, price, quantity, stop_price)
         else:
@@ -531,9 +529,7 @@ class NaiveCore:
             self._visit("election: cascade", count >= 3)
             self._visit("election: stop" if order.order_type == STOP else "election: stop-limit")
             self._visit("election: nobody to trade with", not self.books[order.market].resting[-order.side])
-            self._log(
-                time, EventKind.TRIGGERED, order, price=order.stop_price, quantity=order.open, leaves=order.open
-            )
+            self._log(time, EventKind.TRIGGERED, order, price=order.stop_price, quantity=order.open, leaves=order.open)
             self._execute(time, order)
 
     def _leave(self, time: int, kind: EventKind, order: Order, reason: Reason) -> None:

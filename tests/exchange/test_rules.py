@@ -14,6 +14,9 @@ LARGEST = 2**53
 GTC = TimeInForce.GTC
 
 
+pytestmark = [pytest.mark.boundscheck, pytest.mark.uncompiled]
+
+
 @pytest.fixture(params=[MatchingCore, NaiveCore], ids=["core", "twin"])
 def desk(request: pytest.FixtureRequest) -> Desk:
     return Desk(request.param(markets=2))
@@ -645,9 +648,7 @@ def test_cancels_of_orders_that_are_not_live_are_answered(desk: Desk) -> None:
     desk.rows()
     for order_id in (1, 2, 3, 4, 0, -1, 10**12):
         desk.cancel(order_id, 7)
-    assert desk.told() == [
-        f"CANCEL_REJECTED #{order_id} 7 UNKNOWN_ORDER" for order_id in (1, 2, 3, 4, 0, -1, 10**12)
-    ]
+    assert desk.told() == [f"CANCEL_REJECTED #{order_id} 7 UNKNOWN_ORDER" for order_id in (1, 2, 3, 4, 0, -1, 10**12)]
 
 
 def test_only_the_owner_may_cancel(desk: Desk) -> None:
