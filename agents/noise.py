@@ -28,9 +28,9 @@ _WHEN, _WHAT, _SIDE, _PRICE, _SIZE = (purpose_of(name) for name in ("when", "wha
 STATE = np.dtype(
     [
         ("pause", np.float64),  # mean ns between wake-ups
-        ("take", np.float64),  # probability of a market order
-        ("cancel", np.float64),  # probability of canceling everything
-        ("improve", np.float64),  # probability that a limit order improves its side
+        ("market_share", np.float64),  # probability of a market order
+        ("cancel_share", np.float64),  # probability of canceling everything
+        ("improve_share", np.float64),  # probability that a limit order improves its side
         ("decay", np.float64),  # ln of the geometric distribution of the distance in ticks
         ("quantity", np.float64),  # mean lots
         ("reference", np.int64),
@@ -58,9 +58,9 @@ def _trade(me: Record, seen: Record, out: Record) -> None:
     quantity = 1 + int(me.quantity * exponential(seen.key, _SIZE, me.draw))
     choice = uniform(seen.key, _WHAT, me.draw)
     opposite = seen.ask_quantity if side > 0 else seen.bid_quantity
-    if choice < me.cancel:
+    if choice < me.cancel_share:
         cancel_all(out)
-    elif choice < me.cancel + me.take and opposite > 0:
+    elif choice < me.cancel_share + me.market_share and opposite > 0:
         market_order(out, side, quantity)
     else:
         limit_order(out, side, _limit(me, seen, side), quantity)
@@ -74,10 +74,10 @@ def _limit(me: Record, seen: Record, side: int) -> int:
         best = seen.bid if seen.bid_quantity > 0 else (seen.ask - 1 if seen.ask_quantity > 0 else me.reference - 1)
     else:
         best = seen.ask if seen.ask_quantity > 0 else (seen.bid + 1 if seen.bid_quantity > 0 else me.reference + 1)
-    if draw < me.improve:
+    if draw < me.improve_share:
         wide = seen.bid_quantity > 0 and seen.ask_quantity > 0 and seen.ask - seen.bid > 1
         return best + side if wide else best
-    distance = int(math.log(1.0 - (draw - me.improve) / (1.0 - me.improve)) / me.decay)
+    distance = int(math.log(1.0 - (draw - me.improve_share) / (1.0 - me.improve_share)) / me.decay)
     return best - side * distance
 
 
@@ -109,7 +109,8 @@ class Noise(CompiledAgent):
 
     def fill(self, rows: Rows, instrument: Instrument) -> None:
         rows["pause"] = SECOND / self.rate
-        rows["take"], rows["cancel"], rows["improve"] = self.market_share, self.cancel_share, self.improve_share
+        for name in ("market_share", "cancel_share", "improve_share"):
+            rows[name] = getattr(self, name)
         rows["decay"] = math.log(self.distance / (1.0 + self.distance))
         rows["quantity"] = max(self.quantity - 1.0, 0.0)
         rows["reference"] = instrument.reference

@@ -98,6 +98,9 @@ class Engine:
 
     def add_policy(self, policy: Policy, states: NDArray[Any]) -> int:
         """A compiled policy and the records of all its agents. Its number."""
+        taken = [name for name in states.dtype.names or () if hasattr(np.record, name)]
+        if taken:
+            raise InvalidValueError(f"state field {taken[0]!r} is an attribute of NumPy records; choose another name")
         table = Table(states.dtype, len(states))
         for name in states.dtype.names or ():
             table.rows[name][: len(states)] = states[name]
