@@ -49,6 +49,14 @@ def copy_repository(target: Path, links: str, origin: Path = ROOT) -> Path:
     return target
 
 
+def build_tools(folder: Path) -> Path:
+    """A folder for PYTHONPATH with the running environment's setuptools and nothing else of it."""
+    folder.mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).glob("setuptools*"):
+        (folder / entry.name).symlink_to(entry)
+    return folder
+
+
 class Environment:
     """A fresh virtual environment that sees the libraries of the running one, but nothing installed as editable."""
 

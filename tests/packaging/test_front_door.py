@@ -8,7 +8,6 @@ import json
 import os
 import re
 import sys
-import sysconfig
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from copies import BESIDE, ROOT, attempt, copy_repository, run
+from copies import BESIDE, ROOT, attempt, build_tools, copy_repository, run
 from packaging.requirements import Requirement
 
 import marketsim
@@ -246,12 +245,12 @@ def test_a_stamp_that_cannot_be_read_counts_as_none(start: ModuleType, recorder:
 
 @pytest.mark.slow
 def test_start_on_a_fresh_copy(tmp_path: Path) -> None:
-    """The whole way for real, with pip kept off the network and the libraries borrowed from this environment."""
+    """The whole way for real, with pip kept off the network and without the libraries."""
     copy = copy_repository(tmp_path / "copy", "text")
     command = copy / "marketsim" / "cli" / "__init__.py"
     command.parent.mkdir(exist_ok=True)
     command.write_text("import sys\ndef main():\n    print(sys.argv[1:])\n    sys.exit(3)\n", encoding="utf-8")
-    borrowed = OFFLINE | {"PYTHONPATH": sysconfig.get_path("purelib")}
+    borrowed = OFFLINE | {"PYTHONPATH": str(build_tools(tmp_path / "tools"))}
 
     def go(*words: str) -> tuple[list[str], str]:
         done = attempt(sys.executable, copy / "start.py", *words, cwd=tmp_path, **borrowed)
@@ -276,7 +275,9 @@ def test_a_failed_installation_shows_why_and_leaves_no_stamp(tmp_path: Path) -> 
     text = description.read_text(encoding="utf-8")
     description.write_text(text.replace('"duckdb>=1.1"', '"no-such-library-for-marketsim>=1"'), encoding="utf-8")
     offline = {name: value for name, value in OFFLINE.items() if name != "PIP_NO_DEPS"}
-    done = attempt(sys.executable, "start.py", "list", cwd=copy, PYTHONPATH=sysconfig.get_path("purelib"), **offline)
+    done = attempt(
+        sys.executable, "start.py", "list", cwd=copy, PYTHONPATH=str(build_tools(tmp_path / "tools")), **offline
+    )
     assert done.returncode == 1
     assert "no-such-library-for-marketsim" in done.stderr
     assert "marketsim-install.log" in done.stderr
