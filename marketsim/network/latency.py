@@ -17,10 +17,32 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from marketsim.domain.units import duration, format_duration
 from marketsim.errors import InvalidValueError
+from marketsim.network.hop import (
+    CONSTANT,
+    CUBIC,
+    EMPIRICAL,
+    GAMMA,
+    LOAD,
+    LOG_NORMAL,
+    LONGEST,
+    PARETO,
+    TABULATED,
+    TRUNCATED_NORMAL,
+    UNIFORM,
+    Hop,
+)
+from marketsim.network.parameters import (
+    check_above_minimum,
+    check_number,
+    check_order,
+    checked_duration,
+    ns,
+    text,
+    to_durations,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,25 +50,8 @@ if TYPE_CHECKING:
 
 Duration: TypeAlias = int | str
 
-LONGEST = 1 << 60
-"""Nanoseconds (36 years) at which every latency is cut off, so that no time of arrival overflows."""
-
-CONSTANT, UNIFORM, TRUNCATED_NORMAL, LOG_NORMAL, GAMMA, PARETO, EMPIRICAL, TABULATED, CUBIC, LOAD = range(10)
-
 _NORMAL = NormalDist()
 _DURATION = {"unit": "duration"}
-
-
-class Hop(NamedTuple):
-    """One stretch in the form that compiled code draws from; what p0 … p3 mean depends on the kind."""
-
-    kind: int
-    p0: float = 0.0
-    p1: float = 0.0
-    p2: float = 0.0
-    p3: float = 0.0
-    points: NDArray[np.float64] | None = None
-    shared: str = ""  # name of the physical link whose load this stretch has in common with others; "" for none
 
 
 class LatencyModel(ABC):
@@ -79,15 +84,15 @@ class Constant(LatencyModel):
     latency: Duration = field(default=0, metadata=_DURATION)
 
     def __post_init__(self) -> None:
-        _coerce(self, "latency")
+        to_durations(self, "latency")
 
     def hops(self) -> tuple[Hop, ...]:
         """p0 the latency."""
-        return (Hop(CONSTANT, _ns(self.latency)),)
+        return (Hop(CONSTANT, ns(self.latency)),)
 
     def expected(self) -> float:
         """The latency itself, ns."""
-        return _ns(self.latency)
+        return ns(self.latency)
 
 
 @dataclass(frozen=True)
@@ -98,16 +103,16 @@ class Uniform(LatencyModel):
     high: Duration = field(metadata=_DURATION)
 
     def __post_init__(self) -> None:
-        _coerce(self, "low", "high")
-        _ordered(self, "low", "high")
+        to_durations(self, "low", "high")
+        check_order(self, "low", "high")
 
     def hops(self) -> tuple[Hop, ...]:
         """p0 low, p1 how many values there are."""
-        return (Hop(UNIFORM, _ns(self.low), _ns(self.high) - _ns(self.low) + 1.0),)
+        return (Hop(UNIFORM, ns(self.low), ns(self.high) - ns(self.low) + 1.0),)
 
     def expected(self) -> float:
         """(low + high) / 2, ns."""
-        return 0.5 * (_ns(self.low) + _ns(self.high))
+        return 0.5 * (ns(self.low) + ns(self.high))
 
 
 @dataclass(frozen=True)
@@ -124,22 +129,22 @@ class TruncatedNormal(LatencyModel):
     high: Duration | None = field(default=None, metadata=_DURATION)
 
     def __post_init__(self) -> None:
-        _coerce(self, "mean", "deviation", "low", "high")
-        if not _ns(self.deviation) > 0:
+        to_durations(self, "mean", "deviation", "low", "high")
+        if not ns(self.deviation) > 0:
             raise InvalidValueError("TruncatedNormal: deviation must be above zero; use Constant for no spread")
         if self.high is not None:
-            _ordered(self, "low", "high")
+            check_order(self, "low", "high")
         if not self._tail()[3] > 0.0:
             raise InvalidValueError(
-                f"TruncatedNormal: practically nothing of a normal around {_text(self.mean)} with deviation "
-                f"{_text(self.deviation)} lies between {_text(self.low)} and "
-                f"{'infinity' if self.high is None else _text(self.high)}; widen the bounds or the deviation"
+                f"TruncatedNormal: practically nothing of a normal around {text(self.mean)} with deviation "
+                f"{text(self.deviation)} lies between {text(self.low)} and "
+                f"{'infinity' if self.high is None else text(self.high)}; widen the bounds or the deviation"
             )
 
     def _tail(self) -> tuple[float, float, float, float]:
         """Sign of the reflection, the two standardized bounds after it, and the probability between them."""
-        low = (_ns(self.low) - _ns(self.mean)) / _ns(self.deviation)
-        high = math.inf if self.high is None else (_ns(self.high) - _ns(self.mean)) / _ns(self.deviation)
+        low = (ns(self.low) - ns(self.mean)) / ns(self.deviation)
+        high = math.inf if self.high is None else (ns(self.high) - ns(self.mean)) / ns(self.deviation)
         sign = 1.0
         if low > 0.0:
             sign, low, high = -1.0, -high, -low
@@ -148,12 +153,12 @@ class TruncatedNormal(LatencyModel):
     def hops(self) -> tuple[Hop, ...]:
         """p0 mean, p1 deviation (negative: reflected), p2 Φ of the lower bound, p3 Φ between the bounds."""
         sign, low, _, mass = self._tail()
-        return (Hop(TRUNCATED_NORMAL, _ns(self.mean), sign * _ns(self.deviation), _below(low), mass),)
+        return (Hop(TRUNCATED_NORMAL, ns(self.mean), sign * ns(self.deviation), _below(low), mass),)
 
     def expected(self) -> float:
         """mean + deviation · (φ(a) − φ(b)) / (Φ(b) − Φ(a)), ns."""
         sign, low, high, mass = self._tail()
-        return _ns(self.mean) + sign * _ns(self.deviation) * (_density(low) - _density(high)) / mass
+        return ns(self.mean) + sign * ns(self.deviation) * (_density(low) - _density(high)) / mass
 
 
 @dataclass(frozen=True)
@@ -170,25 +175,25 @@ class LogNormal(LatencyModel):
     minimum: Duration = field(default=0, metadata=_DURATION)
 
     def __post_init__(self) -> None:
-        _coerce(self, "median", "mean", "minimum")
-        _number(self, "sigma", 0.0, 10.0)
+        to_durations(self, "median", "mean", "minimum")
+        check_number(self, "sigma", 0.0, 10.0)
         if (self.median is None) == (self.mean is None):
             raise InvalidValueError('LogNormal: give either median or mean, such as median="150us"')
         given = "mean" if self.median is None else "median"
-        _above_minimum(self, given)
+        check_above_minimum(self, given)
 
     def _location(self) -> float:
         if self.median is not None:
-            return math.log(_ns(self.median) - _ns(self.minimum))
-        return math.log(_ns(self.mean) - _ns(self.minimum)) - 0.5 * self.sigma * self.sigma
+            return math.log(ns(self.median) - ns(self.minimum))
+        return math.log(ns(self.mean) - ns(self.minimum)) - 0.5 * self.sigma * self.sigma
 
     def hops(self) -> tuple[Hop, ...]:
         """p0 minimum, p1 mean and p2 deviation of the logarithm."""
-        return (Hop(LOG_NORMAL, _ns(self.minimum), self._location(), self.sigma),)
+        return (Hop(LOG_NORMAL, ns(self.minimum), self._location(), self.sigma),)
 
     def expected(self) -> float:
         """minimum + exp(location + sigma²/2), ns."""
-        return _ns(self.minimum) + math.exp(self._location() + 0.5 * self.sigma * self.sigma)
+        return ns(self.minimum) + math.exp(self._location() + 0.5 * self.sigma * self.sigma)
 
 
 @dataclass(frozen=True)
@@ -203,18 +208,18 @@ class Gamma(LatencyModel):
     minimum: Duration = field(default=0, metadata=_DURATION)
 
     def __post_init__(self) -> None:
-        _coerce(self, "mean", "minimum")
-        _number(self, "shape", 0.01, 1e6)
-        _above_minimum(self, "mean")
+        to_durations(self, "mean", "minimum")
+        check_number(self, "shape", 0.01, 1e6)
+        check_above_minimum(self, "mean")
 
     def hops(self) -> tuple[Hop, ...]:
         """p0 minimum, p1 scale, p2 shape."""
-        scale = (_ns(self.mean) - _ns(self.minimum)) / self.shape
-        return (Hop(GAMMA, _ns(self.minimum), scale, self.shape),)
+        scale = (ns(self.mean) - ns(self.minimum)) / self.shape
+        return (Hop(GAMMA, ns(self.minimum), scale, self.shape),)
 
     def expected(self) -> float:
         """The mean, ns."""
-        return _ns(self.mean)
+        return ns(self.mean)
 
 
 @dataclass(frozen=True)
@@ -230,31 +235,29 @@ class Pareto(LatencyModel):
     maximum: Duration | None = field(default=None, metadata=_DURATION)
 
     def __post_init__(self) -> None:
-        _coerce(self, "minimum", "maximum")
-        _number(self, "shape", 0.1, 1e6)
-        if not _ns(self.minimum) > 0:
+        to_durations(self, "minimum", "maximum")
+        check_number(self, "shape", 0.1, 1e6)
+        if not ns(self.minimum) > 0:
             raise InvalidValueError("Pareto: minimum must be above zero")
-        if self.maximum is not None and not _ns(self.maximum) > _ns(self.minimum):
-            raise InvalidValueError(
-                f"Pareto: maximum {_text(self.maximum)} must be above minimum {_text(self.minimum)}"
-            )
+        if self.maximum is not None and not ns(self.maximum) > ns(self.minimum):
+            raise InvalidValueError(f"Pareto: maximum {text(self.maximum)} must be above minimum {text(self.minimum)}")
 
     def _mass(self) -> float:
         """Probability that the unbounded variable is at most the maximum."""
         if self.maximum is None:
             return 1.0
-        return -math.expm1(self.shape * math.log(_ns(self.minimum) / _ns(self.maximum)))
+        return -math.expm1(self.shape * math.log(ns(self.minimum) / ns(self.maximum)))
 
     def hops(self) -> tuple[Hop, ...]:
         """p0 minimum, p1 1/shape, p2 the probability below the maximum."""
-        return (Hop(PARETO, _ns(self.minimum), 1.0 / self.shape, self._mass()),)
+        return (Hop(PARETO, ns(self.minimum), 1.0 / self.shape, self._mass()),)
 
     def expected(self) -> float:
         """minimum · shape / (shape − 1) when unbounded, ns; infinite for a shape of 1 or less."""
-        least, shape = _ns(self.minimum), self.shape
+        least, shape = ns(self.minimum), self.shape
         if self.maximum is None:
             return least * shape / (shape - 1.0) if shape > 1.0 else math.inf
-        span = math.log(_ns(self.maximum) / least)
+        span = math.log(ns(self.maximum) / least)
         partial = span if shape == 1.0 else -math.expm1((1.0 - shape) * span) / (shape - 1.0)
         return least * shape * partial / self._mass()
 
@@ -292,7 +295,7 @@ class Empirical(LatencyModel):
         from marketsim.network.samples import nanoseconds_per
 
         if isinstance(value, str):
-            return float(_duration(self, f"values[{place}]", value))
+            return float(checked_duration(self, f"values[{place}]", value))
         try:
             result = float(value) * nanoseconds_per(self.unit)  # type: ignore[arg-type]
         except (TypeError, ValueError):
@@ -336,25 +339,25 @@ class CubicJitter(LatencyModel):
     unit: float = 10.0
 
     def __post_init__(self) -> None:
-        _coerce(self, "minimum")
-        _number(self, "jitter", 0.0, 1e9)
-        _number(self, "clip", 0.0, 1.0)
-        _number(self, "unit", 1e-9, 1e9)
+        to_durations(self, "minimum")
+        check_number(self, "jitter", 0.0, 1e9)
+        check_number(self, "clip", 0.0, 1.0)
+        check_number(self, "unit", 1e-9, 1e9)
 
     def _scale(self) -> float:
-        return self.jitter * _ns(self.minimum) / self.unit
+        return self.jitter * ns(self.minimum) / self.unit
 
     def hops(self) -> tuple[Hop, ...]:
         """p0 minimum, p1 jitter · minimum / unit, p2 clip."""
-        return (Hop(CUBIC, _ns(self.minimum), self._scale(), self.clip),)
+        return (Hop(CUBIC, ns(self.minimum), self._scale(), self.clip),)
 
     def expected(self) -> float:
         """minimum · (1 + jitter / unit · (1 + clip) / (2 · clip²)), ns; infinite for clip 0."""
         if self._scale() == 0.0:
-            return _ns(self.minimum)
+            return ns(self.minimum)
         if self.clip == 0.0:
             return math.inf
-        return _ns(self.minimum) + self._scale() * (1.0 + self.clip) / (2.0 * self.clip * self.clip)
+        return ns(self.minimum) + self._scale() * (1.0 + self.clip) / (2.0 * self.clip * self.clip)
 
 
 @dataclass(frozen=True)
@@ -370,8 +373,8 @@ class LinearInLoad(LatencyModel):
     window: Duration = field(default="1ms", metadata=_DURATION)
 
     def __post_init__(self) -> None:
-        _coerce(self, "base", "slope", "window")
-        if not _ns(self.window) > 0:
+        to_durations(self, "base", "slope", "window")
+        if not ns(self.window) > 0:
             raise InvalidValueError("LinearInLoad: window must be above zero")
 
     @property
@@ -380,11 +383,11 @@ class LinearInLoad(LatencyModel):
 
     def hops(self) -> tuple[Hop, ...]:
         """p0 base, p1 slope, p2 window."""
-        return (Hop(LOAD, _ns(self.base), _ns(self.slope), _ns(self.window)),)
+        return (Hop(LOAD, ns(self.base), ns(self.slope), ns(self.window)),)
 
     def expected(self) -> float:
         """The base, ns: what an idle link takes."""
-        return _ns(self.base)
+        return ns(self.base)
 
 
 @dataclass(frozen=True)
@@ -455,16 +458,6 @@ def _probabilities() -> list[float]:
     return tail + middle + [1.0 - u for u in reversed(tail)]
 
 
-def _ns(value: Duration | None) -> float:
-    """A field that has become int nanoseconds, as compiled code takes it."""
-    assert isinstance(value, int)
-    return float(value)
-
-
-def _text(value: Duration | None) -> str:
-    return format_duration(value) if isinstance(value, int) else str(value)
-
-
 def _below(z: float) -> float:
     """The standard normal distribution function, exact in the lower tail."""
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
@@ -472,46 +465,3 @@ def _below(z: float) -> float:
 
 def _density(z: float) -> float:
     return _NORMAL.pdf(z) if math.isfinite(z) else 0.0
-
-
-def _duration(model: LatencyModel, name: str, value: object) -> int:
-    try:
-        result = duration(value)
-    except InvalidValueError as error:
-        raise InvalidValueError(f"{type(model).__name__}: {name}: {error}") from None
-    if not 0 <= result <= LONGEST:
-        raise InvalidValueError(
-            f"{type(model).__name__}: {name} {value!r} must lie between 0 and {format_duration(LONGEST)}: "
-            "no message arrives before it was sent"
-        )
-    return result
-
-
-def _coerce(model: LatencyModel, *names: str) -> None:
-    """Turn duration fields into int nanoseconds; None stays."""
-    for name in names:
-        value = getattr(model, name)
-        if value is not None:
-            object.__setattr__(model, name, _duration(model, name, value))
-
-
-def _number(model: LatencyModel, name: str, least: float, most: float) -> None:
-    value: Any = getattr(model, name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-        raise InvalidValueError(f"{type(model).__name__}: {name} {value!r} must be a number from {least:g} to {most:g}")
-    object.__setattr__(model, name, float(value))
-
-
-def _ordered(model: LatencyModel, low: str, high: str) -> None:
-    if _ns(getattr(model, low)) > _ns(getattr(model, high)):
-        raise InvalidValueError(
-            f"{type(model).__name__}: {low} {_text(getattr(model, low))} is above {high} "
-            f"{_text(getattr(model, high))}; swap them"
-        )
-
-
-def _above_minimum(model: Any, name: str) -> None:
-    if not _ns(getattr(model, name)) > _ns(model.minimum):
-        raise InvalidValueError(
-            f"{type(model).__name__}: {name} {_text(getattr(model, name))} must be above minimum {_text(model.minimum)}"
-        )

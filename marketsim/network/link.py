@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from marketsim.kernel.compiled import Rows, compiled
-from marketsim.network.latency import LOAD, LONGEST
+from marketsim.network.hop import LOAD, LONGEST
 from marketsim.network.sampling import PURPOSE, sample
 
 LINK = np.dtype(

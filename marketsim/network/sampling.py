@@ -14,7 +14,7 @@ import numpy as np
 
 from marketsim.kernel.compiled import Record, Rows, Table, array_at, compiled, zeros
 from marketsim.kernel.random import below, gamma, key_of, normal, purpose_of, uniform
-from marketsim.network.latency import (
+from marketsim.network.hop import (
     CONSTANT,
     CUBIC,
     EMPIRICAL,

@@ -6,28 +6,19 @@ It owns the memory and hands out numbers and addresses; when a message is sent i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from marketsim.errors import InvalidValueError, InvariantViolation
 from marketsim.kernel.compiled import Table
 from marketsim.kernel.random import key_of
-from marketsim.network.latency import LOAD, Constant, Hop, LatencyModel
+from marketsim.network.hop import LOAD, Hop
+from marketsim.network.latency import Constant, LatencyModel
 from marketsim.network.link import LINK, transit
+from marketsim.network.route import Leg, Route
 from marketsim.network.sampling import HOP, merged, write
-
-
-class Leg(NamedTuple):
-    """One stretch of a route. ``shared`` names the physical link whose load all routes over it have in common."""
-
-    latency: LatencyModel
-    shared: str = ""
-
-
-Route: TypeAlias = "LatencyModel | Sequence[Leg | LatencyModel]"
 
 
 class _Path(NamedTuple):

@@ -1,0 +1,61 @@
+"""The line: everyone at a random place on a line of given length, as in the reference market.
+
+A message takes the distance between the two places at the speed of light; places stay for the run. Where a party
+stands depends on its own name and the seed alone, so that one more agent moves nobody.
+"""
+
+from __future__ import annotations
+
+from marketsim.errors import InvalidValueError
+from marketsim.network.geography import VACUUM, Medium, distance
+from marketsim.network.latency import Constant, LatencyModel
+from marketsim.network.route import Leg
+from marketsim.network.topology import Topology
+
+REFERENCE_LENGTH = "3866660m"
+"""Length of the line in the field's reference market."""
+
+
+class LineTopology(Topology):
+    """Parties on a line. A ``site`` is a distance from its start, such as "1200km"; without one it is random."""
+
+    def __init__(
+        self,
+        seed: int,
+        length: float | str = REFERENCE_LENGTH,
+        access: LatencyModel | str | int = 0,
+        medium: Medium = VACUUM,
+    ) -> None:
+        """access: added to the way of each agent, in both directions."""
+        super().__init__(access)
+        self.seed = seed
+        self.length = distance(length)
+        self.medium = medium
+        self._positions: dict[str, float] = {}
+
+    def position(self, name: str) -> float:
+        """Metres from the start of the line to a party."""
+        self._party(name)
+        return self._positions[name]
+
+    def route(self, source: str, target: str) -> tuple[Leg, ...]:
+        """The way along the line between the accesses of both ends."""
+        a, b = self._party(source), self._party(target)
+        way = self.medium.latency(abs(self._positions[source] - self._positions[target]))
+        ends = (Leg(a.out, f"{source}/out"), Leg(way), Leg(b.back, f"{target}/in"))
+        return tuple(Leg(leg.latency, leg.shared if leg.latency.loaded else "") for leg in ends if leg.latency != _NONE)
+
+    def _site(self, name: str, site: str | None) -> str:
+        from marketsim.kernel.random import key_of, purpose_of, uniform
+
+        if site is None:
+            place = self.length * uniform(key_of(self.seed, name), purpose_of("position"), 0)
+        else:
+            place = distance(site)
+        if place > self.length:
+            raise InvalidValueError(f'"{name}": {site} lies beyond the end of the line, {self.length:g} m')
+        self._positions[name] = place
+        return f"{place:g}m"
+
+
+_NONE = Constant(0)
