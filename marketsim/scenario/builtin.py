@@ -1,0 +1,39 @@
+"""The names of what ships with marketsim, as text: nothing is imported until a name is used.
+
+``BUILTIN`` has a line for each type: kind, name, ``module:Class``. ``BASES`` says of which kind an object is when a
+parameter is annotated with one of these classes, so that ``{type: …}`` can stand for it.
+"""
+
+from __future__ import annotations
+
+_LATENCY = "marketsim.network.latency"
+
+BUILTIN: dict[str, dict[str, str]] = {
+    "agent": {},
+    "feed": {},
+    "latency": {
+        "constant": f"{_LATENCY}:Constant",
+        "cubic_jitter": f"{_LATENCY}:CubicJitter",
+        "empirical": f"{_LATENCY}:Empirical",
+        "gamma": f"{_LATENCY}:Gamma",
+        "linear_in_load": f"{_LATENCY}:LinearInLoad",
+        "lognormal": f"{_LATENCY}:LogNormal",
+        "pareto": f"{_LATENCY}:Pareto",
+        "series": f"{_LATENCY}:Series",
+        "truncated_normal": f"{_LATENCY}:TruncatedNormal",
+        "uniform": f"{_LATENCY}:Uniform",
+    },
+    "shock": {
+        "news": "marketsim.scenario.shocks:News",
+        "set": "marketsim.scenario.shocks:SetParameter",
+    },
+    "topology": {
+        "graph": "marketsim.network.presets:from_mapping",
+        "preset": "marketsim.network.presets:preset",
+    },
+}
+
+ALIASES = {"latency": {"log_normal": "lognormal"}}
+"""Second names that are understood and not listed."""
+
+BASES = {f"{_LATENCY}:LatencyModel": "latency"}

@@ -1,0 +1,195 @@
+"""Cross checks: whether the parts of a scenario fit each other, judged on its plain mapping.
+
+Works on mappings that are partly wrong, so that one reading reports everything: what has not the right form is passed
+over here, because the spec's fields report it. It never reads the parameters of a type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from marketsim.domain import units
+from marketsim.errors import InvalidValueError, did_you_mean
+from marketsim.scenario.document import Finding, Path
+
+Raw = Mapping[str, Any]
+
+
+def cross_findings(raw: Raw) -> Iterator[Finding]:
+    """Everything in a scenario that contradicts another part of it."""
+    yield from _venues(raw)
+    yield from _times(raw)
+    yield from _feeds(raw)
+    for name, agent in sections(raw, "agents"):
+        yield from _agent(raw, ("agents", name), agent)
+    for index, shock in enumerate(items(raw.get("timeline"))):
+        if isinstance(shock, Mapping):
+            yield from _shock(raw, ("timeline", index), shock)
+
+
+def mapping(value: Any) -> Raw:
+    """The value if it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """The value if it is a list, a text as a list of one, else nothing."""
+    if isinstance(value, str):
+        return [value]
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def sections(raw: Raw, field: str) -> Iterator[tuple[str, Raw]]:
+    """Name and content of the sections under ``agents``, ``venues`` and the like; an empty one is a default one."""
+    for name, section in mapping(raw.get(field)).items():
+        if section is None or isinstance(section, Mapping):
+            yield str(name), section or {}
+
+
+def hosts(raw: Raw) -> set[str] | None:
+    """The sites that a topology names itself; None when some come from a preset, or when there is no topology."""
+    topology = mapping(mapping(raw.get("network")).get("topology"))
+    if not topology or "preset" in topology or "include" in topology:
+        return None
+    return {str(site) for site in mapping(topology.get("sites"))}
+
+
+def known(names: Iterable[Any], choices: Iterable[str], path: Path, what: str, hint: str = "") -> Iterator[Finding]:
+    """A finding for each name that is not among the choices. A list's items are reported at their index."""
+    choices = sorted(set(choices))
+    listed = isinstance(names, (list, tuple))
+    for index, name in enumerate(names):
+        if isinstance(name, str) and name not in choices:
+            where = (*path, index) if listed else path
+            repair = did_you_mean(name, choices) or hint or f"; the scenario has no {what}s"
+            yield Finding(where, f'no {what} is called "{name}"{repair}')
+
+
+def _one(value: Any) -> set[str]:
+    return {value} if isinstance(value, str) else set()
+
+
+def _many(value: Any) -> Iterable[Any]:
+    """Names as they were written: a list keeps its indices, a single text has none."""
+    return value if isinstance(value, (list, tuple)) else _one(value)
+
+
+def _venues(raw: Raw) -> Iterator[Finding]:
+    instruments, venues = dict(sections(raw, "instruments")), dict(sections(raw, "venues"))
+    for field in ("venues", "instruments"):
+        if isinstance(raw.get(field), Mapping) and not raw[field]:
+            yield Finding((field,), f"empty: a market needs at least one of the {field}")
+    for name, venue in venues.items():
+        yield from known(_many(venue.get("instruments")), instruments, ("venues", name, "instruments"), "instrument")
+        yield from _host(raw, ("venues", name), venue)
+    traded = {symbol for venue in venues.values() for symbol in items(venue.get("instruments"))}
+    everything = not venues or any(venue.get("instruments") is None for venue in venues.values())
+    for symbol in instruments:
+        if not everything and symbol not in traded:
+            yield Finding(("instruments", symbol), "no venue trades it: add it to the instruments of a venue")
+
+
+def _host(raw: Raw, path: Path, section: Raw) -> Iterator[Finding]:
+    host = section.get("host")
+    if not isinstance(host, str):
+        return
+    if not mapping(mapping(raw.get("network")).get("topology")):
+        yield Finding((*path, "host"), "the scenario has no topology: add network.topology, or leave the host out")
+    elif (choices := hosts(raw)) is not None:
+        yield from known(_one(host), choices, (*path, "host"), "site")
+
+
+def _nanoseconds(read: Callable[[object], int], value: Any, default: int | None = None) -> int | None:
+    """A time that can be read, else None (its field reports it)."""
+    try:
+        return default if value is None else read(value)
+    except (InvalidValueError, ArithmeticError):
+        return None
+
+
+def _times(raw: Raw) -> Iterator[Finding]:
+    duration = _nanoseconds(units.duration, raw.get("duration"))
+    warm_up = _nanoseconds(units.duration, raw.get("warm_up"), 0)
+    grid = _nanoseconds(units.duration, raw.get("grid"), 1)
+    if not duration or duration < 0:
+        return
+    if warm_up is not None and warm_up >= duration:
+        yield Finding(
+            ("warm_up",),
+            f"{units.format_duration(warm_up)} leaves nothing of a run of {units.format_duration(duration)}: "
+            "shorten it, or lengthen the duration",
+        )
+    if grid is not None and grid > duration:
+        yield Finding(
+            ("grid",), f"{units.format_duration(grid)} is longer than the run of {units.format_duration(duration)}"
+        )
+
+
+def _feeds(raw: Raw) -> Iterator[Finding]:
+    for name, feed in sections(raw, "feeds"):
+        yield from known(
+            _one(feed.get("instrument")), mapping(raw.get("instruments")), ("feeds", name, "instrument"), "instrument"
+        )
+
+
+def _agent(raw: Raw, path: Path, agent: Raw) -> Iterator[Finding]:
+    for field, what in (("venues", "venue"), ("instruments", "instrument"), ("feeds", "feed")):
+        yield from known(_many(agent.get(field)), mapping(raw.get(field)), (*path, field), what)
+    yield from _host(raw, path, agent)
+    yield from _tradable(raw, path, agent)
+
+
+def _tradable(raw: Raw, path: Path, agent: Raw) -> Iterator[Finding]:
+    """Each instrument that an agent chose must be traded on one of the venues that it chose."""
+    venues = dict(sections(raw, "venues"))
+    chosen = [name for name in items(agent.get("venues")) if name in venues]
+    if not chosen:
+        return
+    listed: set[str] = set()
+    for name in chosen:
+        own = venues[name].get("instruments")
+        listed |= set(mapping(raw.get("instruments"))) if own is None else {s for s in items(own) if isinstance(s, str)}
+    where = (*path, "instruments")
+    for index, symbol in enumerate(items(agent.get("instruments"))):
+        if symbol in mapping(raw.get("instruments")) and symbol not in listed:
+            message = f'"{symbol}" is not traded on {", ".join(chosen)}: it trades on {_where(venues, symbol)}'
+            yield Finding(where if isinstance(agent["instruments"], str) else (*where, index), message)
+
+
+def _where(venues: Mapping[str, Raw], symbol: str) -> str:
+    trading = [
+        name
+        for name, venue in venues.items()
+        if venue.get("instruments") is None or symbol in items(venue["instruments"])
+    ]
+    return ", ".join(sorted(trading)) or "no venue"
+
+
+def _shock(raw: Raw, path: Path, shock: Raw) -> Iterator[Finding]:
+    duration = _nanoseconds(units.duration, raw.get("duration"))
+    at = _nanoseconds(units.duration, shock.get("at"))
+    if duration is not None and at is not None and at >= duration > 0:
+        yield Finding(
+            (*path, "at"),
+            f"{units.format_duration(at)} after the start is not before the end of the run of "
+            f"{units.format_duration(duration)}: choose an earlier time, or lengthen the duration",
+        )
+    for field, what in (("feed", "feed"), ("instrument", "instrument"), ("venue", "venue")):
+        yield from known(_one(shock.get(field)), mapping(raw.get(field + "s")), (*path, field), what)
+    yield from _shocked_agent(raw, path, shock)
+
+
+def _shocked_agent(raw: Raw, path: Path, shock: Raw) -> Iterator[Finding]:
+    agent = shock.get("agent")
+    agents = dict(sections(raw, "agents"))
+    if not isinstance(agent, str):
+        return
+    key, dot, number = agent.partition(".")
+    count = agents.get(key, {}).get("count", 1)
+    if not dot or key not in agents:
+        yield from known(_one(key), agents, (*path, "agent"), "agent")
+    elif not isinstance(count, int) or count < 2:
+        yield Finding((*path, "agent"), f'no agent is called "{agent}": there is one {key}, called "{key}"')
+    elif not (number.isdigit() and str(int(number)) == number and int(number) < count):
+        yield Finding((*path, "agent"), f'no agent is called "{agent}": {key} has {key}.0 to {key}.{count - 1}')

@@ -1,0 +1,74 @@
+"""The difference of two scenarios: path by path, what one says and what the other says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from marketsim.scenario.document import Path, format_path
+from marketsim.scenario.spec import ScenarioSpec
+
+
+class _Absent:
+    """Stands for a value that one of the two does not have."""
+
+    def __repr__(self) -> str:
+        return "(nothing)"
+
+
+ABSENT: Final = _Absent()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One path at which two scenarios differ; ``ABSENT`` where one has nothing."""
+
+    path: str
+    left: Any
+    right: Any
+
+    def __str__(self) -> str:
+        return f"{self.path}: {_text(self.left)} → {_text(self.right)}"
+
+
+def diff(left: ScenarioSpec, right: ScenarioSpec) -> list[Difference]:
+    """Every value that differs, in the order of the canonical form; a section that one lacks is one difference."""
+    return list(_differences((), left.to_dict(), right.to_dict()))
+
+
+def format_diff(differences: Iterable[Difference]) -> str:
+    """A line for each difference, values in columns; "no differences" for none."""
+    rows = [(difference.path, _text(difference.left), _text(difference.right)) for difference in differences]
+    if not rows:
+        return "no differences"
+    wide, middle = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return "\n".join(f"{path:<{wide}}  {left:<{middle}}  →  {right}" for path, left, right in rows)
+
+
+def _differences(path: Path, left: Any, right: Any) -> Iterator[Difference]:
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        names = [*left, *(name for name in right if name not in left)]
+        for name in names:
+            yield from _differences((*path, name), left.get(name, ABSENT), right.get(name, ABSENT))
+    elif isinstance(left, list) and isinstance(right, list):
+        for index in range(max(len(left), len(right))):
+            parts = (side[index] if index < len(side) else ABSENT for side in (left, right))
+            yield from _differences((*path, index), *parts)
+    elif left is ABSENT or right is ABSENT or _text(left) != _text(right):
+        yield Difference(format_path(path), left, right)
+
+
+def _text(value: Any) -> str:
+    return repr(value) if value is ABSENT else value if _is_word(value) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_word(value: Any) -> bool:
+    """Text that cannot be taken for a number, a boolean or nothing."""
+    return (
+        isinstance(value, str)
+        and value.strip() == value
+        and value[:1].isalpha()
+        and value not in ("true", "false", "null")
+    )

@@ -1,0 +1,30 @@
+"""Shocks: what an entry of the timeline says. They are facts; whoever runs the scenario carries them out.
+
+When, and which agent, feed, instrument or venue an entry concerns, stands in its ``ShockSpec``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from marketsim.errors import InvalidValueError
+
+
+@dataclass(frozen=True)
+class News:
+    """The value of a feed jumps by ``shock`` (in the feed's unit); everyone subscribed learns it over the network."""
+
+    shock: float = field(metadata={"doc": "how far the feed's value jumps"})
+
+    def __post_init__(self) -> None:
+        if abs(self.shock) == float("inf"):
+            raise InvalidValueError("shock: it must be finite")
+
+
+@dataclass(frozen=True)
+class SetParameter:
+    """A parameter of a running agent, or of all agents of a key, takes another value; the change is recorded."""
+
+    parameter: str = field(metadata={"doc": "name of the agent's parameter"})
+    value: Any = field(metadata={"doc": "its new value"})

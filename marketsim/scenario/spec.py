@@ -1,0 +1,335 @@
+"""The scenario: what is to be simulated, as frozen facts that are the same whether YAML, Python or overrides made them.
+
+A ``ScenarioSpec`` holds integers of nanoseconds and exact decimals and knows how to write itself in one canonical form.
+It builds nothing: agents, latencies, feeds and shocks are type names with parameters, which the registry resolves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic_core.core_schema import ValidationInfo
+
+from marketsim.domain import units
+from marketsim.domain.instrument import Instrument
+from marketsim.errors import InvalidValueError
+from marketsim.scenario import yaml
+from marketsim.scenario.crosscheck import cross_findings
+from marketsim.scenario.document import Finding
+from marketsim.scenario.environment import escape
+from marketsim.scenario.fields import (
+    LARGEST,
+    Amount,
+    Count,
+    Duration,
+    Fee,
+    Name,
+    Names,
+    Parameters,
+    Rate,
+    Span,
+    Step,
+    Symbol,
+    Text,
+    TimeOfDay,
+    Truth,
+    TypeName,
+    Whole,
+)
+from marketsim.scenario.frozen import FrozenMapping, thaw
+
+SCHEMA = 1  # the version of scenario files that this build writes
+
+
+def _escaped(value: Any) -> Any:
+    """What a file must say so that its environment variables are not filled in when it is read."""
+    if isinstance(value, dict):
+        return {name: _escaped(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_escaped(part) for part in value]
+    return escape(value) if isinstance(value, str) else value
+
+
+M = TypeVar("M", bound="Section")
+
+
+class CrossCheckError(InvalidValueError):
+    """Parts of a scenario that do not fit each other; carries the findings."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(map(str, findings)))
+
+
+class Section(BaseModel):
+    """One part of a scenario: frozen, without unknown fields; a field that is null takes its default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _prepare(cls, given: Any) -> Any:
+        return cls.prepare(given)
+
+    @classmethod
+    def prepare(cls, given: Any) -> Any:
+        """What is validated instead of what was given; override to accept further forms."""
+        if given is None:
+            return {}
+        if isinstance(given, Mapping):
+            return {name: value for name, value in given.items() if value is not None or name not in cls.model_fields}
+        return given
+
+    def to_dict(self) -> dict[str, Any]:
+        """The canonical form: numbers, text, lists and dictionaries only; unset fields are left out."""
+        return self.model_dump(exclude_none=True)
+
+
+def _sorted(entries: Mapping[str, M]) -> Mapping[str, M]:
+    return FrozenMapping(dict(sorted(entries.items())))
+
+
+def _written(entries: Mapping[str, Section]) -> dict[str, Any]:
+    return {name: section.to_dict() for name, section in entries.items()}
+
+
+_ByName: TypeAlias = Annotated[
+    Mapping[Name, M], AfterValidator(_sorted), PlainSerializer(_written)
+]  # in the order of the names, so that no result depends on the order in a file
+_BySymbol: TypeAlias = Annotated[Mapping[Symbol, M], AfterValidator(_sorted), PlainSerializer(_written)]
+
+
+class TypedSection(Section):
+    """A type name and the parameters of that type, which stand beside ``type`` or under ``parameters``."""
+
+    # Written as a mapping of their own only where a parameter has the name of a field.
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.update(additionalProperties=True))
+
+    type: TypeName = Field(description='a built-in name, "package.module:Class", or the name of an installed plug-in')
+    parameters: Parameters = Field(default_factory=FrozenMapping, description="the type's parameters")
+
+    @classmethod
+    def prepare(cls, given: Any) -> Any:
+        """Move what is not a field among the parameters."""
+        given = super().prepare(given)
+        if not isinstance(given, Mapping):
+            return given
+        flat = {name: value for name, value in given.items() if name not in cls.model_fields}
+        nested = given.get("parameters", {})
+        if not flat or not isinstance(nested, Mapping):
+            return given
+        if twice := sorted(flat.keys() & nested.keys()):
+            raise InvalidValueError(
+                f'the parameter "{twice[0]}" is given twice, with and without "parameters": keep one'
+            )
+        return {**{n: v for n, v in given.items() if n in cls.model_fields}, "parameters": {**nested, **flat}}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The canonical form, with the parameters beside the type."""
+        written = super().to_dict()
+        parameters = written.pop("parameters")
+        nested = {name: value for name, value in parameters.items() if name in type(self).model_fields}
+        flat = {name: value for name, value in parameters.items() if name not in nested}
+        return {**written, **flat, **({"parameters": nested} if nested else {})}
+
+    def arguments(self) -> dict[str, Any]:
+        """The parameters as plain dictionaries and lists, for the registry."""
+        arguments: dict[str, Any] = thaw(self.parameters)
+        return arguments
+
+
+class LatencySpec(TypedSection):
+    """A latency model. Text such as ``150us`` means ``{type: constant, latency: 150us}``."""
+
+    @classmethod
+    def prepare(cls, given: Any) -> Any:
+        """Accept a bare duration."""
+        if isinstance(given, (str, int)) and not isinstance(given, bool):
+            given = {"type": "constant", "latency": constant_latency(given)}
+        return super().prepare(given)
+
+
+def constant_latency(value: object) -> str:
+    """The canonical text of a latency that is written as a bare duration."""
+    try:
+        delay = units.duration(value)
+    except InvalidValueError as error:
+        raise InvalidValueError(f'{error}, or a mapping such as {{type: lognormal, median: "100us"}}') from None
+    if delay < 0:
+        raise InvalidValueError(f"{value} must not be below zero")
+    return units.format_duration(delay)
+
+
+_Latency: TypeAlias = Annotated[LatencySpec, PlainSerializer(LatencySpec.to_dict)]
+
+
+class FeesSpec(Section):
+    """What a venue takes from each trade, by side."""
+
+    maker: Rate = Field(default=Fee(), description="from the resting order; below zero it is a rebate")
+    taker: Rate = Field(default=Fee(), description="from the order that trades at once")
+
+
+class VenueSpec(Section):
+    """One venue."""
+
+    instruments: Names | None = Field(default=None, description="what it trades; everything when left out")
+    fees: FeesSpec = Field(default_factory=FeesSpec)
+    processing: Duration = Field(default=0, description="time the venue takes for each message")
+    host: Text | None = Field(default=None, description="where it stands in the topology; its own name when left out")
+
+    @field_validator("instruments", mode="after")
+    @classmethod
+    def _in_order(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if names is None else tuple(sorted(names))
+
+
+class InstrumentSpec(Section):
+    """One instrument, without its symbol, which is its key."""
+
+    tick_size: Step = Field(default=Instrument("-").tick_size, description="smallest price step, in currency")
+    lot_size: Step = Field(default=Instrument("-").lot_size, description="smallest quantity step, in units")
+    reference_price: Amount = Field(
+        default=Instrument("-").reference_price, description="price that agents start from, a multiple of tick_size"
+    )
+    currency: Text = Field(default="USD", description="what prices are paid in")
+
+    @field_validator("reference_price", mode="after")
+    @classmethod
+    def _on_a_tick(cls, price: Any, info: ValidationInfo) -> Any:
+        if "tick_size" in info.data:
+            units.steps(price, info.data["tick_size"], "price")
+        return price
+
+    def instrument(self, symbol: str) -> Instrument:
+        """The domain's instrument."""
+        return Instrument(symbol, self.tick_size, self.lot_size, self.reference_price, self.currency)
+
+
+class NetworkSpec(Section):
+    """How long messages travel: one latency for everyone who names none, or a topology of hosts and links."""
+
+    latency: _Latency = Field(
+        default_factory=lambda: LatencySpec.model_validate("100us"), description="of everyone who names none"
+    )
+    topology: Parameters | None = Field(default=None, description="hosts and links, or {preset: name}")
+
+
+class FeedSpec(TypedSection):
+    """An information feed: what is not market data, such as a fundamental value."""
+
+    instrument: Text | None = Field(default=None, description="the instrument that it is about")
+
+
+class AgentSpec(TypedSection):
+    """One agent, or ``count`` alike."""
+
+    count: Count = Field(default=1, description="how many of them")
+    latency: _Latency | None = Field(default=None, description="to and from the venues; the network's when left out")
+    computation: Duration = Field(default=0, description="time it takes to decide")
+    cash: Amount = Field(default=units.decimal(1_000_000), description="currency that each begins with")
+    host: Text | None = Field(default=None, description="where it stands in the topology")
+    instruments: Names | None = Field(default=None, description="what it may see and trade; everything when left out")
+    venues: Names | None = Field(default=None, description="where it may trade; everywhere when left out")
+    feeds: Names | None = Field(default=None, description="the feeds it is subscribed to; all when left out")
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """The name of each agent: the key itself for one, ``noise.0``, ``noise.1`` … for several."""
+        return (name,) if self.count == 1 else tuple(f"{name}.{number}" for number in range(self.count))
+
+
+class ShockSpec(TypedSection):
+    """One entry of the timeline: news, or a change of an agent's parameter. ``at`` counts from the start of the run."""
+
+    at: Duration = Field(description='when: "10min" after the start, or a time of day such as "10:15"')
+    agent: Text | None = Field(default=None, description="the agent, or all agents of that key, that it concerns")
+    feed: Text | None = Field(default=None, description="the feed that it concerns")
+    instrument: Text | None = Field(default=None, description="the instrument that it concerns")
+    venue: Text | None = Field(default=None, description="the venue that it concerns")
+
+
+class RecordSpec(Section):
+    """What a run keeps."""
+
+    log: Truth = Field(default=True, description="keep every event of every venue, not only the digest")
+
+
+class ScenarioSpec(Section):
+    """A whole scenario. Make one with ``load``, ``check`` or ``ScenarioSpec.from_dict``, which read old forms too."""
+
+    VERSION: ClassVar[int] = SCHEMA
+
+    name: Text = Field(default="scenario", description="what reports call it")
+    description: Text = Field(default="", description="what it shows, in a line or two")
+    seed: Whole = Field(default=0, description="same scenario, seed and build: same digest")
+    start: TimeOfDay = Field(default=0, description='time of day at which the run begins, such as "09:30"')
+    duration: Span = Field(description='how long it runs, such as "30min"')
+    warm_up: Duration = Field(default=0, description="how much of the beginning analysis leaves out")
+    grid: Span = Field(default=1, description="the times at which agents act are rounded up to multiples of this")
+    venues: _ByName[VenueSpec] = Field(description="the venues by name, at least one")
+    instruments: _BySymbol[InstrumentSpec] = Field(description="the instruments by symbol, at least one")
+    network: NetworkSpec = Field(default_factory=NetworkSpec)
+    feeds: _ByName[FeedSpec] = Field(default_factory=FrozenMapping, description="information feeds by name")
+    agents: _ByName[AgentSpec] = Field(default_factory=FrozenMapping, description="agents by name")
+    timeline: Annotated[
+        tuple[ShockSpec, ...], PlainSerializer(lambda shocks: [shock.to_dict() for shock in shocks])
+    ] = Field(default=(), description="shocks and news")
+    record: RecordSpec = Field(default_factory=RecordSpec)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if findings := list(cross_findings(self.to_dict())):
+            raise CrossCheckError(findings)
+        if self.start + self.duration > LARGEST:
+            raise InvalidValueError("the run ends after the last nanosecond that can be counted: shorten it")
+        return self
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> ScenarioSpec:
+        """The spec of a mapping as YAML would give it; ScenarioError names everything that is wrong with it."""
+        from marketsim.scenario.loader import load  # the loader builds on this module
+
+        return load(given)
+
+    @property
+    def end(self) -> int:
+        """Nanoseconds after midnight at which the run is over."""
+        return self.start + self.duration
+
+    def to_dict(self) -> dict[str, Any]:
+        """The canonical mapping: every field with its value, names in order; ``from_dict`` reads it back."""
+        return {"schema": SCHEMA, **super().to_dict()}
+
+    def to_yaml(self) -> str:
+        """The canonical mapping as a scenario file."""
+        return yaml.write(_escaped(self.to_dict()))
+
+    def to_json(self) -> str:
+        """The canonical mapping as JSON with sorted keys and nothing superfluous."""
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits, equal for equal scenarios however they were written."""
+        return hashlib.blake2b(self.to_json().encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+    def instrument(self, symbol: str) -> Instrument:
+        """The domain's instrument of a symbol."""
+        return self.instruments[symbol].instrument(symbol)
+
+    def instruments_of(self, venue: str) -> tuple[str, ...]:
+        """The symbols that a venue trades, in order."""
+        chosen = self.venues[venue].instruments
+        return tuple(self.instruments) if chosen is None else chosen
+
+    def participants(self) -> Iterator[tuple[str, str, AgentSpec]]:
+        """Every single agent: its own name, its key in the scenario and its spec, in an order that no file decides."""
+        for key, agent in self.agents.items():
+            for name in agent.names(key):
+                yield name, key, agent
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())

@@ -1,0 +1,191 @@
+"""Type checks: whether every type of a scenario exists and takes the parameters that it is given.
+
+This is the part of checking that imports agents, latencies, feeds and shocks, by way of the registry. It constructs
+them to hear what they say about their parameters, and it runs nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
+from marketsim.scenario.crosscheck import Raw, known, mapping, sections
+from marketsim.scenario.document import Finding, Path
+from marketsim.scenario.overrides import parse_path
+from marketsim.scenario.parameters import Parameter, coerce, parameters_of
+from marketsim.scenario.registry import Registry
+from marketsim.scenario.shape import typed_section
+
+Found: TypeAlias = Iterator[tuple[Finding, bool]]
+
+_KINDS = {"AgentSpec": "agent", "FeedSpec": "feed", "ShockSpec": "shock", "LatencySpec": "latency"}
+_NETWORK_PATH = re.compile(r"^network((?:\.[A-Za-z_][A-Za-z0-9_]*|\[[0-9]+\])*)(?:: |(?=\.))")
+
+
+def type_findings(raw: Raw, registry: Registry) -> list[tuple[Finding, bool]]:
+    """Each finding, and whether it is about the key rather than the value."""
+    return list(_type_findings(raw, registry))
+
+
+def _type_findings(raw: Raw, registry: Registry) -> Found:
+    yield from _topology(raw, registry)
+    for path, section in typed_sections(raw):
+        yield from _typed(raw, registry, path, section)
+    for index, shock in enumerate(raw.get("timeline") or ()):
+        if isinstance(shock, Mapping) and shock.get("type") == "set":
+            yield from _changed_parameter(raw, registry, ("timeline", index), shock)
+
+
+def typed_sections(raw: Raw) -> Iterator[tuple[Path, Raw]]:
+    """Every section with a type and where it stands."""
+    latency = mapping(raw.get("network")).get("latency")
+    if isinstance(latency, Mapping):
+        yield ("network", "latency"), latency
+    for field in ("feeds", "agents"):
+        for name, section in sections(raw, field):
+            yield (field, name), section
+            if field == "agents" and isinstance(section.get("latency"), Mapping):
+                yield ("agents", name, "latency"), section["latency"]
+    timeline = raw.get("timeline")
+    for index, shock in enumerate(timeline if isinstance(timeline, (list, tuple)) else ()):
+        if isinstance(shock, Mapping):
+            yield ("timeline", index), shock
+
+
+def kind_of(path: Path) -> str:
+    """The registry's kind of the section at a path."""
+    spec = typed_section(path)
+    assert spec is not None
+    return _KINDS[spec.__name__]
+
+
+def given_parameters(path: Path, section: Raw, cls: type) -> dict[str, Any]:
+    """The parameters that a section gives to a class: all that is not a field of the section itself.
+
+    A field of the section (such as a feed's ``instrument``) is handed on to a class that asks for one of that name,
+    except among agents, whose fields are the simulation's.
+    """
+    spec = typed_section(path)
+    assert spec is not None
+    own = {name: value for name, value in section.items() if name not in spec.model_fields}
+    wanted = {parameter.name for parameter in parameters_of(cls)} - {"type", "parameters"}
+    shared = {n: section[n] for n in spec.model_fields if n in wanted and section.get(n) is not None}
+    if path[0] == "agents":
+        shared = {}
+    return {**shared, **mapping(section.get("parameters")), **own}
+
+
+def _typed(raw: Raw, registry: Registry, path: Path, section: Raw) -> Found:
+    spec = typed_section(path)
+    assert spec is not None
+    name = section.get("type")
+    if not isinstance(name, str) or not name.strip():
+        return  # the fields report it
+    try:
+        cls = registry.resolve(kind_of(path), name)
+    except ConfigurationError as error:
+        yield Finding((*path, "type"), str(error)), False
+        return
+    given = given_parameters(path, section, cls)
+    _, problems = registry.check_parameters(cls, given, also=set(spec.model_fields) - {"parameters"})
+    for inner, message in problems:
+        yield Finding(_where(path, section, inner), message), message.startswith("unknown parameter")
+    yield from ((finding, False) for finding in _references(raw, path, section, cls, given))
+
+
+def _where(path: Path, section: Raw, inner: Path) -> Path:
+    """The path of a problem with a parameter; what concerns the whole object stands at its type."""
+    if not inner:
+        return (*path, "type")
+    nested = inner[0] not in section and inner[0] in mapping(section.get("parameters"))
+    return (*path, "parameters", *inner) if nested else (*path, *inner)
+
+
+def _references(raw: Raw, path: Path, section: Raw, cls: type, given: Raw) -> Iterator[Finding]:
+    """Parameters that name a feed, an agent, an instrument or a venue must name one that there is."""
+    for parameter in parameters_of(cls):
+        what = parameter.metadata.get("reference")
+        value = given.get(parameter.name)
+        if isinstance(what, str) and value is not None:
+            names = value if isinstance(value, (list, tuple)) else {value}
+            where = _where(path, section, (parameter.name,))
+            yield from known(names, mapping(raw.get(f"{what}s")), where, what)
+
+
+def _changed_parameter(raw: Raw, registry: Registry, path: Path, shock: Raw) -> Found:
+    """A shock that sets a parameter must name one that the agent has, and a value that it can take."""
+    agent = mapping(raw.get("agents")).get(str(shock.get("agent", "")).partition(".")[0])
+    name = shock.get("parameter")
+    if shock.get("agent") is None:
+        yield Finding((*path, "agent"), "missing: name the agent whose parameter is set"), False
+    if not isinstance(agent, Mapping) or not isinstance(agent.get("type"), str) or not isinstance(name, str):
+        return
+    try:
+        parameters: dict[str, Parameter] = {p.name: p for p in registry.parameters("agent", agent["type"])}
+    except ConfigurationError:
+        return  # reported at the agent
+    if name not in parameters:
+        message = f'{agent["type"]} has no parameter "{name}"{did_you_mean(name, parameters)}'
+        yield Finding((*path, "parameter"), message), False
+        return
+    try:
+        coerce(parameters[name].annotation, shock.get("value"), parameters[name].unit)
+    except InvalidValueError as error:
+        yield Finding((*path, "value"), f"{name}: {error}"), False
+
+
+def _topology(raw: Raw, registry: Registry) -> Found:
+    """The topology is made as the simulation makes it; then every host must be one of its sites."""
+    topology = mapping(mapping(raw.get("network")).get("topology"))
+    if not topology:
+        return
+    path = ("network", "topology")
+    try:
+        made = build_topology(registry, topology)
+    except ConfigurationError as error:
+        yield _network_finding(path, str(error))
+        return
+    sites = [str(site) for site in getattr(made, "graph", ())]
+    if sites:
+        yield from _seats(raw, sites, getattr(made, "default_site", None) is not None)
+
+
+def build_topology(registry: Registry, topology: Raw) -> Any:
+    """What the network room makes of ``network.topology``: a mapping of sites and links, or ``{preset: name, …}``."""
+    if "preset" not in topology:
+        return registry.find("topology", "graph")(topology)
+    make = registry.find("topology", "preset")
+    options = {name: value for name, value in topology.items() if name != "preset"}
+    allowed = list(inspect.signature(make).parameters)[1:]
+    for name in options:
+        if name not in allowed:
+            raise InvalidValueError(f"network.{name}: unknown field of a preset{did_you_mean(name, allowed)}")
+    try:
+        return make(topology["preset"], **options)
+    except ConfigurationError as error:
+        raise type(error)(f"network.preset: {error}") from None
+
+
+def _network_finding(path: Path, message: str) -> tuple[Finding, bool]:
+    """The network room names places as ``network.links[0]: …``."""
+    match = _NETWORK_PATH.match(message)
+    if match is None:
+        return Finding(path, message), False
+    inner = parse_path(match.group(1).lstrip("."))
+    return Finding((*path, *inner), message[match.end() :].lstrip(".")), False
+
+
+def _seats(raw: Raw, sites: list[str], default: bool) -> Found:
+    """Every venue and agent stands at a site."""
+    for field in ("venues", "agents"):
+        for name, section in sections(raw, field):
+            host = section.get("host")
+            if isinstance(host, str):
+                found = known({host}, sites, (field, name, "host"), "site")
+                yield from ((finding, False) for finding in found)
+            elif not default and not (field == "venues" and name in sites):
+                message = f"missing: the topology has no default_site; choose one of {', '.join(sorted(sites))}"
+                yield Finding((field, name, "host"), message), False
