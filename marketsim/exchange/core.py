@@ -45,6 +45,7 @@ from marketsim.kernel.compiled import Record, Rows, Table, compiled
 
 _CHUNK = 65_536
 _LARGEST_ID = 1 << 40
+_OWNERS = 1 << 31  # as the rows of the log hold them
 _SIDES = frozenset(int(side) for side in Side)
 _TYPES = frozenset(int(kind) for kind in OrderType)
 _TIMES = frozenset(int(time) for time in TimeInForce)
@@ -113,7 +114,7 @@ class MatchingCore:
     """
 
     def __init__(self, markets: int = 1, log: ChunkSource | None = None) -> None:
-        if markets < 1 or markets > 65_000:
+        if index(markets) < 1 or markets > 65_000:
             raise InvalidValueError(f"markets={markets}: a core holds 1 to 65000 markets")
         self._log: ChunkSource = log or MemoryLog()
         self._core = Table(CORE, 1)
@@ -153,6 +154,8 @@ class MatchingCore:
                 f"side={side}, order_type={order_type}, time_in_force={time_in_force}, flags={flags}: "
                 "use the numbers of Side, OrderType, TimeInForce and OrderFlag.POST_ONLY or 0"
             )
+        if not -_OWNERS <= owner < _OWNERS:
+            raise InvalidValueError(f"owner={owner}: a participant's number has at most 32 bits")
         if not 0 <= order_id < _LARGEST_ID:
             raise InvalidValueError(f"order_id={order_id}: use 0 for the next free number, or a number below 2**40")
         return self._repeat(
@@ -176,13 +179,14 @@ class MatchingCore:
 
     def close(self, time: int, market: int) -> None:
         """End the session of a market: DAY orders expire, new orders are refused until ``open``."""
-        for order_id in self._day_orders(market):
-            self._repeat(_close, index(time), order_id)
-        self._set_closed(market, 1)
+        now, number = index(time), self._market(market)
+        for order_id in self._day_orders(number):
+            self._repeat(_close, now, order_id)
+        self._books.rows["closed"][number] = 1
 
     def open(self, market: int) -> None:
         """Begin a session of a market."""
-        self._set_closed(market, 0)
+        self._books.rows["closed"][self._market(market)] = 0
 
     # --- queries ---
 
@@ -218,7 +222,7 @@ class MatchingCore:
 
     def stops(self, market: int, side: int) -> list[tuple[int, int]]:
         """(order_id, stop price) of the waiting stops of a side, in the order in which they would be elected."""
-        ladder = market * LADDERS + (BUY_STOP if side > 0 else SELL_STOP)
+        ladder = self._market(market) * LADDERS + (BUY_STOP if side > 0 else SELL_STOP)
         return [
             (int(order["order_id"]), int(order["stop_price"]))
             for row in self._level_rows(ladder, None)
@@ -238,7 +242,7 @@ class MatchingCore:
     def orders(self, market: int) -> Iterator[dict[str, int]]:
         """Every live order of a market, in the order of their ids."""
         rows = np.asarray(self._orders.rows)
-        live = rows[(rows["place"] != GONE) & (rows["market"] == market)]
+        live = rows[(rows["place"] != GONE) & (rows["market"] == self._market(market))]
         for order_id in np.sort(live["order_id"]):
             order = self.order(int(order_id))
             if order is not None:
@@ -246,7 +250,7 @@ class MatchingCore:
 
     def statistics(self, market: int) -> dict[str, int]:
         """Last price, last quantity, number of trades and volume of a market."""
-        row = self._books.rows[market]
+        row = self._books.rows[self._market(market)]
         return {name: int(row[name]) for name in ("last_price", "last_quantity", "trades", "volume")}
 
     def check(self) -> None:
@@ -277,7 +281,7 @@ class MatchingCore:
 
     def track(self, market: int, wanted: bool) -> None:
         """Whether to note which levels each request touches."""
-        self._books.rows["track"][market] = int(wanted)
+        self._books.rows["track"][self._market(market)] = int(wanted)
 
     @property
     def nbytes(self) -> int:
@@ -392,12 +396,14 @@ class MatchingCore:
         return answer
 
     def _ladder(self, market: int, side: int) -> int:
-        if not 0 <= market < len(self._books):
-            raise InvalidValueError(f"market {market}: this core has markets 0 to {len(self._books) - 1}")
-        return market * LADDERS + (BID if side > 0 else ASK)
+        return self._market(market) * LADDERS + (BID if side > 0 else ASK)
 
-    def _set_closed(self, market: int, closed: int) -> None:
-        self._books.rows["closed"][market] = closed
+    def _market(self, market: int) -> int:
+        """The number of a market that there is: a negative one would silently count from the end."""
+        number = index(market)
+        if not 0 <= number < len(self._books):
+            raise InvalidValueError(f"market {number}: this core has markets 0 to {len(self._books) - 1}")
+        return number
 
     def _day_orders(self, market: int) -> list[int]:
         rows = np.asarray(self._orders.rows)

@@ -100,7 +100,8 @@ GONE, RESTING, WAITING, ELECTED = 0, 1, 2, 3
 NO_MARKET = 65535
 
 # What a function answers when a table is too short; nothing has happened then, and the call is to be repeated.
-SHORT_OF_ORDERS, SHORT_OF_LEVELS, SHORT_OF_RUNGS, SHORT_OF_SLOTS, SHORT_OF_LOG, SHORT_OF_TOUCHES = -1, -2, -3, -4, -5, -6
+SHORT_OF_ORDERS, SHORT_OF_LEVELS, SHORT_OF_RUNGS = -1, -2, -3
+SHORT_OF_SLOTS, SHORT_OF_LOG, SHORT_OF_TOUCHES = -4, -5, -6
 
 
 @compiled
