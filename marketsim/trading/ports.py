@@ -1,0 +1,82 @@
+"""The ports through which an agent reaches its market: Broker, Clock and Session.
+
+Each is implemented by siblings (simulated, replay, paper, live), so the same agent class runs on any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, Protocol
+
+from marketsim.domain.instrument import Instrument
+from marketsim.kernel.random import Stream
+from marketsim.trading.order import Order
+from marketsim.trading.portfolio import Portfolio
+
+
+class Broker(Protocol):
+    """Takes orders to a venue. A refusal is a report, never an exception."""
+
+    def submit(self, order: Order) -> None:
+        """Send a new order."""
+
+    def cancel(self, order: Order, quantity: int = 0) -> None:
+        """Ask for the cancel of an order, or of some lots of it."""
+
+    def replace(self, order: Order, price: int, quantity: int, stop_price: int = 0) -> None:
+        """Ask for new terms; ``quantity`` is the new total."""
+
+    def open_orders(self) -> Iterable[Order]:
+        """Orders that may still trade, oldest first."""
+
+
+class Clock(Protocol):
+    """Tells the time and calls back."""
+
+    @property
+    def now(self) -> int:
+        """ns."""
+
+    def call_at(self, time: int, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call a function at a time, when the agent is free."""
+
+    def sleep(self, delay: int) -> Any:
+        """Something to yield in a process: resumes after ``delay`` ns."""
+
+    def process(self, generator: Generator[Any, Any, Any]) -> Any:
+        """Run a process: a generator that yields what ``sleep`` returns."""
+
+
+class Feed(Protocol):
+    """An information feed: something to know that is not market data."""
+
+    def value(self, time: int) -> float:
+        """Its value at a time, in ticks of its instrument."""
+
+
+class Session(Protocol):
+    """Everything that one agent may see and touch."""
+
+    name: str
+    broker: Broker
+    clock: Clock
+    portfolio: Portfolio
+    instruments: tuple[Instrument, ...]
+
+    def next_client_order_id(self) -> int:
+        """1, 2, 3 … for this participant."""
+
+    def venues(self, instrument: Instrument) -> tuple[str, ...]:
+        """Venues on which the agent may trade an instrument, the preferred one first."""
+
+    def subscribe(self, instrument: Instrument, venue: str, *, quotes: bool, trades: bool, levels: bool) -> None:
+        """Ask a venue for market data."""
+
+    def stream(self, purpose: str) -> Stream:
+        """The agent's random draws for a purpose."""
+
+    def feed(self, name: str) -> Feed:
+        """An information feed by name."""
+
+    def note(self, key: str, value: str) -> None:
+        """Write a remark into the event log's annotations, under this agent's name and the present time."""

@@ -1,0 +1,37 @@
+"""Pre-trade limits of one participant: what its broker refuses before an order leaves. It never sends anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from marketsim.errors import InvalidValueError
+from marketsim.trading.order import Order
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits in lots; None means no limit.
+
+    max_order: largest order.
+    max_position: largest absolute position that open orders on one side could lead to.
+    """
+
+    max_order: int | None = None
+    max_position: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_order", "max_position"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidValueError(f"{name}={value}: a limit is at least 1 lot; leave it out for no limit")
+
+    def objection(self, order: Order, position: int, open_same_side: int) -> str:
+        """Why an order is refused, with the largest quantity that would pass; "" when it may go."""
+        if self.max_order is not None and order.quantity > self.max_order:
+            return f"quantity {order.quantity} above max_order {self.max_order}"
+        if self.max_position is not None:
+            reached = order.side * position + open_same_side + order.quantity
+            if reached > self.max_position:
+                allowed = max(0, order.quantity - (reached - self.max_position))
+                return f"position could reach {reached}, above max_position {self.max_position}; at most {allowed} pass"
+        return ""
