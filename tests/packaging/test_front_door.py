@@ -60,9 +60,10 @@ def test_the_readme_prints_the_two_commands() -> None:
     assert lines.index(RUN_COMMAND) < lines.index(TEST_COMMAND)
 
 
-def test_ci_runs_the_readmes_test_command_as_it_is_printed() -> None:
+def test_ci_runs_the_readmes_commands_as_they_are_printed() -> None:
     lines = [line.strip() for line in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()]
     assert lines.count(TEST_COMMAND) == 1
+    assert lines.count(RUN_COMMAND) == 1
 
 
 def test_ci_and_the_fast_tests_leave_no_test_out(start: ModuleType) -> None:
