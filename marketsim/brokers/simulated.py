@@ -140,7 +140,7 @@ class SimulatedSession:
                 self.note("risk", f"order {order.client_order_id} refused: {objection}")
                 self._environment.call_at(self._environment.now, self._refuse, order)
                 return
-        order_id = self._wire.send(
+        order.reference = self._wire.send(
             self.number,
             self._environment.now + self._computation,
             Kind.NEW,
@@ -155,8 +155,7 @@ class SimulatedSession:
             order.quantity,
             order.expire,
         )
-        self._orders[order_id] = order
-        order.order_id = order_id
+        self._orders[order.reference] = order
 
     def cancel(self, order: Order, quantity: int = 0) -> None:
         """Ask for the cancel of an order. One that is over, or is being canceled whole, is left alone."""
@@ -169,7 +168,7 @@ class SimulatedSession:
             self._environment.now + self._computation,
             Kind.CANCEL,
             self._market(order.instrument, order.venue).number,
-            order.order_id,
+            order.reference,
             quantity=quantity,
         )
 
@@ -182,7 +181,7 @@ class SimulatedSession:
             self._environment.now + self._computation,
             Kind.REPLACE,
             self._market(order.instrument, order.venue).number,
-            order.order_id,
+            order.reference,
             order.side,
             price=price,
             quantity=quantity,

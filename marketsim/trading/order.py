@@ -25,6 +25,7 @@ class Order:
         "price",
         "quantity",
         "reason",
+        "reference",
         "side",
         "state",
         "stop_price",
@@ -51,6 +52,7 @@ class Order:
     ) -> None:
         self.client_order_id = client_order_id
         self.order_id = 0
+        self.reference = 0  # the broker's own handle, known before the venue has answered
         self.instrument = instrument
         self.venue = venue
         self.side = side
