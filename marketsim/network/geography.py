@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError
@@ -85,7 +86,8 @@ def geodesic(latitude: float, longitude: float, other_latitude: float, other_lon
 
     Nearly opposite points of the earth, where the formula does not settle, are measured on a sphere (to 0.6 %).
     """
-    for value, most in ((latitude, 90), (other_latitude, 90), (longitude, 180), (other_longitude, 180)):
+    given: list[tuple[Any, int]] = [(latitude, 90), (other_latitude, 90), (longitude, 180), (other_longitude, 180)]
+    for value, most in given:
         if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
             raise InvalidValueError(f"{value!r} is no coordinate: latitudes lie within ±90, longitudes within ±180")
     if (latitude, longitude) == (other_latitude, other_longitude):

@@ -294,10 +294,11 @@ class Empirical(LatencyModel):
     def _measured(self, place: int, value: object) -> float:
         from marketsim.network.samples import nanoseconds_per
 
+        scale = nanoseconds_per(self.unit)
         if isinstance(value, str):
             return float(checked_duration(self, f"values[{place}]", value))
         try:
-            result = float(value) * nanoseconds_per(self.unit)  # type: ignore[arg-type]
+            result = float(value) * scale  # type: ignore[arg-type]
         except (TypeError, ValueError):
             result = math.nan
         if not 0.0 <= result <= LONGEST:
@@ -452,9 +453,9 @@ class Tabulated(LatencyModel):
 
 
 def _probabilities() -> list[float]:
-    """1,023 even steps, and 16 steps an octave below 1/1024 down to 2⁻⁴⁰; the upper tail mirrors the lower."""
-    tail = [math.ldexp(1.0 + step / 16.0, octave) for octave in range(-40, -10) for step in range(16)]
-    middle = [place / 1024.0 for place in range(1, 1024)]
+    """Steps of 1/1024 from 1/32 to 31/32, below that 32 steps an octave down to 2⁻⁴⁰; the upper tail mirrors it."""
+    tail = [math.ldexp(1.0 + step / 32.0, octave) for octave in range(-40, -5) for step in range(32)]
+    middle = [place / 1024.0 for place in range(32, 993)]
     return tail + middle + [1.0 - u for u in reversed(tail)]
 
 

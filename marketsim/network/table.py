@@ -61,9 +61,10 @@ class NetworkTables:
         """Number of a new link for the messages that ``source`` sends to ``target`` on ``channel``."""
         name = (source, target, channel)
         number = len(self._numbers)
-        if self._numbers.setdefault(name, number) != number:
+        if name in self._numbers:
             raise InvalidValueError(f"there is a link {_text(name)} already; give the second one another channel")
         path = self._by_identity.get(id(route)) or self._path(name, route)
+        self._numbers[name] = number
         if number == len(self.links):
             self.links.grow(2 * number)
             self._view()
@@ -175,7 +176,7 @@ def _text(name: tuple[str, str, str]) -> str:
 
 
 def _legs(name: tuple[str, str, str], route: Route) -> tuple[Leg, ...]:
-    parts = (route,) if isinstance(route, LatencyModel | Leg) else route
+    parts = (route,) if isinstance(route, LatencyModel | Leg | str) else route
     try:
         legs = tuple(part if isinstance(part, Leg) else Leg(part) for part in parts)
     except TypeError:
