@@ -34,7 +34,7 @@ import pandas as pd
 from marketsim.analysis import performance
 from marketsim.analysis.fills import Fills
 from marketsim.analysis.prices import clock_grid, step_of
-from marketsim.analysis.tape import Floats, Ints, the_instrument
+from marketsim.analysis.tape import Floats, Ints, quotient, the_instrument
 from marketsim.domain.units import SECOND, duration
 from marketsim.errors import InvalidValueError, did_you_mean
 
@@ -192,8 +192,8 @@ class Accounts:
         owner, names = self._owners(by)
         chosen = fills.market == number
         cell = owner[fills.agent[chosen]] * len(times) + np.searchsorted(times, fills.time[chosen], "left")
-        held = np.bincount(cell, fills.lots[chosen], len(names) * len(times)).reshape(len(names), len(times))
-        held = held.cumsum(axis=1) * fills.tapes[symbol].lot
+        change = np.bincount(cell, fills.lots[chosen], len(names) * len(times)).reshape(len(names), len(times))
+        held = change.cumsum(axis=1) * fills.tapes[symbol].lot
         return pd.DataFrame(held.T, index=pd.Index(times, name="time"), columns=pd.Index(names, name=by))
 
     @cached_property
@@ -261,8 +261,8 @@ def round_trips(tables: MarketTables) -> pd.DataFrame:
 
 def _profit_columns(fills: Fills, horizon: int) -> dict[str, Floats]:
     """P&L, its parts, realized and unrealized, cash flow and positions of each account."""
-    end = np.array([fills.scaled(n, tape.marks_at(np.array([tape.end])))[0] for n, tape in enumerate(fills.tapes.values())])
-    end = end if len(end) else np.zeros(0)
+    last_marks = [tape.marks_at(np.array([tape.end])) for tape in fills.tapes.values()]
+    end = np.array([fills.scaled(number, mark)[0] for number, mark in enumerate(last_marks)], dtype=np.float64)
     before, after = fills.marks(horizon)
     lots, last = fills.lots, end[fills.market]
     unit = np.tile(fills.unit, len(fills.names))
@@ -351,7 +351,7 @@ def _with_ratios(table: pd.DataFrame) -> pd.DataFrame:
     }
     for name, (part, whole) in ratios.items():
         top, bottom = part.to_numpy(dtype=float), whole.to_numpy(dtype=float)
-        table[name] = np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
+        table[name] = quotient(top, bottom)
     for name in ("orders", "rejected", "cancel_requests", "fills", "maker_fills"):
         table[name] = table[name].astype(np.int64)
     return table
@@ -386,7 +386,7 @@ def _round_trip_table(fills: Fills) -> pd.DataFrame:
     agent = fills.agent[entry]
     table = pd.DataFrame(
         {
-            "agent": pd.Categorical.from_codes(agent, categories=fills.names).astype(str),
+            "agent": np.asarray(fills.names, dtype=object)[agent],
             "family": np.asarray(fills.family, dtype=object)[agent],
             "instrument": np.asarray(list(fills.tapes), dtype=object)[market],
             "side": np.sign(fills.lots[entry]).astype(np.int8),
@@ -403,4 +403,3 @@ def _round_trip_table(fills: Fills) -> pd.DataFrame:
         }
     )
     return table.iloc[np.argsort(table["exit_time"].to_numpy(), kind="stable")].reset_index(drop=True)
-

@@ -64,7 +64,7 @@ class Fills:
 
     @classmethod
     def of(cls, tables: MarketTables) -> Fills:
-        """Both legs of every trade of a named agent up to ``end``; what came before ``start`` becomes an opening leg."""
+        """Both legs of every trade of a named agent up to ``end``; those before ``start`` become an opening leg."""
         trades, orders = tables.trades, tables.orders
         time = column(trades, "time", np.int64)
         symbols = list(tables.instruments)
@@ -130,6 +130,7 @@ class Fills:
         return self.per_account_of(self.account, values)
 
     def per_account_of(self, account: Rows, values: Floats) -> Floats:
+        """Sums of ``values`` by the ``account`` given for each."""
         return np.bincount(account, values, len(self.names) * len(self.tapes)).astype(np.float64)
 
     def marks(self, horizon: int) -> tuple[Floats, Floats]:
@@ -199,7 +200,7 @@ def _with_opening(
         agent=rows // instruments,
         market=market,
         time=np.full(len(rows), start, dtype=np.int64),
-        lots=held[rows],
+        lots=held[rows].astype(np.float64),
         price=_snap(marks[market] / half_tick[market]),
         fee=np.zeros(len(rows)),
         maker=np.zeros(len(rows), dtype=bool),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from marketsim.analysis.prices import step_of
-from marketsim.analysis.tape import Floats, Ints, Tape, the_instrument
+from marketsim.analysis.tape import Floats, Ints, Tape, quotient, the_instrument
 from marketsim.domain.units import MINUTE, duration
 from marketsim.errors import InvalidValueError
 
@@ -152,8 +152,7 @@ def market_turnover(source: MarketTables | Tape, instrument: str | None = None) 
 
 
 def _imbalance(bids: Floats, asks: Floats) -> Floats:
-    total = bids + asks
-    return np.divide(bids - asks, total, out=np.full(len(total), np.nan), where=total > 0)
+    return quotient(bids - asks, bids + asks)
 
 
 def _first_passage(tape: Tape, when: Ints, target: Floats, limit: int) -> Ints:

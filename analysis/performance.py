@@ -113,7 +113,7 @@ def drawdown(equity: npt.ArrayLike, *, relative: bool = False) -> Floats:
 
 
 def max_drawdown(equity: npt.ArrayLike, *, relative: bool = True) -> Drawdown:
-    """The deepest drawdown, by fraction of its peak, or with ``relative=False`` by amount (for P&L that starts at 0)."""
+    """The deepest drawdown, by fraction of its peak; with ``relative=False`` by amount (P&L starts at 0)."""
     values = _finite(equity, "equity")
     if len(values) == 0:
         raise InvalidValueError("a drawdown needs at least one value of equity")

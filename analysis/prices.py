@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from marketsim.analysis.tape import Floats, Ints, Tape
-from marketsim.domain.units import MINUTE, duration
+from marketsim.domain.units import MINUTE, SECOND, duration
 from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def clock_grid(start: int, end: int, every: object) -> Ints:
 
 
 def step_of(start: int, end: int, points: int) -> int:
-    """A round step (1, 2 or 5 times a power of ten, or whole minutes) that gives at most ``points`` intervals, in ns."""
+    """A round step in ns (as clocks have them) for at most ``points`` intervals."""
     span = max(end - start, 1)
     wanted = span / points
-    rounds = [m * 10**k for k in range(0, 10) for m in (1, 2, 5)]
+    rounds = [m * 10**k for k in range(10) for m in (1, 2, 5)] + [m * SECOND for m in (10, 15, 20, 30)]
     rounds += [m * MINUTE for m in (1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440)]
     return next((step for step in sorted(rounds) if step >= wanted), int(np.ceil(wanted)))
 

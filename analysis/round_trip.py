@@ -49,7 +49,7 @@ def match_first_in_first_out(account: Rows, lots: Floats, price: Floats, account
 
 
 def _clipped(account: Rows, lots: Floats, closed: Floats, offset: Floats) -> tuple[Rows, Floats]:
-    """Fills of one side that close against the other, and where each ends on the axis of closed lots of all accounts."""
+    """Fills of one side that close against the other, and where each ends on the axis of all closed lots."""
     rows = np.flatnonzero(lots > 0)
     rows = rows[np.argsort(account[rows], kind="stable")]
     owner, quantity = account[rows], lots[rows]

@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from marketsim.analysis.prices import clock_grid
-from marketsim.analysis.tape import Floats, Ints, Tape
+from marketsim.analysis.tape import Floats, Ints, Tape, quotient
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, did_you_mean
 
@@ -162,8 +163,8 @@ def _volume_mean(values: Floats, tape: Tape) -> float:
     return float((values[kept] * tape.quantity[kept]).sum() / volume) if volume > 0 else float("nan")
 
 
-def _binned_volume_mean(values: Floats, quantity: Floats, bins: np.ndarray, count: int) -> Floats:  # type: ignore[type-arg]
+def _binned_volume_mean(values: Floats, quantity: Floats, bins: npt.NDArray[np.intp], count: int) -> Floats:
     kept = ~np.isnan(values)
-    volume = np.bincount(bins[kept], quantity[kept], count)
-    total = np.bincount(bins[kept], (values * quantity)[kept], count)
-    return np.divide(total, volume, out=np.full(count, np.nan), where=volume > 0)
+    volume = np.bincount(bins[kept], quantity[kept], count).astype(np.float64)
+    total = np.bincount(bins[kept], (values * quantity)[kept], count).astype(np.float64)
+    return quotient(total, volume)

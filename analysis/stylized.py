@@ -6,7 +6,7 @@ Source of the list: Cont (2001), Empirical properties of asset returns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +22,7 @@ from marketsim.errors import InvalidValueError, did_you_mean
 if TYPE_CHECKING:
     from marketsim.domain.tables import MarketTables
 
-TRANSFORMS = {"returns": lambda r: r, "absolute": np.abs, "squared": np.square}
+TRANSFORMS: dict[str, Callable[[Floats], Floats]] = {"returns": np.positive, "absolute": np.abs, "squared": np.square}
 
 
 def excess_kurtosis(values: npt.ArrayLike) -> float:

@@ -27,24 +27,30 @@ FAMILY_COLUMNS = ("agents", "orders", "fills", "volume", "pnl", "position", "fee
 
 @dataclass(frozen=True)
 class Summary:
-    """``families`` (index family: agents, orders, fills, volume in units, pnl and fees in currency, position in units)
-    and ``market`` (index instrument: see ``market_table``)."""
+    """What happened, in two tables.
+
+    ``families`` (index family): agents, orders, fills, volume (units), pnl (currency), position (units), fees
+    (currency, negative when paid); ``market`` (index instrument): see ``market_table``.
+    """
 
     families: pd.DataFrame
     market: pd.DataFrame
 
     def __str__(self) -> str:
-        parts = [_plain(self.market, "instrument", MARKET_LABELS), _plain(self.families, "family", FAMILY_LABELS)]
-        return "\n\n".join(part for part in parts if part)
+        return "\n\n".join(_plain(cells) for cells in self._tables().values())
 
     def rich(self) -> Group:
         """Both tables for ``rich.print``; gains green, losses red."""
         from rich.console import Group
 
-        tables = [_rich(self.market, "Market", "instrument", MARKET_LABELS)]
+        return Group(*(_rich(cells, title) for title, cells in self._tables().items()))
+
+    def _tables(self) -> dict[str, list[list[str]]]:
+        """Titles and cells; a few instruments stand side by side, so that a terminal of 80 columns is enough."""
+        tables = {"Market": _cells(self.market, "instrument", MARKET_LABELS, turned=len(self.market) <= 5)}
         if len(self.families):
-            tables.append(_rich(self.families, "Agents by family", "family", FAMILY_LABELS))
-        return Group(*tables)
+            tables["Agents by family"] = _cells(self.families, "family", FAMILY_LABELS, turned=False)
+        return tables
 
 
 MARKET_LABELS = {
@@ -124,12 +130,15 @@ def number(value: object, form: str) -> str:
     return text[1:] if text[0] in "+-" and not any(digit in text for digit in "123456789") else text.replace("-", "−")
 
 
-def _plain(table: pd.DataFrame, index: str, labels: dict[str, tuple[str, str]]) -> str:
-    if len(table) == 0:
-        return ""
+def _cells(table: pd.DataFrame, index: str, labels: dict[str, tuple[str, str]], turned: bool) -> list[list[str]]:
+    """Text, the heading first; ``turned`` puts a measure in each row."""
     shown = [name for name in labels if name in table.columns]
-    cells = [[index, *(labels[name][0] for name in shown)]]
-    cells += [[str(key), *(number(row[name], labels[name][1]) for name in shown)] for key, row in table.iterrows()]
+    columns = [[str(key), *(number(row[name], labels[name][1]) for name in shown)] for key, row in table.iterrows()]
+    lines = [[index, *(labels[name][0] for name in shown)], *columns]
+    return [list(line) for line in zip(*lines, strict=True)] if turned else lines
+
+
+def _plain(cells: list[list[str]]) -> str:
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     lines = [
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
@@ -138,20 +147,26 @@ def _plain(table: pd.DataFrame, index: str, labels: dict[str, tuple[str, str]]) 
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _rich(table: pd.DataFrame, title: str, index: str, labels: dict[str, tuple[str, str]]) -> Any:
+def _rich(cells: list[list[str]], title: str) -> Any:
+    from rich import box
     from rich.table import Table
 
-    shown = [name for name in labels if name in table.columns]
-    result = Table(title=title, title_justify="left", header_style="bold")
-    result.add_column(index, no_wrap=True)
-    for name in shown:
-        result.add_column(labels[name][0], justify="right", no_wrap=True)
-    for key, row in table.iterrows():
-        result.add_row(str(key), *(_coloured(number(row[name], labels[name][1]), name) for name in shown))
+    result = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    money = cells[0].index(FAMILY_LABELS["pnl"][0]) if FAMILY_LABELS["pnl"][0] in cells[0] else -1
+    for place, heading in enumerate(cells[0]):
+        result.add_column(heading, justify="right" if place else "left", no_wrap=True)
+    for line in cells[1:]:
+        result.add_row(*(_coloured(cell) if place == money else cell for place, cell in enumerate(line)))
     return result
 
 
-def _coloured(text: str, name: str) -> str:
-    if name != "pnl" or text[0] not in "+−":
-        return text
-    return f"[green]{text}[/green]" if text[0] == "+" else f"[red]{text}[/red]"
+def _coloured(text: str) -> str:
+    return {"+": f"[green]{text}[/green]", "−": f"[red]{text}[/red]"}.get(text[0], text)

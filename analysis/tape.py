@@ -104,8 +104,10 @@ class Tape:
         """The last mid that existed, at each quote row; the instrument's reference price before the first one."""
         known = np.flatnonzero(~np.isnan(self.mid))
         row = np.searchsorted(known, np.arange(len(self.mid)), "right") - 1
-        return np.where(row >= 0, self.mid[known[np.maximum(row, 0)]], self.reference) if len(known) else np.full(
-            len(self.mid), self.reference
+        return (
+            np.where(row >= 0, self.mid[known[np.maximum(row, 0)]], self.reference)
+            if len(known)
+            else np.full(len(self.mid), self.reference)
         )
 
     @cached_property
@@ -160,7 +162,7 @@ class Tape:
         row = np.maximum(row, 0)
         total = np.diff(area[row] + rest * np.where(known, values, 0.0)[row])
         lifetime = np.diff(lived[row] + rest)
-        return np.divide(total, lifetime, out=np.full(len(total), np.nan), where=lifetime > 0)
+        return quotient(total, lifetime)
 
     def merged(self) -> Tape:
         """The same tape with the fills of one aggressive order as one trade at their mean price.
@@ -196,6 +198,13 @@ def the_instrument(tables: MarketTables, instrument: str | None) -> str:
     return instrument
 
 
+def quotient(top: Floats, bottom: Floats) -> Floats:
+    """top / bottom, NaN where ``bottom`` is not above zero."""
+    result = np.full(len(top), np.nan)
+    np.divide(top, bottom, out=result, where=bottom > 0)
+    return result
+
+
 def column(frame: pd.DataFrame, name: str, dtype: Any) -> npt.NDArray[Any]:
     """A column as an array of ``dtype``, copied only where needed."""
     return np.asarray(frame[name].to_numpy(), dtype=dtype)
@@ -211,7 +220,7 @@ def _check_order(time: Ints, what: str) -> None:
     late = np.flatnonzero(np.diff(time) < 0)
     if len(late):
         row = int(late[0]) + 1
-        raise DataError(f"time {time[row]} comes after {time[row - 1]}: sort the table by time", source=what, record=row)
+        raise DataError(f"{time[row]} comes after {time[row - 1]}: sort the table by time", source=what, record=row)
 
 
 def _look_up(values: Floats, row: npt.NDArray[np.intp]) -> Floats:
@@ -225,7 +234,7 @@ def _consolidated(quotes: pd.DataFrame, symbol: str) -> tuple[Ints, Floats, Floa
     time = column(quotes, "time", np.int64)
     _check_order(time, f"quotes of {symbol}")
     sides = [column(quotes, name, np.float64) for name in ("bid", "bid_quantity", "ask", "ask_quantity")]
-    venues = quotes["venue"].unique() if len(quotes) else []
+    venues = [str(venue) for venue in quotes["venue"].unique()]
     if len(venues) <= 1:
         return time, sides[0], sides[1], sides[2], sides[3]
     label = quotes["venue"].to_numpy()

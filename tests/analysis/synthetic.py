@@ -47,9 +47,7 @@ class Tables:
     def depth(self, levels: int, instrument: str | None = None, every: int | None = None) -> pd.DataFrame:
         """The stored book, sampled; fewer levels where it has fewer."""
         shown = min(levels, sum(str(c).startswith("ask_quantity_") for c in self.book.columns))
-        names = [
-            f"{side}_{n}" for n in range(1, shown + 1) for side in ("ask", "ask_quantity", "bid", "bid_quantity")
-        ]
+        names = [f"{side}_{n}" for n in range(1, shown + 1) for side in ("ask", "ask_quantity", "bid", "bid_quantity")]
         book = self.book[["time", *names]]
         if every is None:
             return book
@@ -70,7 +68,7 @@ def by_hand(
     instruments: Iterable[Instrument] = (Instrument("ABC"),),
     book: pd.DataFrame | None = None,
 ) -> Tables:
-    """``quotes`` rows are (time, bid, bid_quantity, ask, ask_quantity[, instrument[, venue]]); NaN for a missing price."""
+    """``quotes`` rows are (time, bid, bid_quantity, ask, ask_quantity[, instrument[, venue]]); NaN: no price."""
     known = {instrument.symbol: instrument for instrument in instruments}
     only = next(iter(known), "")
     quote_rows = [

@@ -1,0 +1,330 @@
+"""The HTML page of one run or recorded day: headline numbers, tables and figures in one file that needs no network.
+
+It arranges what the other modules measure and draw; it measures nothing itself. It knows no clock, so that the same
+tables give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from marketsim.analysis import figures
+from marketsim.analysis.accounting import Accounts, accounts
+from marketsim.analysis.impact import kyle_lambda
+from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
+from marketsim.analysis.page_parts import cards, document, facts, image, table, turned_table
+from marketsim.analysis.page_words import AGENT_COLUMNS, FACT_COLUMNS, MARKET_COLUMNS, PNL_COLUMNS, TERMS, Column
+from marketsim.analysis.picture import picture
+from marketsim.analysis.prices import step_of
+from marketsim.analysis.spreads import effective_spread, price_improvement, realized_spread
+from marketsim.analysis.stylized import stylized_facts
+from marketsim.analysis.summary import Summary, number, summarize
+from marketsim.analysis.tape import Tape
+from marketsim.domain.units import SECOND, format_duration, format_time
+from marketsim.errors import StoreError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from marketsim.domain.tables import MarketTables
+
+WIDE, NARROW = 8.2, 4.2  # inches of a figure on a desk and on a phone
+ROOM = 4_500_000  # bytes after which further instruments get tables only, so that a page stays under 5 MB
+MOST_AGENTS = 12  # more are shown by the best and the worst
+
+
+def report(
+    tables: MarketTables,
+    path: str | os.PathLike[str],
+    *,
+    title: str = "Market report",
+    manifest: Mapping[str, Any] | str | None = None,
+    notice: str | None = None,
+    books: Accounts | None = None,
+) -> Path:
+    """Write the report of one run (or recorded day) to ``path`` and return it.
+
+    One HTML file of at most about 5 MB that opens without a network, on a desk or a phone. ``manifest`` (a mapping or
+    text: scenario, seeds, versions, digest) is shown at its end, ``notice`` (such as "interrupted at …") at its top.
+    The file appears whole or not at all. Raises StoreError when it cannot be written.
+    """
+    books = accounts(tables) if books is None else books
+    text = document(title, _body(tables, books, title, manifest, notice))
+    return _write(Path(path), text)
+
+
+def _body(
+    tables: MarketTables, books: Accounts, title: str, manifest: Mapping[str, Any] | str | None, notice: str | None
+) -> Iterator[str]:
+    summary = summarize(tables, books)
+    agents = len(summary.families) > 0
+    currency = "/".join(sorted(set(summary.market["currency"]))) if len(summary.market) else ""
+    yield f"<header><h1>{escape(title)}</h1>{_lead(tables, books)}{_contents(agents, manifest)}</header>"
+    if notice:
+        yield f'<p class="notice" role="alert">{escape(notice)}</p>'
+    yield cards(_headlines(summary, currency))
+    yield from _market(tables, summary, currency)
+    if agents:
+        yield from _agents(tables, books, currency)
+    yield _terms()
+    if manifest:
+        yield _manifest(manifest)
+    yield "<footer>Made by marketsim. Simulated time throughout; prices are in currency, quantities in units.</footer>"
+
+
+def _lead(tables: MarketTables, books: Accounts) -> str:
+    names = ", ".join(tables.instruments) if len(tables.instruments) <= 8 else f"{len(tables.instruments)} instruments"
+    who = f" · {len(books):,} agents in {books.table['family'].nunique()} families" if len(books) else ""
+    span = f"{_clock(tables.start)} – {_clock(tables.end)} ({format_duration(_seconds(tables.end - tables.start))})"
+    return f'<p class="lead">{escape(names)} · {escape(span)}{escape(who)}</p>'
+
+
+def _contents(agents: bool, manifest: object) -> str:
+    parts = [("market", "Market")]
+    parts += [("agents", "Agents")] if agents else []
+    parts += [("terms", "Terms")]
+    parts += [("scenario", "Scenario")] if manifest else []
+    return "<nav>" + "".join(f'<a href="#{name}">{words}</a>' for name, words in parts) + "</nav>"
+
+
+def _headlines(summary: Summary, currency: str) -> list[tuple[str, str]]:
+    market, families = summary.market, summary.families
+    items = []
+    if len(market) == 1:
+        row = market.iloc[0]
+        move = 1e4 * (row["close"] / row["open"] - 1)
+        items = [
+            (number(row["close"], ",.2f"), f"last mid ({currency}), {number(move, '+,.0f')} bps"),
+            (number(row["spread_bps"], ",.2f"), "quoted spread (bps of mid)"),
+            (number(row["volatility_bps"], ",.1f"), "volatility (bps/√min)"),
+        ]
+    else:
+        items = [(f"{len(market)}", "instruments")]
+    items += [(f"{market['trades'].sum():,.0f}", "trades"), (f"{market['volume'].sum():,.0f}", "volume (units)")]
+    if len(families):
+        place = int(families["pnl"].to_numpy().argmax())
+        best, most = families.index[place], float(families["pnl"].iloc[place])
+        items.append((f"{families['orders'].sum():,.0f}", "orders"))
+        items.append((number(most, "+,.0f"), f"P&L of {best}, the best family ({currency})"))
+        items.append((number(0.0 - families["fees"].sum(), ",.2f"), f"fees kept by the venue ({currency})"))
+    return items
+
+
+def _market(tables: MarketTables, summary: Summary, currency: str) -> Iterator[str]:
+    tapes = {symbol: Tape.of(tables, symbol) for symbol in tables.instruments}
+    yield '<section id="market"><h2>Market</h2>'
+    yield _market_table(summary.market, tapes, currency)
+    used, left = 0, []
+    for symbol, tape in tapes.items():
+        if used > ROOM:
+            left.append(symbol)
+            continue
+        if len(tapes) > 1:
+            yield f"<h3>{escape(symbol)}</h3>"
+        for part in _instrument(tables, tape, summary.market.loc[symbol].to_dict()):
+            used += len(part)
+            yield part
+    if left:
+        yield f"<p>No figures, to keep this page small: {escape(', '.join(left))}.</p>"
+    yield "</section>"
+
+
+def _market_table(market: pd.DataFrame, tapes: dict[str, Tape], currency: str) -> str:
+    """The summary's table with what only the report shows; few instruments stand side by side."""
+    extra = {symbol: _more_measures(tape) for symbol, tape in tapes.items()}
+    market = market.join(pd.DataFrame.from_dict(extra, orient="index"))
+    columns = _in_units(MARKET_COLUMNS, currency)
+    return facts(market.iloc[0].to_dict(), columns) if len(market) == 1 else turned_table(market, "measure", columns)
+
+
+def _more_measures(tape: Tape) -> dict[str, Any]:
+    back = resiliency(tape)
+    return {
+        "realized_spread_bps": realized_spread(tape, unit="bps"),
+        "improvement_bps": price_improvement(tape, unit="bps"),
+        "imbalance": mean_imbalance(tape),
+        "depth_turnover": market_turnover(tape)["depth_turnover"],
+        "recovery": "–" if back.half_time is None else _short(back.half_time),
+    }
+
+
+def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterator[str]:
+    name = tape.symbol
+    yield _figure(
+        lambda width: figures.price_and_quotes(tape, width=width),
+        f"{name}: mid, volume, and quotes with trades in the busiest stretch",
+        f"The mid went from {number(row['open'], ',.2f')} to {number(row['close'], ',.2f')} {tape.currency}, between "
+        f"{number(row['low'], ',.2f')} and {number(row['high'], ',.2f')}. The close look (orange above) shows how the "
+        "quotes answer trades: buys should sit on the ask, sells on the bid.",
+    )
+    yield _figure(
+        lambda width: figures.spread_and_activity(tape, width=width),
+        f"{name}: spread, trades a minute and volatility over time",
+        f"Takers paid {number(effective_spread(tape, unit='bps'), ',.2f')} bps where "
+        f"{number(row['spread_bps'], ',.2f')} bps were quoted on average. Effective above quoted means orders that "
+        "walked the book or came when it was wide; below, patience or price improvement. Look whether the spread "
+        "widens when volatility does.",
+    )
+    yield _figure(
+        lambda width: figures.depth(tables, name, width=width),
+        f"{name}: mean book by level and resting quantity over time",
+        "Left: how much rests at each level on average. Right: dark cells are walls of quantity; white inside the book "
+        "are empty prices. A lasting difference between the colours is pressure on one side.",
+    )
+    kyle = kyle_lambda(tape)
+    yield _figure(
+        lambda width: figures.impact(tables, name, width=width),
+        f"{name}: response of the mid to a trade, and mark-outs of makers",
+        "A response that levels off says that trades inform the price once; one that keeps rising goes with trade "
+        "signs that persist. A mark-out below zero means that makers lost to those who traded with them. Kyle's lambda "
+        f"from 10 s intervals: {_scientific(kyle.slope)} ± {_scientific(kyle.standard_error)} {tape.currency} a unit "
+        f"(R² {number(kyle.r_squared, '.2f')}, {kyle.intervals:,} intervals).",
+    )
+    yield _figure(
+        lambda width: figures.stylized_facts(tape, width=width),
+        f"{name}: stylized facts",
+        "Real markets show tails fatter than the normal law (a tail index near 3), returns without memory, sizes of "
+        "returns that stay correlated (volatility clustering) and signs of trades that decay slowly.",
+    )
+    yield table(stylized_facts(tape), "return over", FACT_COLUMNS, f"{name}: stylized facts of log returns of the mid.")
+
+
+def _agents(tables: MarketTables, books: Accounts, currency: str) -> Iterator[str]:
+    yield '<section id="agents"><h2>Agents</h2>'
+    yield table(
+        books.families,
+        "family",
+        _in_units(PNL_COLUMNS, currency),
+        "Sums over each family. Spread capture + adverse selection + inventory + fees = P&L.",
+    )
+    yield table(books.families, "family", _in_units(ACTIVITY_COLUMNS, currency), "What each family did at the venue.")
+    yield _figure(
+        lambda width: figures.pnl_parts(tables, books=books, width=width),
+        "P&L of each family split into its parts, and P&L of each agent",
+        "Makers live from spread capture (green) and pay adverse selection (vermilion); takers the other way round. A "
+        "large inventory part (light blue) is luck or foresight about the price, not market making.",
+    )
+    yield _figure(
+        lambda width: figures.equity(tables, books=books, width=width),
+        "P&L of each family over time",
+        "A steady climb is income from fills; swings that follow the price are positions. The lines add up to minus "
+        "the fees that the venue kept.",
+    )
+    for symbol in list(tables.instruments)[:4]:
+        yield _figure(
+            partial(_draw_inventory, tables, symbol, books),
+            f"{symbol}: position of each family over time",
+            f"{symbol}: positions add up to zero. A maker's line should return to zero; one that drifts carries a bet.",
+        )
+    yield _figure(
+        lambda width: figures.drawdown(tables, books=books, width=width),
+        "Drawdown of each family",
+        "Zero is a new best; the dot marks the deepest fall. A line that never comes back to zero has not recovered.",
+    )
+    yield _agent_table(tables, books, currency)
+    yield "</section>"
+
+
+def _agent_table(tables: MarketTables, books: Accounts, currency: str) -> str:
+    """Every agent, or the best and the worst of each half where there are many."""
+    every = step_of(tables.start, tables.end, 60)
+    frame = books.table.join(books.performance(every)).sort_values("pnl", ascending=False, kind="stable")
+    falls = zip(frame["max_drawdown"], frame["drawdown_recovery"], strict=True)
+    frame["recovered"] = [_recovered(fall, time) for fall, time in falls]
+    words = "All agents, best first."
+    if len(frame) > MOST_AGENTS:
+        half = MOST_AGENTS // 2
+        frame = pd.concat([frame.iloc[:half], frame.iloc[-half:]])
+        words = f"The {half} best and the {half} worst of {len(books):,} agents."
+    return table(frame, "agent", _in_units(AGENT_COLUMNS, currency, format_duration(every)), words)
+
+
+def _recovered(fall: float, time: int) -> str:
+    if fall == 0:
+        return "–"
+    return "not yet" if time < 0 else _clock(time)
+
+
+def _draw_inventory(tables: MarketTables, symbol: str, books: Accounts, width: float) -> Figure:
+    return figures.inventory(tables, instrument=symbol, books=books, width=width)
+
+
+def _figure(draw: Callable[[float], Figure], alt: str, words: str) -> str:
+    return image(picture(draw(WIDE)), picture(draw(NARROW)), alt, words)
+
+
+def _terms() -> str:
+    inner = "".join(f"<dt>{escape(term)}</dt><dd>{escape(words)}</dd>" for term, words in TERMS.items())
+    return (
+        '<section id="terms"><h2>Terms</h2><details class="box"><summary>What the words mean</summary>'
+        f"<dl>{inner}</dl></details></section>"
+    )
+
+
+def _manifest(manifest: Mapping[str, Any] | str) -> str:
+    if isinstance(manifest, str):
+        text = manifest
+    else:
+        import yaml
+
+        plain = json.loads(json.dumps(manifest, default=str))
+        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+    return (
+        '<section id="scenario"><h2>Scenario</h2><details class="box"><summary>What was run: scenario, seeds, versions'
+        f"</summary><pre>{escape(text)}</pre></details></section>"
+    )
+
+
+def _write(path: Path, text: str) -> Path:
+    """Whole or not at all: written beside its place, then moved there."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise StoreError(f"cannot write the report {path}: {error}; choose another path or make room") from error
+    return path
+
+
+def _in_units(columns: tuple[Column, ...], currency: str, every: str = "") -> list[Column]:
+    return [(name, head, unit.format(currency=currency, every=every), form) for name, head, unit, form in columns]
+
+
+def _clock(time: int) -> str:
+    """HH:MM:SS, to the second."""
+    return format_time(int(time)).split(".", maxsplit=1)[0]
+
+
+def _seconds(span: int) -> int:
+    """A span without the odd nanoseconds, where it is long."""
+    return span // SECOND * SECOND if span >= SECOND else span
+
+
+def _short(span: int) -> str:
+    for size, unit in ((SECOND, "s"), (1_000_000, "ms"), (1_000, "µs")):
+        if span >= size:
+            return f"{span / size:.3g} {unit}"
+    return f"{span} ns"
+
+
+def _scientific(value: float) -> str:
+    if np.isnan(value) or value == 0:
+        return number(value, ".0f")
+    power = int(np.floor(np.log10(abs(value))))
+    if -3 <= power <= 4:
+        return number(value, f",.{max(2 - power, 0)}f")
+    digits = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{number(value / 10.0**power, '.2f')}·10{digits}"

@@ -1,0 +1,141 @@
+"""Pieces of an HTML page: style sheet, tables, cards, figures. Everything is text, escaped, and loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from marketsim.analysis.page_words import Column
+from marketsim.analysis.summary import number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from marketsim.analysis.picture import Picture
+
+STYLE = """
+:root{color-scheme:light}
+*{box-sizing:border-box}
+body{margin:0;background:#f3f4f6;color:#111827;font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+main{max-width:60rem;margin:0 auto;padding:1.5rem 1rem 3rem}
+h1{font-size:1.75rem;line-height:1.2;margin:0 0 .25rem;overflow-wrap:anywhere}
+h2{font-size:1.3rem;margin:2.25rem 0 .75rem}
+h3{font-size:1.05rem;margin:1.5rem 0 .5rem}
+p{margin:.35rem 0;max-width:46rem}
+.lead{color:#4b5563}
+.notice{background:#fef3c7;border-left:4px solid #d97706;padding:.6rem .9rem;margin:1rem 0}
+nav{margin:.75rem 0 0;font-size:.9rem}
+nav a{color:#0b5c8f;margin-right:1rem;white-space:nowrap;display:inline-block;padding:.15rem 0}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1.25rem 0}
+.card{background:#fff;border:1px solid #e5e7eb;border-radius:.5rem;padding:.7rem .9rem}
+.card b{display:block;font-size:1.4rem;line-height:1.3;font-variant-numeric:tabular-nums;white-space:nowrap}
+.card span{color:#4b5563;font-size:.85rem;display:block}
+.box{background:#fff;border:1px solid #e5e7eb;border-radius:.5rem;margin:1rem 0;padding:.9rem}
+figure{margin:0}
+figure img{display:block;width:100%;height:auto}
+figcaption{font-size:.92rem;color:#374151;padding-top:.5rem;max-width:46rem}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;min-width:100%}
+th,td{padding:.35rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid #e5e7eb}
+th{font-weight:600;color:#374151}
+thead th{vertical-align:bottom;border-bottom:2px solid #d1d5db;white-space:normal;line-height:1.25}
+small{font-weight:400;color:#6b7280;font-size:.8em}
+thead small{display:block;white-space:nowrap}
+.box>p{font-size:.92rem;color:#374151;margin:0 0 .5rem}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:0 2rem}
+.facts div{display:flex;justify-content:space-between;border-bottom:1px solid #e5e7eb;padding:.3rem 0}
+.facts dt{margin:0}.facts dd{font-variant-numeric:tabular-nums;color:#111827}
+th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:#fff}
+tbody tr:last-child>*{border-bottom:0}
+.gain{color:#00694c}.loss{color:#a83f00}
+dl{margin:0;font-size:.92rem}dt{font-weight:600;margin-top:.6rem}dd{margin:0;color:#374151}
+summary{cursor:pointer;font-weight:600;padding:.2rem 0}
+pre{overflow-x:auto;font-size:.82rem;line-height:1.45;margin:.75rem 0 0;white-space:pre}
+footer{color:#4b5563;font-size:.85rem;margin-top:2rem}
+@media (max-width:640px){main{padding:1rem .6rem 2rem}.box{padding:.6rem}.card b{font-size:1.15rem}h1{font-size:1.4rem}}
+@media print{body{background:#fff}.box,.card{break-inside:avoid}}
+"""
+
+# A page that may load nothing at all: the browser itself enforces that no request leaves.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def document(title: str, body: Iterable[str]) -> str:
+    """A whole page."""
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<link rel="icon" href="data:,">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(body)
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def cards(items: Sequence[tuple[str, str]]) -> str:
+    """Headline numbers: (number, what it is)."""
+    inner = (f'<div class="card"><b>{escape(value)}</b><span>{escape(what)}</span></div>' for value, what in items)
+    return f'<div class="cards">{"".join(inner)}</div>'
+
+
+def facts(row: Mapping[Any, Any], columns: Sequence[Column]) -> str:
+    """Names and numbers of one thing, in two columns where there is room."""
+    items = (
+        f"<div><dt>{escape(heading)}{_unit(unit)}</dt><dd>{escape(number(row[name], form))}</dd></div>"
+        for name, heading, unit, form in columns
+        if name in row
+    )
+    return f'<dl class="box facts">{"".join(items)}</dl>'
+
+
+def table(frame: pd.DataFrame, first: str, columns: Sequence[Column], caption: str = "") -> str:
+    """A table with units under its headings; columns that the frame lacks are left out."""
+    shown = [column for column in columns if column[0] in frame.columns]
+    head = [f"{escape(heading)}{_unit(unit)}" for _, heading, unit, _ in shown]
+    rows = [
+        (escape(str(key)), [_cell(number(row[name], form), form) for name, _, _, form in shown])
+        for key, row in zip(frame.index, frame.to_dict("records"), strict=True)
+    ]
+    return _table(first, head, rows, caption)
+
+
+def turned_table(frame: pd.DataFrame, first: str, columns: Sequence[Column], caption: str = "") -> str:
+    """The same table with a row for each column: for few things and many measures."""
+    shown = [column for column in columns if column[0] in frame.columns]
+    rows = [
+        (f"{escape(heading)}{_unit(unit)}", [_cell(number(value, form), form) for value in frame[name]])
+        for name, heading, unit, form in shown
+    ]
+    return _table(first, [escape(str(key)) for key in frame.index], rows, caption)
+
+
+def _table(first: str, head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], caption: str) -> str:
+    headings = "".join(f'<th scope="col">{words}</th>' for words in (escape(first), *head))
+    lines = "".join(f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>' for name, cells in rows)
+    title = f"<p>{escape(caption)}</p>" if caption else ""
+    return (
+        f'<div class="box">{title}<div class="scroll"><table><thead><tr>{headings}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div></div>"
+    )
+
+
+def _unit(unit: str) -> str:
+    return f" <small>{escape(unit)}</small>" if unit else ""
+
+
+def image(wide: Picture, narrow: Picture, alt: str, words: str) -> str:
+    """A figure with its narrow form for phones, and a sentence on what to look at."""
+    return (
+        f'<figure class="box"><picture><source media="(max-width: 640px)" srcset="{narrow.address}" '
+        f'width="{narrow.width}" height="{narrow.height}">'
+        f'<img src="{wide.address}" width="{wide.width}" height="{wide.height}" alt="{escape(alt)}"></picture>'
+        f"<figcaption>{escape(words)}</figcaption></figure>"
+    )
+
+
+def _cell(text: str, form: str) -> str:
+    if form.startswith("+") and text[0] in "+−":
+        return f'<td class="{"gain" if text[0] == "+" else "loss"}">{escape(text)}</td>'
+    return f"<td>{escape(text)}</td>"
