@@ -40,9 +40,11 @@ def whole(value: object) -> int:
 
 
 def _unquote(value: object) -> str:
-    """The advice for a number that was written in quotes."""
+    """The advice for a number that was written in quotes or with separators, which make it text."""
     if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", value.strip()):
         return ": remove the quotes"
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]{1,3}([_,'][0-9]{3})+(\.[0-9]+)?", value.strip()):
+        return f": write {re.sub('[^-+0-9.]', '', value)}"
     return ""
 
 
@@ -90,7 +92,8 @@ def _not_below(low: int, read: Callable[[object], int], rule: str) -> Callable[[
     return check
 
 
-def _clock_text(nanoseconds: int) -> str:
+def clock_text(nanoseconds: int) -> str:
+    """A time of day as short as it is exact; a duration after midnight when it is past the first day."""
     if nanoseconds >= units.DAY:
         return units.format_duration(nanoseconds)
     clock = units.format_time(nanoseconds)
@@ -220,7 +223,7 @@ Span: TypeAlias = Annotated[
 TimeOfDay: TypeAlias = Annotated[
     int,
     PlainValidator(_not_below(0, units.time_of_day, "must not be below zero")),
-    PlainSerializer(_clock_text),
+    PlainSerializer(clock_text),
     WithJsonSchema({**_DURATION_SCHEMA, "examples": ["09:30", "09:30:00.5"]}),
 ]
 Whole: TypeAlias = Annotated[

@@ -120,6 +120,11 @@ class _Reader:
         self.folders[file.label] = file.folder
         root, wrong = yaml.read(file.text, file.label)
         self.unreadable |= any(not finding.path and not root.entries for finding in wrong)
+        root = Node({}, root.mark) if root.value is None else root
+        if not root.is_mapping:
+            what = f'{show(root.to_plain())} is not a scenario: begin with lines such as "name: value"'
+            wrong.append(Finding((), what, root.mark))
+            self.unreadable = True
         root, unset = expand(root, self.environment)
         self.findings += wrong + unset
         self.broken |= {finding.path for finding in [*wrong, *unset] if finding.path}

@@ -245,7 +245,7 @@ class AgentSpec(TypedSection):
 class ShockSpec(TypedSection):
     """One entry of the timeline: news, or a change of an agent's parameter. ``at`` counts from the start of the run."""
 
-    at: Duration = Field(description='when: "10min" after the start, or a time of day such as "10:15"')
+    at: Duration = Field(description='when it happens: "10min" after the start, or a time of day such as "10:15"')
     agent: Text | None = Field(default=None, description="the agent, or all agents of that key, that it concerns")
     feed: Text | None = Field(default=None, description="the feed that it concerns")
     instrument: Text | None = Field(default=None, description="the instrument that it concerns")

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from marketsim.domain import units
 from marketsim.errors import InvalidValueError
 from marketsim.scenario.crosscheck import cross_findings, items
-from marketsim.scenario.document import Finding, Node, Path, outside, raise_findings, show
+from marketsim.scenario.document import Finding, Node, Path, outside, raise_findings
+from marketsim.scenario.fields import clock_text
 from marketsim.scenario.registry import Registry
 from marketsim.scenario.shape import flatten
 from marketsim.scenario.spec import ScenarioSpec
@@ -28,11 +29,6 @@ def validate(
 
     earlier: findings of reading; broken: paths whose value could not be read, below which nothing more is reported.
     """
-    if root.value is None:
-        root = Node({}, root.mark)
-    if not root.is_mapping:
-        what = f'{show(root.to_plain())} is not a scenario: begin with lines such as "name: value"'
-        raise_findings([*earlier, Finding((), what, root.mark)])
     root, twice = flatten(root)
     raw, untimely = resolve_times(root.to_plain())
     spec, wrong = _spec(raw)
@@ -89,7 +85,7 @@ def _until(start: int | None, end: object, findings: list[Finding]) -> int:
         findings.append(Finding(("end",), str(error)))
         return units.DAY
     if duration <= 0 and start is not None:
-        message = f"{end} is not after the start, {units.format_time(start)}: choose a later end or an earlier start"
+        message = f"{end} is not after the start, {clock_text(start)}: choose a later end or an earlier start"
         findings.append(Finding(("end",), message))
     return duration if duration > 0 else units.DAY
 
@@ -102,6 +98,6 @@ def _on_time(shock: Any, start: int | None, index: int, findings: list[Finding])
     if clock is None:
         return shock  # the field reports it
     if clock < start:
-        message = f"{at} is before the start of the run, {units.format_time(start)}: choose a later time"
+        message = f"{at} is before the start of the run, {clock_text(start)}: choose a later time"
         findings.append(Finding(("timeline", index, "at"), message))
     return {**shock, "at": max(0, clock - start)}

@@ -7,13 +7,14 @@ but mappings, lists and scalars, and it never runs what a tag asks for.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml as pyyaml
 
-from marketsim.scenario.document import Finding, Mark, Node, Path, Scalar
+from marketsim.scenario.document import Finding, Mark, Node, Path, Scalar, show
 
 try:
     from yaml import CSafeLoader as _FastLoader
@@ -34,7 +35,8 @@ _FIRST = {
     "int": list("-+0123456789"),
     "float": list("-+.0123456789"),
 }
-_LONGEST_INT = 4_000  # digits; Python refuses to read longer ones
+_LONGEST_INT = 4_000  # characters; Python refuses to read longer ones
+_DEEPEST = 100  # levels of mappings and lists
 _MOST_VALUES = 200_000  # what aliases may expand to
 
 
@@ -46,13 +48,30 @@ def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
     return table
 
 
-class _Loader(_FastLoader):
+class _Shallow:
+    """Counts how deep PyYAML composes: its C composer takes the process down where documents are nested too deeply."""
+
+    depth = 0
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        """Called before each value is composed."""
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            mark = current_node.start_mark if current_node is not None else None
+            raise pyyaml.MarkedYAMLError(problem=f"nested too deeply, more than {_DEEPEST} levels", problem_mark=mark)
+
+    def ascend_resolver(self) -> None:
+        """Called after it."""
+        self.depth -= 1
+
+
+class _Loader(_Shallow, _FastLoader):
     """PyYAML's loader under the rules of YAML 1.2."""
 
     yaml_implicit_resolvers = _resolvers()
 
 
-class _PureLoader(pyyaml.SafeLoader):
+class _PureLoader(_Shallow, pyyaml.SafeLoader):
     """The same without libyaml."""
 
     yaml_implicit_resolvers = _resolvers()
@@ -73,13 +92,30 @@ class _Dumper(pyyaml.SafeDumper):
         """Equal values are written out each time."""
         return True
 
+    def represent_str(self, data: str) -> Any:
+        """Text with rare characters goes into double quotes: PyYAML folds rare line breaks away elsewhere."""
+        rare = any(not character.isprintable() and character != "\n" for character in data)
+        return self.represent_scalar(_TAG + "str", data, style='"' if rare else None)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
 
 def scalar(text: str) -> Scalar:
-    """What an unquoted scalar means under YAML 1.2: ``null``, a bool, an int, a float or the text itself."""
+    """What an unquoted scalar means under YAML 1.2: ``null``, a bool, an int, a float or the text itself.
+
+    A number that is too large to be read stays text.
+    """
     for name, rule in _RULES:
-        if rule.match(text) and not (name == "int" and len(text) > _LONGEST_INT):
-            return _construct(name, text)
+        if rule.match(text):
+            return text if _too_large(name, text) else _construct(name, text)
     return text
+
+
+def _too_large(name: str, text: str) -> bool:
+    if name == "int":
+        return len(text) > _LONGEST_INT
+    return name == "float" and "inf" not in text.lower() and math.isinf(float(text.lower().replace(".nan", "nan")))
 
 
 def _construct(name: str, text: str) -> Scalar:
@@ -106,8 +142,6 @@ def read(text: str, source: str = "", *, pure: bool = False) -> tuple[Node, list
         return Node({}, Mark(source, 1, 1)), [_syntax_finding(error, source)]
     except pyyaml.reader.ReaderError as error:
         return Node({}, Mark(source, 1, 1)), [_character_finding(error, text, source)]
-    except RecursionError:
-        return Node({}, Mark(source, 1, 1)), [Finding((), "the document is nested too deeply", Mark(source, 1, 1))]
     finally:
         if loader is not None:
             loader.dispose()
@@ -118,7 +152,8 @@ def _syntax_finding(error: pyyaml.MarkedYAMLError, source: str) -> Finding:
     where = Mark(source, mark.line + 1, mark.column + 1) if mark else Mark(source, 1, 1)
     if error.context and error.context.startswith("expected a single document"):
         return Finding((), 'not valid YAML: a second document begins here; a file holds one: remove the "---"', where)
-    context = f" ({error.context})" if error.context else ""
+    begun = f" that begins in line {error.context_mark.line + 1}" if error.context_mark else ""
+    context = f" ({error.context}{begun})" if error.context else ""
     return Finding((), f"not valid YAML: {error.problem or 'unreadable'}{context}", where)
 
 
@@ -175,8 +210,8 @@ class _Converter:
         if rule is None or not rule.match(node.value):
             self._report(node, path, f"the tag {node.tag!r} is not known or does not fit {node.value!r}: remove it")
             return Node(node.value, self._mark(node))
-        if name == "int" and len(node.value) > _LONGEST_INT:
-            self._report(node, path, f"an integer of {len(node.value)} digits: more than {_LONGEST_INT} are not read")
+        if _too_large(name, node.value):
+            self._report(node, path, f"{show(node.value)} is too large a number to be read: write a smaller one")
             return Node(0, self._mark(node))
         return Node(_construct(name, node.value), self._mark(node), plain=unquoted)
 
