@@ -145,7 +145,7 @@ class MatchingCore:
         expire: int = 0,
         order_id: int = 0,
     ) -> int:
-        """A new order; answers its id (``order_id``, or the next free number for 0). A reject is a row, not an error."""
+        """A new order; answers its id (``order_id``, or the next free number for 0). A reject is a row."""
         time, owner, market, side = index(time), index(owner), index(market), index(side)
         order_type, time_in_force, flags = index(order_type), index(time_in_force), index(flags)
         price, stop_price, quantity = index(price), index(stop_price), index(quantity)

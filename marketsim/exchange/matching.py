@@ -1,8 +1,8 @@
 """Matching: what happens to a request, as docs/matching-rules.md says, in price-time priority.
 
-Each entry function first sees that the tables have room for the worst that the request can cause; if not it answers a
-SHORT_OF code, nothing has happened, and the owner of the tables grows them and repeats the call. Everything that happens
-is written as rows of the event log, which are the execution reports. Matching knows no clock: time is handed in.
+Each entry function first sees that the tables have room for the worst that the request can cause. If not it answers a
+SHORT_OF code, nothing has happened, and the owner of the tables grows them and repeats the call. Everything that
+happens is written as rows of the event log, which are the execution reports. Time is handed in: there is no clock here.
 """
 
 from __future__ import annotations

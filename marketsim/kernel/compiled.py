@@ -30,7 +30,7 @@ Rows = Any  # an array of records: attribute access to fields is not expressible
 Record = Any  # one record of such an array
 
 UNCOMPILED = bool(config.DISABLE_JIT)
-_ROOMS = ("domain", "kernel", "exchange", "network", "population", "agents", "data")
+_ROOMS = ("domain", "kernel", "exchange", "network", "trading", "population", "agents", "data")
 
 
 def _user_cache() -> Path:
@@ -67,7 +67,8 @@ def cache_folder() -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError:
-        return Path(tempfile.gettempdir()) / f"marketsim-{os.getuid() if hasattr(os, 'getuid') else 'user'}" / folder.name
+        user = os.getuid() if hasattr(os, "getuid") else "user"
+        return Path(tempfile.gettempdir()) / f"marketsim-{user}" / folder.name
 
 
 config.CACHE_DIR = str(cache_folder())
@@ -101,14 +102,14 @@ else:
     from numba.core import cgutils
     from numba.extending import intrinsic
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def _pointer(typingctx: Any, address: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
         return types.voidptr(types.int64), codegen
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def _move_bytes(typingctx: Any, target: Any, source: Any, count: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             target, source = (builder.inttoptr(a, cgutils.voidptr_t) for a in arguments[:2])

@@ -58,19 +58,14 @@ class Environment(simpy.Environment):
 
     # --- sending ---
 
-    def take_number(self) -> int:
-        """The next sequence number."""
-        self.sequence += 1
-        return self.sequence
-
-    def schedule(self, event: Event, priority: int = NORMAL, delay: Any = 0) -> None:  # type: ignore[override]
+    def schedule(self, event: Event, priority: int = NORMAL, delay: Any = 0) -> None:
         """Put a SimPy event ``delay`` nanoseconds ahead."""
         wait = _nanoseconds(delay, "delay")
         if wait < 0:
             raise InvalidValueError(f"delay {wait}: an event cannot be scheduled in the past; use 0 or more")
         self.sequence += 1
         order = priority * PRIORITY + self.sequence
-        heappush(self._heap, (self._now + wait, order, self._handle_event, event))
+        heappush(self._heap, (self.now + wait, order, self._handle_event, event))
 
     def call_at(self, time: int, function: Callable[[Any], None], argument: Any = None) -> Key:
         """Call a function at a time; returns the event's key. Lighter than a SimPy event."""
@@ -95,7 +90,7 @@ class Environment(simpy.Environment):
     @property
     def now(self) -> int:
         """Current time in nanoseconds."""
-        return self._now  # type: ignore[no-any-return]
+        return int(self._now)
 
     def peek(self) -> Any:
         """Time of the next event; infinity when there is none, as in SimPy."""
@@ -113,7 +108,7 @@ class Environment(simpy.Environment):
             self._loop(NEVER, NEVER)
             return None
         if isinstance(until, Event):
-            if until.callbacks is None:
+            if until.processed:
                 return until.value
             until.callbacks.append(StopSimulation.callback)
             try:
@@ -144,15 +139,7 @@ class Environment(simpy.Environment):
             if self._stepped:
                 self._queue_step(source)
             else:
-                while True:
-                    if heap and (heap[0][0] < end_time or (heap[0][0] == end_time and heap[0][1] < end_order)):
-                        time, order = heap[0][0], heap[0][1]
-                    else:
-                        time, order = end_time, end_order
-                    head = source.head
-                    if head[0] > time or (head[0] == time and head[1] >= order):
-                        break
-                    source.advance(time, order, self.SLICE)
+                self._let_advance(source, end_time, end_order)
         if not heap:
             return False
         time, order, function, argument = heap[0]
@@ -163,6 +150,20 @@ class Environment(simpy.Environment):
         self.handled += 1
         function(argument)
         return True
+
+    def _let_advance(self, source: Source, end_time: int, end_order: int) -> None:
+        """The source handles everything that comes before the first Python event and before the end."""
+        heap = self._heap
+        while True:
+            time, order = end_time, end_order
+            if heap:
+                first = heap[0]
+                if first[0] < time or (first[0] == time and first[1] < order):
+                    time, order = first[0], first[1]
+            head_time, head_order = source.head
+            if head_time > time or (head_time == time and head_order >= order):
+                return
+            source.advance(time, order, self.SLICE)
 
     def _queue_step(self, source: Source) -> None:
         head = source.head

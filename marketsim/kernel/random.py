@@ -37,7 +37,7 @@ def purpose_of(purpose: str) -> int:
 
 if UNCOMPILED:
 
-    def block(key: int, purpose: int, draw: int, attempt: int) -> tuple[int, int]:
+    def block(key: Any, purpose: Any, draw: Any, attempt: Any) -> Any:
         """Two 64-bit words of Philox4x32-10 for key and counter (draw, purpose, attempt)."""
         key, draw = int(key) & 0xFFFFFFFFFFFFFFFF, int(draw) & 0xFFFFFFFFFFFFFFFF
         k0, k1 = key & 0xFFFFFFFF, key >> 32
@@ -48,7 +48,7 @@ if UNCOMPILED:
             k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
         return c0 | (c1 << 32), c2 | (c3 << 32)
 
-    def _unit(word: int) -> float:
+    def _unit(word: Any) -> Any:
         return (word >> 11) * _TO_UNIT
 
 else:

@@ -42,7 +42,7 @@ from marketsim.population.state import (
     WORLD,
 )
 
-Receiver = Callable[[list[int]], None]
+Receiver = Callable[[Any], None]
 _ID_ROOM = 65_536
 
 
@@ -71,7 +71,7 @@ class Engine:
         self._core = core
         self._network = network
         self._names: list[str] = []
-        self._receivers: list[Receiver | None] = []
+        self._receivers: list[Receiver] = []
         self._policies_used: list[Any] = []
         self._world = Table(WORLD, 1)
         self._queue, self._pool, self._outbox = Table(ENTRY, 4096), Table(MESSAGE, 4096), Table(MESSAGE, 1024)
@@ -136,11 +136,9 @@ class Engine:
         rows["key"], rows["links"] = keys, links
         rows["computation"], rows["cash"] = computation, cash
         self._names.extend(names)
-        self._receivers.extend([None] * len(names))
+        self._receivers.extend([_nobody] * len(names))
         for number in range(first, first + len(names)):
-            self._environment.sequence = int(
-                wake_first(self._world.rows, self._environment.sequence, number, start)
-            )
+            self._environment.sequence = int(wake_first(self._world.rows, self._environment.sequence, number, start))
         self._refresh_head()
         return first
 
@@ -201,7 +199,7 @@ class Engine:
         if count:
             receivers, deliver = self._receivers, environment.deliver
             for row in self._outbox.rows[:count].view(np.int64).reshape(count, -1).tolist():
-                deliver(row[0], row[1], receivers[row[5]], row)  # type: ignore[arg-type]
+                deliver(row[0], row[1], receivers[row[5]], row)
         if status != DONE:
             self._relieve(status)
 
@@ -272,6 +270,7 @@ class Engine:
             self._working.address,
             len(self._working),
         )
+        out["working_of"], out["working_of_length"] = self._working_of.address, len(self._working_of)
 
     def _new_agents(self, count: int) -> int:
         first = len(self._names)
@@ -323,6 +322,8 @@ class Engine:
             world["free_messages"] += count
         if len(self._outbox) < 2 * needed:
             self._outbox.grow(4 * needed)
+        if int(world["wakes_count"][0]) == len(self._wakes):  # policies may ask for several wake-ups at once
+            self._wakes.grow(2 * len(self._wakes))
 
     def _grow_working(self) -> None:
         world = self._world.rows
@@ -336,6 +337,10 @@ class Engine:
         ids = int(self._core.record["next_id"][0])
         if len(self._working_of) < ids + 2 * ACTIONS:
             self._working_of.grow(max(2 * len(self._working_of), ids + _ID_ROOM))
+
+
+def _nobody(row: Any) -> None:
+    """Compiled agents have no Python receiver."""
 
 
 def states(dtype: np.dtype[Any], count: int) -> Rows:

@@ -10,6 +10,7 @@ the engine grows the table and calls again. A venue's answers to one request are
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from marketsim.domain.event import EventKind
@@ -473,9 +474,7 @@ def _at_venue(core: Record, world: Record, slot: int) -> int:
     world.depart = world.now + venue.processing
     if request.kind == _QUERY:
         if 0 <= request.market < world.markets_count:
-            _fill_quote(
-                core, _from_venue(world, _QUOTE, request.sender, REPORTS_DOWN, request.market), request.market
-            )
+            _fill_quote(core, _from_venue(world, _QUOTE, request.sender, REPORTS_DOWN, request.market), request.market)
         _drop_first(world)
         return DONE
     if request.kind == _SUBSCRIBE:
@@ -568,7 +567,7 @@ def _show(world: Record, seen: Record, agent: Record, number: int, kind: int) ->
     seen.ask_quantity = 0
     seen.position = agent.position
     seen.cash = agent.cash
-    seen.value = feed_value(world, agent.feed, world.now) if agent.feed >= 0 else 0.0
+    seen.value = feed_value(world, agent.feed, world.now) if agent.feed >= 0 else math.nan
 
 
 @compiled
@@ -593,7 +592,7 @@ def _show_message(seen: Record, message: Record) -> None:
 
 @compiled
 def _room_to_act(core: Record, world: Record) -> int:
-    if not _has_room(world, ACTIONS + 1):
+    if not _has_room(world, ACTIONS + 1) or world.wakes_count >= world.wakes_length:
         return SHORT_OF_MESSAGES
     if world.free_workings < ACTIONS or world.working_of_length < core.next_id + ACTIONS:
         return SHORT_OF_WORKING
@@ -741,9 +740,7 @@ def advance(cores: Rows, worlds: Rows, sequence: int, time: int, order: int, lim
     while status == DONE and handled < limit and world.wakes_count + world.queue_count > 0:
         wake = _next_is_wake(world)
         head = wakes_of(world)[0] if wake else queue_of(world)[0]
-        if head.time > world.horizon_time or (
-            head.time == world.horizon_time and head.order >= world.horizon_order
-        ):
+        if head.time > world.horizon_time or (head.time == world.horizon_time and head.order >= world.horizon_order):
             break
         world.now = head.time
         status = _one(core, world, wake)

@@ -14,15 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from marketsim.domain.message import MESSAGE, Kind
+from marketsim.domain.message import MESSAGE, Kind, Wanted
 from marketsim.domain.order import OrderFlag, OrderType, TimeInForce
 from marketsim.kernel.compiled import UNCOMPILED, Record, Rows, array_at, compiled
 from marketsim.population.state import ACTIONS, OUT, SEEN, WORKING
 
 _NEW, _CANCEL, _QUERY, _TIMER = int(Kind.NEW), int(Kind.CANCEL), int(Kind.QUERY), int(Kind.TIMER)
+_SUBSCRIBE = int(Kind.SUBSCRIBE)
 _LIMIT, _MARKET = int(OrderType.LIMIT), int(OrderType.MARKET)
 _GTC, _IOC = int(TimeInForce.GTC), int(TimeInForce.IOC)
 _POST_ONLY = int(OrderFlag.POST_ONLY)
+QUOTES, TRADES = int(Wanted.QUOTES), int(Wanted.TRADES)
+_WORD = np.dtype(np.int64)
 
 Policy = Callable[[Record, Record, Record], int]
 
@@ -99,6 +102,24 @@ def cancel_all(out: Record) -> int:
 
 
 @compiled
+def is_working(out: Record, order_id: int) -> bool:
+    """Whether the agent knows an own order to be open: sent, and not reported to be over."""
+    if order_id >= out.working_of_length:
+        return False
+    slot = array_at(out.working_of, out.working_of_length, _WORD)[order_id]
+    if slot == 0:
+        return False
+    entry = array_at(out.working, out.working_length, WORKING)[slot]
+    return entry.order_id == order_id and entry.agent == out.agent
+
+
+@compiled
+def subscribe(out: Record, wanted: int) -> None:
+    """Ask the home market for market data from now on: QUOTES and TRADES (of domain.message.Wanted), added up."""
+    _action(out, _SUBSCRIBE).instructions = wanted
+
+
+@compiled
 def ask_quote(out: Record) -> None:
     """Ask the home market for its best quotes; the answer comes as a QUOTE."""
     _action(out, _QUERY)
@@ -147,7 +168,7 @@ else:
         address: int = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
         return address
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def _call(typingctx: Any, address: Any, me: Any, seen: Any, out: Any) -> Any:
         """Call compiled code at an address by Numba's own convention: -1 when it raised, else what it returned."""
 

@@ -14,7 +14,6 @@ from marketsim.kernel.heap import ENTRY
 from marketsim.network.link import LINK
 from marketsim.network.sampling import HOP
 
-
 AGENT = np.dtype(
     [
         ("policy", np.int64),  # number of the compiled policy; -1 for a Python agent
@@ -84,7 +83,7 @@ SEEN = np.dtype(  # what a policy is shown
         ("last_price", np.int64),  # 0 before anything has traded
         ("position", np.int64),
         ("cash", np.int64),
-        ("value", np.float64),  # of its information feed, in ticks
+        ("value", np.float64),  # of its information feed, in ticks; not a number without one
     ]
 )
 OUT = np.dtype(  # what a policy answers with; written by the functions of policy.py
@@ -98,6 +97,8 @@ OUT = np.dtype(  # what a policy answers with; written by the functions of polic
         ("wake", np.int64),  # -1 for none
         ("working", np.int64),  # address of the table of working orders
         ("working_length", np.int64),
+        ("working_of", np.int64),  # address of the index of working orders by order id
+        ("working_of_length", np.int64),
         ("first_working", np.int64),
     ]
 )

@@ -1,0 +1,302 @@
+"""The assembly: a scenario spec becomes a world of kernel, venues, network and agents, wired and ready to run.
+
+Everything is built in the order of names, so that the order of a file decides nothing. It never runs anything.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from marketsim.brokers.simulated import Market, SimulatedSession
+from marketsim.domain.fees import Fee, FeeSchedule
+from marketsim.domain.instrument import Instrument
+from marketsim.errors import ConfigurationError
+from marketsim.exchange.core import ChunkSource, MatchingCore
+from marketsim.kernel.environment import Environment
+from marketsim.kernel.random import key_of
+from marketsim.network.table import NetworkTables
+from marketsim.network.topology import Topology, star
+from marketsim.population.agent import CompiledAgent
+from marketsim.population.engine import Engine
+from marketsim.scenario.registry import REGISTRY
+from marketsim.scenario.shocks import News
+from marketsim.scenario.spec import AgentSpec, ScenarioSpec, VenueSpec
+from marketsim.trading.agent import Agent
+from marketsim.trading.feed import FeedHandle, FeedModel
+from marketsim.trading.risk import Limits
+
+CHANNELS = ("orders", "reports", "data")
+
+
+@dataclass(frozen=True)
+class Participant:
+    """One agent of a world, by its number in the event log."""
+
+    number: int
+    name: str
+    family: str
+    type: str
+    initial_cash: Decimal
+    compiled: bool
+
+
+@dataclass
+class World:
+    """A wired market, ready to run."""
+
+    spec: ScenarioSpec
+    environment: Environment
+    core: MatchingCore
+    engine: Engine
+    network: NetworkTables
+    markets: list[Market]
+    fees: list[FeeSchedule]  # by market
+    participants: list[Participant] = field(default_factory=list)
+    sessions: dict[str, SimulatedSession] = field(default_factory=dict)
+    feeds: dict[str, FeedHandle] = field(default_factory=dict)
+    populations: dict[str, list[int]] = field(default_factory=dict)  # family -> policies of its compiled agents
+
+
+class Assembly:
+    """Builds one world. ``agents``: objects that stand for agents of the spec by key, instead of the registry's."""
+
+    def __init__(
+        self,
+        spec: ScenarioSpec,
+        log: ChunkSource,
+        notes: Any = None,
+        *,
+        agents: Mapping[str, Agent | CompiledAgent] | None = None,
+        feeds: Mapping[str, FeedModel] | None = None,
+        limits: Mapping[str, Limits] | None = None,
+        topology: Topology | None = None,
+        stepped: bool = False,
+    ) -> None:
+        self._spec = spec
+        self._notes = notes
+        self._agents = dict(agents or {})
+        self._feed_models = dict(feeds or {})
+        self._limits = dict(limits or {})
+        self._topology = topology or self._build_topology()
+        self._environment = Environment(spec.start, stepped=stepped)
+        self._markets, self._fees, self._market_venues = self._build_markets()
+        self._core = MatchingCore(len(self._markets), log)
+        self._network = NetworkTables(spec.seed)
+        self._first_link: dict[str, int] = {}
+
+    def build(self) -> World:
+        """Wire everything."""
+        spec = self._spec
+        self._build_links()
+        processing = [venue.processing for venue in spec.venues.values()]
+        engine = Engine(self._environment, self._core, self._network, processing, self._market_venues, grid=spec.grid)
+        world = World(spec, self._environment, self._core, engine, self._network, self._markets, self._fees)
+        self._build_feeds(world)
+        for key, agent in spec.agents.items():
+            self._build_family(world, key, agent)
+        self._schedule_timeline(world)
+        return world
+
+    # --- venues and network ---
+
+    def _build_markets(self) -> tuple[list[Market], list[FeeSchedule], list[int]]:
+        spec = self._spec
+        instruments = {symbol: spec.instrument(symbol) for symbol in spec.instruments}
+        markets: list[Market] = []
+        fees: list[FeeSchedule] = []
+        venues: list[int] = []
+        for number, (name, venue) in enumerate(spec.venues.items()):
+            for symbol in spec.instruments_of(name):
+                schedule = _fee_schedule(venue)
+                fees.append(schedule)
+                markets.append(Market(len(markets), name, instruments[symbol], _fee_of(schedule, instruments[symbol])))
+                venues.append(number)
+        return markets, fees, venues
+
+    def _build_topology(self) -> Topology:
+        network = self._spec.network
+        default = REGISTRY.build("latency", network.latency.type, network.latency.arguments())
+        if network.topology is None:
+            return star(default)
+        given = dict(network.topology)
+        kind = "preset" if "preset" in given else "graph"
+        make = REGISTRY.find("topology", str(given.pop("type", kind)))
+        topology: Topology = make(given)
+        return topology
+
+    def _build_links(self) -> None:
+        """Three links for each pair of agent and venue, numbered one after the other."""
+        spec, topology, network = self._spec, self._topology, self._network
+        for name, venue in spec.venues.items():
+            topology.add_venue(name, venue.host)
+        for name, _, agent in spec.participants():
+            latency = (
+                REGISTRY.build("latency", agent.latency.type, agent.latency.arguments()) if agent.latency else None
+            )
+            topology.add_agent(name, agent.host, latency)
+        for name, _, _agent in spec.participants():
+            for venue_name in spec.venues:
+                up, down = topology.route(name, venue_name), topology.route(venue_name, name)
+                first = network.add_link(name, venue_name, CHANNELS[0], up)
+                network.add_link(venue_name, name, CHANNELS[1], down)
+                network.add_link(venue_name, name, CHANNELS[2], down)
+                self._first_link.setdefault(name, first)
+
+    # --- feeds ---
+
+    def _build_feeds(self, world: World) -> None:
+        spec = self._spec
+        for name, feed in spec.feeds.items():
+            model = self._feed_models.get(name) or REGISTRY.build("feed", feed.type, feed.arguments())
+            symbol = feed.instrument or next(iter(spec.instruments))
+            shocks = [
+                (spec.start + entry.at, float(entry.parameters["shock"]))
+                for entry in spec.timeline
+                if entry.feed == name and REGISTRY.resolve("shock", entry.type) is News
+            ]
+            handle = FeedHandle.of(model, spec.seed, name, spec.instrument(symbol), spec.start, spec.end, shocks)
+            world.feeds[name] = handle
+            world.engine.add_feed(handle.values, handle.start, handle.step)
+
+    # --- agents ---
+
+    def _build_family(self, world: World, key: str, spec: AgentSpec) -> None:
+        agent = self._agents.get(key)
+        if agent is None:
+            agent = REGISTRY.build("agent", spec.type, spec.arguments())
+        allowed = self._allowed(key, spec)
+        if isinstance(agent, CompiledAgent):
+            self._build_compiled(world, key, spec, agent, allowed)
+        elif isinstance(agent, Agent):
+            self._build_python(world, key, spec, agent, allowed)
+        else:
+            raise ConfigurationError(
+                f"agents.{key}: {spec.type} is neither an Agent nor a CompiledAgent; derive it from marketsim.Agent"
+            )
+
+    def _allowed(self, key: str, spec: AgentSpec) -> list[int]:
+        """Numbers of the markets on which a family trades, in the order of its own venues."""
+        venues = spec.venues or tuple(self._spec.venues)
+        symbols = spec.instruments or tuple(self._spec.instruments)
+        chosen = [
+            market.number
+            for symbol in symbols
+            for venue in venues
+            for market in self._markets
+            if market.venue == venue and market.instrument.symbol == symbol
+        ]
+        if not chosen:
+            raise ConfigurationError(f"agents.{key}: none of its venues trades any of its instruments")
+        return chosen
+
+    def _build_python(self, world: World, key: str, spec: AgentSpec, agent: Agent, allowed: Sequence[int]) -> None:
+        feeds = {name: world.feeds[name] for name in (spec.feeds if spec.feeds is not None else world.feeds)}
+        for name in spec.names(key):
+            session = SimulatedSession(
+                name,
+                self._spec.seed,
+                copy.deepcopy(agent),
+                self._environment,
+                world.engine,
+                self._markets,
+                allowed,
+                computation=spec.computation,
+                cash=spec.cash,
+                limits=self._limits.get(key),
+                feeds=feeds,
+                notes=self._notes,
+            )
+            session.number = world.engine.add_python_agent(name, session.receive, self._first_link[name])
+            world.sessions[name] = session
+            world.participants.append(
+                Participant(session.number, name, key, type(agent).__name__, spec.cash, compiled=False)
+            )
+            self._environment.call_at(self._spec.start, lambda session: session.start(), session)
+
+    def _build_compiled(
+        self, world: World, key: str, spec: AgentSpec, agent: CompiledAgent, allowed: Sequence[int]
+    ) -> None:
+        """Compiled agents have one home market each; several markets are given out in turn."""
+        names = spec.names(key)
+        feed = self._feed_of(world, key, spec)
+        for position, market in enumerate(allowed):
+            mine = names[position :: len(allowed)]
+            if not mine:
+                continue
+            instrument = self._markets[market].instrument
+            policy = world.engine.add_policy(type(agent).policy, agent.records(len(mine), instrument))
+            ticks = int(spec.cash / (instrument.tick_size * instrument.lot_size))
+            first = world.engine.add_compiled_agents(
+                mine,
+                policy,
+                0,
+                np.array([key_of(self._spec.seed, name) for name in mine], np.int64),
+                np.array([self._first_link[name] for name in mine], np.int64),
+                market,
+                computation=spec.computation,
+                cash=ticks,
+                feed=feed,
+                start=self._spec.start,
+            )
+            world.populations.setdefault(key, []).append(policy)
+            world.participants.extend(
+                Participant(first + offset, name, key, type(agent).__name__, spec.cash, compiled=True)
+                for offset, name in enumerate(mine)
+            )
+
+    def _feed_of(self, world: World, key: str, spec: AgentSpec) -> int:
+        """The number of the one feed that compiled agents see; -1 for none."""
+        names = list(world.feeds)
+        chosen = list(spec.feeds) if spec.feeds is not None else names[:1]
+        if len(chosen) > 1:
+            raise ConfigurationError(f"agents.{key}.feeds: compiled agents see one feed; name one of {chosen}")
+        return names.index(chosen[0]) if chosen else -1
+
+    # --- timeline ---
+
+    def _schedule_timeline(self, world: World) -> None:
+        for entry in self._spec.timeline:
+            shock = REGISTRY.build("shock", entry.type, entry.arguments())
+            time = self._spec.start + entry.at
+            if isinstance(shock, News):
+                for session in world.sessions.values():
+                    if type(session.agent).on_news is not Agent.on_news:
+                        session.call_at(time, session.agent.on_news, entry.feed or "", "", shock.shock)
+                continue
+            targets = [s for s in world.sessions.values() if s.name == entry.agent or self._is_of(s.name, entry.agent)]
+            if not targets:
+                raise ConfigurationError(
+                    f"timeline: {entry.agent!r} is no Python agent; parameters of compiled agents are fixed in a run"
+                )
+            for session in targets:
+                session.call_at(time, _setter(session.agent, shock.parameter, shock.value))
+
+    @staticmethod
+    def _is_of(name: str, family: str | None) -> bool:
+        return family is not None and name.rpartition(".")[0] == family
+
+
+def _setter(agent: Agent, parameter: str, value: Any) -> Any:
+    return lambda: agent.set(**{parameter: value})
+
+
+def _fee_schedule(venue: VenueSpec) -> FeeSchedule:
+    maker, taker = venue.fees.maker, venue.fees.taker
+    return FeeSchedule(Fee(maker.unit, maker.rate), Fee(taker.unit, taker.rate))
+
+
+def _fee_of(schedule: FeeSchedule, instrument: Instrument) -> Any:
+    """Fee of a fill in currency, from ticks and lots."""
+
+    @lru_cache(maxsize=4096)
+    def fee(ticks: int, lots: int, maker: bool) -> Decimal:
+        return schedule.side(maker).of_ticks(ticks, lots, instrument)
+
+    return fee

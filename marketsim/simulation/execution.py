@@ -1,0 +1,163 @@
+"""An execution: one world on its way from the first event to a closed run.
+
+It can be stepped by simulated time, looked into, and finished. Whatever ends it early (an interrupt, an agent's error,
+a full disk) leaves a readable result that is marked incomplete. It decides nothing about the market.
+"""
+
+from __future__ import annotations
+
+import time as wall
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from marketsim.domain.units import duration
+from marketsim.errors import InvalidValueError, SimulationError
+from marketsim.simulation.assembly import Assembly, World
+from marketsim.simulation.recorder import Recorder
+
+if TYPE_CHECKING:
+    from marketsim.network.topology import Topology
+    from marketsim.population.agent import CompiledAgent
+    from marketsim.results.run import Run
+    from marketsim.scenario.spec import ScenarioSpec
+    from marketsim.trading.agent import Agent
+    from marketsim.trading.feed import FeedModel
+    from marketsim.trading.risk import Limits
+
+_SLICES = 200
+_PATIENCE = 0.1  # seconds between two reports of progress
+
+
+class Progress(NamedTuple):
+    """How far a run has come."""
+
+    time: int  # ns of simulated time
+    fraction: float
+    events: int
+    elapsed: float  # wall seconds
+    remaining: float  # estimated wall seconds
+
+
+class Execution:
+    """One run under way."""
+
+    def __init__(
+        self,
+        spec: ScenarioSpec,
+        *,
+        folder: str | Path | None = None,
+        agents: Mapping[str, Agent | CompiledAgent] | None = None,
+        feeds: Mapping[str, FeedModel] | None = None,
+        limits: Mapping[str, Limits] | None = None,
+        topology: Topology | None = None,
+        stepped: bool = False,
+    ) -> None:
+        self.spec = spec
+        self._began = wall.perf_counter()
+        self._recorder = Recorder(spec, folder)
+        try:
+            self.world: World = Assembly(
+                spec,
+                self._recorder.log,
+                self._recorder.note,
+                agents=agents,
+                feeds=feeds,
+                limits=limits,
+                topology=topology,
+                stepped=stepped,
+            ).build()
+        except BaseException:
+            self._recorder.discard()
+            raise
+        self._recorder.describe(self.world)
+        self._engine_seconds = 0.0
+        self._run: Run | None = None
+
+    @property
+    def now(self) -> int:
+        """Simulated time, ns."""
+        return self.world.environment.now
+
+    @property
+    def events(self) -> int:
+        """Events handled so far, compiled and Python."""
+        return self.world.engine.events + self.world.environment.handled
+
+    def advance(self, until: int | str) -> None:
+        """Run to a time: ns of the clock, or text such as "10min" after the start. Events at that time wait."""
+        moment = self.spec.start + duration(until) if isinstance(until, str) else until
+        if moment > self.spec.end:
+            raise InvalidValueError(f"advance({until!r}): the run ends at {self.spec.end}; advance no further")
+        self._guarded(lambda: self._go(moment))
+
+    def run(self, progress: Callable[[Progress], None] | None = None) -> Run:
+        """Run to the end and close."""
+        self._guarded(lambda: self._run_out(progress))
+        return self.finish()
+
+    def finish(self) -> Run:
+        """Close the run where it stands: complete when its end is reached, else marked incomplete."""
+        if self._run is None:
+            reason = "" if self.now >= self.spec.end else "stopped before its end"
+            if not reason:
+                self._guarded(self._end_session)
+            self._run = self._close(reason)
+        return self._run
+
+    # --- inner ---
+
+    def _go(self, moment: int) -> None:
+        began = wall.perf_counter()
+        try:
+            self.world.environment.run(until=moment)
+        finally:
+            self._engine_seconds += wall.perf_counter() - began
+
+    def _run_out(self, progress: Callable[[Progress], None] | None) -> None:
+        if progress is None:
+            self._go(self.spec.end)
+            return
+        told = began = wall.perf_counter()
+        first = self.now
+        for number in range(1, _SLICES + 1):
+            self._go(first + (self.spec.end - first) * number // _SLICES)
+            now = wall.perf_counter()
+            if now - told >= _PATIENCE or number == _SLICES:
+                told = now
+                fraction = number / _SLICES
+                elapsed = now - began
+                progress(Progress(self.now, fraction, self.events, elapsed, elapsed / fraction - elapsed))
+
+    def _end_session(self) -> None:
+        """The session ends with the run: DAY orders expire, agents are told."""
+        for market in self.world.markets:
+            self.world.core.close(self.spec.end, market.number)
+        for session in self.world.sessions.values():
+            session.stop()
+
+    def _guarded(self, step: Callable[[], Any]) -> None:
+        """Whatever ends a step early closes the run as incomplete, with its reason, and goes on upward."""
+        if self._run is not None:
+            raise SimulationError("this run is finished; start another", time=self.now)
+        try:
+            step()
+        except BaseException as error:
+            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+            try:
+                self._run = self._close(reason, "".join(traceback.format_exception(error)))
+            except Exception as second:  # noqa: BLE001 - the first error is the one to tell
+                error.add_note(f"and the run could not be closed: {second}")
+            raise
+
+    def _close(self, reason: str, trace: str = "") -> Run:
+        self.world.core.flush()
+        return self._recorder.close(
+            self.world,
+            reason=reason,
+            trace=trace,
+            engine_seconds=self._engine_seconds,
+            wall_seconds=wall.perf_counter() - self._began,
+            events=self.events,
+        )

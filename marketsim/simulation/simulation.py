@@ -1,0 +1,268 @@
+"""A simulation: what people build in Python, or load from a scenario, and run.
+
+Whatever is added becomes part of one ``ScenarioSpec``, which is stored with the run; so Python, YAML and command-line
+overrides make the same thing. It holds no logic of a market.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from marketsim.domain.instrument import Instrument
+from marketsim.domain.units import duration as nanoseconds
+from marketsim.domain.units import format_duration, time_of_day
+from marketsim.errors import ConfigurationError
+from marketsim.scenario import loader
+from marketsim.scenario.overrides import Overrides
+from marketsim.scenario.registry import REGISTRY
+from marketsim.scenario.spec import ScenarioSpec
+from marketsim.trading.agent import Agent
+from marketsim.trading.risk import Limits
+
+if TYPE_CHECKING:
+    from marketsim.network.latency import LatencyModel
+    from marketsim.network.topology import Topology
+    from marketsim.population.agent import CompiledAgent
+    from marketsim.results.run import Run
+    from marketsim.simulation.execution import Execution, Progress
+    from marketsim.trading.feed import FeedModel
+
+DEFAULT_VENUE = "XSIM"
+
+
+class Simulation:
+    """A market to be: venues, instruments, agents, a network, a seed.
+
+    seed: same seed, same run.
+    duration: how long it runs, such as ``"30min"``.
+    start: time of day at which it begins, such as ``"09:30"``.
+    warm_up: how much of the beginning analysis leaves out.
+    latency: of every agent that names none; text such as ``"100us"`` or a latency model.
+    grid: times at which messages arrive and agents wake are rounded up to it.
+    stepped: handle compiled events one at a time on the SimPy queue; slower, and the same result.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        duration: str | int = "30min",
+        *,
+        name: str = "simulation",
+        start: str | int = 0,
+        warm_up: str | int = 0,
+        latency: str | LatencyModel = "100us",
+        topology: Topology | None = None,
+        grid: str | int = 1,
+        stepped: bool = False,
+    ) -> None:
+        self._raw: dict[str, Any] = {
+            "name": name,
+            "seed": seed,
+            "start": time_of_day(start),
+            "duration": format_duration(nanoseconds(duration)),
+            "warm_up": format_duration(nanoseconds(warm_up)),
+            "grid": format_duration(nanoseconds(grid)),
+            "venues": {},
+            "instruments": {},
+            "agents": {},
+            "feeds": {},
+            "timeline": [],
+            "network": {"latency": _described("latency", latency)},
+        }
+        self._topology = topology
+        self._stepped = stepped
+        self._spec: ScenarioSpec | None = None
+        self._agents: dict[str, Agent | CompiledAgent] = {}
+        self._feeds: dict[str, FeedModel] = {}
+        self._limits: dict[str, Limits] = {}
+
+    @classmethod
+    def from_spec(cls, spec: ScenarioSpec, *, stepped: bool = False) -> Simulation:
+        """The simulation of a scenario."""
+        simulation = cls(spec.seed, spec.duration, stepped=stepped)
+        simulation._spec = spec
+        simulation._raw = spec.to_dict()
+        simulation._raw.pop("schema", None)
+        return simulation
+
+    # --- what it is made of ---
+
+    def add_venue(
+        self,
+        name: str = DEFAULT_VENUE,
+        instruments: Iterable[Instrument] = (),
+        *,
+        maker_fee: str | int = 0,
+        taker_fee: str | int = 0,
+        processing: str | int = 0,
+        host: str | None = None,
+    ) -> Simulation:
+        """Add a venue that trades the instruments. Fees such as ``"0.3bps"``, ``"-0.1bps"`` or ``"0.002/share"``."""
+        symbols = []
+        for instrument in instruments:
+            fields = dataclasses.asdict(instrument)
+            self._raw["instruments"][fields.pop("symbol")] = {key: str(value) for key, value in fields.items()}
+            symbols.append(instrument.symbol)
+        venue: dict[str, Any] = {
+            "instruments": symbols,
+            "fees": {"maker": maker_fee, "taker": taker_fee},
+            "processing": format_duration(nanoseconds(processing)),
+        }
+        if host is not None:
+            venue["host"] = host
+        self._put("venues", name, venue)
+        return self
+
+    def add_feed(self, name: str, model: FeedModel, instrument: Instrument | None = None) -> Simulation:
+        """Add an information feed, such as a fundamental value."""
+        feed = _described("feed", model)
+        if instrument is not None:
+            feed["instrument"] = instrument.symbol
+        self._put("feeds", name, feed)
+        self._feeds[name] = model
+        return self
+
+    def add_agent(
+        self,
+        agent: Agent | CompiledAgent,
+        name: str | None = None,
+        *,
+        latency: str | LatencyModel | None = None,
+        computation: str | int = 0,
+        cash: int | str = 1_000_000,
+        limits: Limits | None = None,
+        instruments: Iterable[str] | None = None,
+        venues: Iterable[str] | None = None,
+        feeds: Iterable[str] | None = None,
+        host: str | None = None,
+    ) -> Simulation:
+        """Add one agent. Its parameters are its dataclass fields; its name decides its random draws."""
+        return self.add_agents(
+            agent,
+            1,
+            name,
+            latency=latency,
+            computation=computation,
+            cash=cash,
+            limits=limits,
+            instruments=instruments,
+            venues=venues,
+            feeds=feeds,
+            host=host,
+        )
+
+    def add_agents(
+        self,
+        agent: Agent | CompiledAgent,
+        count: int,
+        name: str | None = None,
+        *,
+        latency: str | LatencyModel | None = None,
+        computation: str | int = 0,
+        cash: int | str = 1_000_000,
+        limits: Limits | None = None,
+        instruments: Iterable[str] | None = None,
+        venues: Iterable[str] | None = None,
+        feeds: Iterable[str] | None = None,
+        host: str | None = None,
+    ) -> Simulation:
+        """Add ``count`` agents with the same parameters, named ``name.0``, ``name.1`` … (just ``name`` for one)."""
+        key = name or _free_name(type(agent).__name__, self._raw["agents"])
+        spec = {**_described("agent", agent), "count": count, "cash": cash}
+        spec["computation"] = format_duration(nanoseconds(computation))
+        if latency is not None:
+            spec["latency"] = _described("latency", latency)
+        for field, given in (("instruments", instruments), ("venues", venues), ("feeds", feeds)):
+            if given is not None:
+                spec[field] = list(given)
+        if host is not None:
+            spec["host"] = host
+        self._put("agents", key, spec)
+        self._agents[key] = agent
+        if limits is not None:
+            self._limits[key] = limits
+        return self
+
+    def news(self, at: str | int, feed: str, shock: float) -> Simulation:
+        """The value of a feed jumps by ``shock`` (in currency) at a time after the start."""
+        self._timeline({"at": _after_start(at), "type": "news", "feed": feed, "shock": shock})
+        return self
+
+    def set_parameter(self, at: str | int, agent: str, parameter: str, value: Any) -> Simulation:
+        """A parameter of a running Python agent changes at a time after the start."""
+        entry = {"at": _after_start(at), "type": "set", "agent": agent, "parameter": parameter, "value": value}
+        self._timeline(entry)
+        return self
+
+    # --- use ---
+
+    @property
+    def spec(self) -> ScenarioSpec:
+        """The scenario, complete and checked."""
+        if self._spec is None:
+            self._spec = ScenarioSpec.from_dict(self._raw)
+        return self._spec
+
+    def start(self, folder: str | Path | None = None) -> Execution:
+        """Build the market without running it: step through it, look inside, then finish it into a Run."""
+        from marketsim.simulation.execution import Execution
+
+        return Execution(
+            self.spec,
+            folder=folder,
+            agents=self._agents,
+            feeds=self._feeds,
+            limits=self._limits,
+            topology=self._topology,
+            stepped=self._stepped,
+        )
+
+    def run(self, folder: str | Path | None = None, progress: Callable[[Progress], None] | None = None) -> Run:
+        """Run to the end. ``folder``: where to keep the result; in memory when left out."""
+        return self.start(folder).run(progress)
+
+    def as_mesa(self) -> Any:
+        """A Mesa model of this market, whose agents stand for ours; needs the extra ``mesa``."""
+        from marketsim.mesa_view import MarketModel
+
+        return MarketModel(self)
+
+    # --- inner ---
+
+    def _put(self, section: str, name: str, entry: Mapping[str, Any]) -> None:
+        if name in self._raw[section]:
+            raise ConfigurationError(f'{section}: "{name}" is there already; choose another name')
+        self._raw[section][name] = dict(entry)
+        self._spec = None
+
+    def _timeline(self, entry: Mapping[str, Any]) -> None:
+        self._raw["timeline"].append(dict(entry))
+        self._spec = None
+
+
+def load(source: str | Path | Mapping[str, Any], overrides: Overrides = (), *, stepped: bool = False) -> Simulation:
+    """The simulation of a scenario file, a ready scenario's name, or a mapping, with overrides applied."""
+    return Simulation.from_spec(loader.check(source, overrides), stepped=stepped)
+
+
+def _described(kind: str, thing: Any) -> dict[str, Any]:
+    if isinstance(thing, (str, int)):
+        return REGISTRY.describe(kind, REGISTRY.build(kind, "constant", {"latency": thing}))
+    return REGISTRY.describe(kind, thing)
+
+
+def _after_start(at: str | int) -> str:
+    return format_duration(nanoseconds(at))
+
+
+def _free_name(base: str, taken: Mapping[str, Any]) -> str:
+    name = "".join(f"_{c.lower()}" if c.isupper() else c for c in base).lstrip("_")
+    number = 2
+    candidate = name
+    while candidate in taken:
+        candidate = f"{name}_{number}"
+        number += 1
+    return candidate
