@@ -19,7 +19,7 @@ LINK = np.dtype(
         ("first_hop", np.int64),  # row of the first stretch in the table of hops
         ("hops", np.int64),  # how many stretches follow each other there
         ("fifo", np.int64),  # 1: no message overtakes another (a session); 0: each travels alone (datagrams)
-        ("last_arrival", np.int64),  # ns, latest arrival so far
+        ("last_arrival", np.int64),  # ns, of the message sent last; before the first: the smallest integer
         ("draws", np.int64),  # messages sent so far: the draw number of the next
         ("key", np.int64),  # of the link's name under the seed
     ]
@@ -39,11 +39,12 @@ def transit(links: Rows, hops: Rows, link: int, now: int) -> int:
     delay = 0
     for place in range(row.hops):
         hop = row.first_hop + place
-        delay = min(delay + sample(hops[hop], row.key, PURPOSE + place, draw, _load(hops, hop, now)), LONGEST)
+        load = _load(hops, hop, now) if hops[hop].kind == LOAD else 0.0
+        delay = min(delay + sample(hops[hop], row.key, PURPOSE + place, draw, load), LONGEST)
     arrival = now + delay
     if row.fifo != 0 and arrival < row.last_arrival:
         return int(row.last_arrival)
-    row.last_arrival = max(arrival, row.last_arrival)
+    row.last_arrival = arrival
     return int(arrival)
 
 
@@ -51,8 +52,6 @@ def transit(links: Rows, hops: Rows, link: int, now: int) -> int:
 def _load(hops: Rows, hop: int, now: int) -> float:
     """Messages within the time window of a stretch that slows down under load, counting this one from now on."""
     window = hops[hop].p2
-    if hops[hop].kind != LOAD:
-        return 0.0
     keeper = hops[hops[hop].keeper]
     gap = now - keeper.load_time
     if gap > 0:

@@ -187,6 +187,12 @@ def test_load_is_felt_by_all_routes_over_the_same_cable_and_by_no_other() -> Non
     assert [tables.transit(link, 0) for link in (aside, *private, *private)] == [0, 0, 0, 1000, 1000]
 
 
+def test_two_equal_stretches_of_one_path_count_for_themselves() -> None:
+    tables = NetworkTables(1)
+    link = tables.add_link("a", "v", "orders", Series([LinearInLoad(0, "1us")] * 2))
+    assert [tables.transit(link, 0) for _ in range(3)] == [0, 2000, 4000]
+
+
 def test_links_of_one_route_share_its_hops() -> None:
     tables = NetworkTables(1, links=2)
     shared = (Leg(Constant("1us")), Leg(LogNormal("20us")), Leg(Constant("2us")))

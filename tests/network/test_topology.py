@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -19,6 +22,8 @@ from marketsim.network.line import LineTopology
 from marketsim.network.route import Leg
 from marketsim.network.table import NetworkTables
 from marketsim.network.topology import GraphTopology, Topology, from_networkx, star
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def _chain(*links: tuple[str, str, str], **settings: object) -> GraphTopology:
@@ -146,6 +151,22 @@ def test_an_agent_uses_only_its_media() -> None:
         topology.route("odd", "NDQ")
     with pytest.raises(ConfigurationError, match='no medium "copper"'):
         topology.connect("aurora", "carteret", "9ms", medium="copper")
+
+
+def test_a_network_of_some_media_binds_every_agent() -> None:
+    topology = GraphTopology(access=0, media=["fibre"])
+    for site in "ab":
+        topology.add_site(site)
+    topology.connect("a", "b", "9ms", medium="fibre")
+    topology.connect("a", "b", "1ms", medium="microwave")
+    topology.add_venue("V", "b")
+    topology.add_agent("x", "a")
+    topology.add_agent("y", "a", media=["microwave"])
+    assert topology.expected("x", "V") == 9_000_000
+    with pytest.raises(ConfigurationError, match="by no medium"):
+        topology.route("y", "V")
+    topology.connect("a", "b", "20ms")  # of no named medium: open to all
+    assert topology.expected("y", "V") == 20_000_000
 
 
 def test_jitter_is_added_to_the_distance() -> None:
@@ -324,6 +345,16 @@ def test_places_on_the_line_may_be_given() -> None:
         topology.add_agent("odd", "3001km")
     with pytest.raises(ConfigurationError, match='"fra" has no place in the network; did you mean "far"'):
         topology.route("fra", "X")
+
+
+def test_models_are_made_without_loading_the_compiler_or_the_graph_library() -> None:
+    script = (
+        "import sys, marketsim.network.catalogue as c, marketsim.network.topology\n"
+        "c.latency_model({'type': 'log_normal', 'median': '1ms'})\n"
+        "print([name for name in ('numba', 'networkx', 'numpy', 'yaml', 'pyarrow') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.strip() == "[]"
 
 
 def test_every_topology_is_one() -> None:
