@@ -757,11 +757,18 @@ def test_replaces_that_are_refused(desk: Desk) -> None:
 
 def test_while_closed_replaces_are_refused_after_the_owner_is_known(desk: Desk) -> None:
     desk.buy(5, 10, owner=1)
+    desk.buy(5, stop=20, owner=1)
     desk.close()
     desk.rows()
     desk.replace(1, 11, 5, owner=2)
     desk.replace(1, 11, 0, owner=1)
-    assert desk.told() == ["REPLACE_REJECTED #1 5@11 NOT_OWNER", "REPLACE_REJECTED #1 0@11 MARKET_CLOSED"]
+    desk.replace(2, 0, 5, stop=21, owner=1)
+    assert desk.told() == [
+        "REPLACE_REJECTED #1 5@11 NOT_OWNER",
+        "REPLACE_REJECTED #1 0@11 MARKET_CLOSED",
+        "REPLACE_REJECTED #2 5@0 MARKET_CLOSED",
+    ]
+    assert desk.stops(BUY) == [(2, 20)]
 
 
 @pytest.mark.parametrize("quantity", [1, 3])

@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("__init__.py", "errors.py", "domain", "kernel", "exchange")
 TESTS = ("test_tables.py", "test_rules.py", "test_twin.py", "test_door.py")
-PATIENCE = 120  # seconds; a mutant may loop for ever
+PATIENCE = 60  # seconds; a mutant may loop for ever
 
 
 @dataclass(frozen=True)
