@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from marketsim.domain.event import EVENT
+from marketsim.domain.event import EVENT, EventKind
 from marketsim.domain.order import OrderFlag, OrderType, Side, TimeInForce
 from marketsim.errors import InvalidValueError, InvariantViolation
 from marketsim.exchange import matching
@@ -49,6 +49,7 @@ _OWNERS = 1 << 31  # as the rows of the log hold them
 _SIDES = frozenset(int(side) for side in Side)
 _TYPES = frozenset(int(kind) for kind in OrderType)
 _TIMES = frozenset(int(time) for time in TimeInForce)
+_TRADE = int(EventKind.TRADE)
 _FLAGS = frozenset((0, int(OrderFlag.POST_ONLY)))
 
 
@@ -81,29 +82,38 @@ class MemoryLog:
 
 @compiled
 def _new(cores: Rows, time: int, owner: int, market: int, side: int, order_type: int, time_in_force: int, flags: int,
-         price: int, stop_price: int, quantity: int, expire: int, order_id: int) -> int:  # fmt: skip
+         price: int, stop_price: int, quantity: int, expire: int, order_id: int) -> Any:  # fmt: skip
+    first = cores[0].log_count
     return matching.new_order(cores[0], time, owner, market, side, order_type, time_in_force, flags, price, stop_price,
-                              quantity, expire, order_id)  # fmt: skip
+                              quantity, expire, order_id), first, cores[0].log_count  # fmt: skip
 
 
 @compiled
-def _cancel(cores: Rows, time: int, owner: int, order_id: int, quantity: int) -> int:
-    return matching.cancel_order(cores[0], time, owner, order_id, quantity)
+def _cancel(cores: Rows, time: int, owner: int, order_id: int, quantity: int) -> Any:
+    first = cores[0].log_count
+    return matching.cancel_order(cores[0], time, owner, order_id, quantity), first, cores[0].log_count
 
 
 @compiled
-def _replace(cores: Rows, time: int, owner: int, order_id: int, price: int, quantity: int, stop_price: int) -> int:
-    return matching.replace_order(cores[0], time, owner, order_id, price, quantity, stop_price)
+def _replace(cores: Rows, time: int, owner: int, order_id: int, price: int, quantity: int, stop_price: int) -> Any:
+    first = cores[0].log_count
+    return (
+        matching.replace_order(cores[0], time, owner, order_id, price, quantity, stop_price),
+        first,
+        cores[0].log_count,
+    )
 
 
 @compiled
-def _expire(cores: Rows, time: int, order_id: int) -> int:
-    return matching.expire_order(cores[0], time, order_id)
+def _expire(cores: Rows, time: int, order_id: int) -> Any:
+    first = cores[0].log_count
+    return matching.expire_order(cores[0], time, order_id), first, cores[0].log_count
 
 
 @compiled
-def _close(cores: Rows, time: int, order_id: int) -> int:
-    return matching.close_order(cores[0], time, order_id)
+def _close(cores: Rows, time: int, order_id: int) -> Any:
+    first = cores[0].log_count
+    return matching.close_order(cores[0], time, order_id), first, cores[0].log_count
 
 
 class MatchingCore:
@@ -126,6 +136,7 @@ class MatchingCore:
         self._slots = Table(np.dtype(np.int64), 4096)
         self._touched = Table(TOUCH, 1024)
         self._chunk = self._log.next_chunk(None, 0, _CHUNK)
+        self._first_row = self._end_row = 0  # rows of the last request in the chunk
         self._prepare(markets)
 
     # --- requests ---
@@ -146,9 +157,15 @@ class MatchingCore:
         order_id: int = 0,
     ) -> int:
         """A new order; answers its id (``order_id``, or the next free number for 0). A reject is a row."""
-        time, owner, market, side = index(time), index(owner), index(market), index(side)
-        order_type, time_in_force, flags = index(order_type), index(time_in_force), index(flags)
-        price, stop_price, quantity = index(price), index(stop_price), index(quantity)
+        asked = tuple(
+            map(
+                index,
+                (
+                    time, owner, market, side, order_type, time_in_force, flags, price, stop_price, quantity, expire,
+                    order_id,
+                ),
+            )
+        )  # fmt: skip
         if side not in _SIDES or order_type not in _TYPES or time_in_force not in _TIMES or flags not in _FLAGS:
             raise InvalidValueError(
                 f"side={side}, order_type={order_type}, time_in_force={time_in_force}, flags={flags}: "
@@ -158,10 +175,7 @@ class MatchingCore:
             raise InvalidValueError(f"owner={owner}: a participant's number has at most 32 bits")
         if not 0 <= order_id < _LARGEST_ID:
             raise InvalidValueError(f"order_id={order_id}: use 0 for the next free number, or a number below 2**40")
-        return self._repeat(
-            _new, time, owner, market, side, order_type, time_in_force, flags, price, stop_price, quantity,
-            index(expire), index(order_id),
-        )  # fmt: skip
+        return self._repeat(_new, *asked)
 
     def cancel(self, time: int, owner: int, order_id: int, quantity: int = 0) -> None:
         """Cancel an order, or ``quantity`` lots of it."""
@@ -195,6 +209,13 @@ class MatchingCore:
         if not isinstance(self._log, MemoryLog):
             raise InvalidValueError("this core writes its events elsewhere; read them there")
         return self._log.rows(self._chunk, self.events_in_chunk)
+
+    def fills(self) -> list[tuple[int, int, int]]:
+        """(resting order, price, quantity) of each trade of the last request, in order."""
+        if self._end_row - self._first_row < 2:
+            return []
+        rows = self._chunk.rows[self._first_row + 1 : self._end_row]
+        return [(row[2], row[3], row[4]) for row in rows.tolist() if row[9] == _TRADE]
 
     def best(self, market: int) -> tuple[int, int, int, int]:
         """(bid, bid quantity, ask, ask quantity) in ticks and lots; an empty side is 0, 0."""
@@ -386,14 +407,14 @@ class MatchingCore:
 
     def _repeat(self, function: Any, *arguments: int) -> int:
         """Call until there is room."""
-        answer: int = function(self._core.rows, *arguments)
+        answer, self._first_row, self._end_row = function(self._core.rows, *arguments)
         while answer < 0:
             if answer == SHORT_OF_SLOTS:
                 self._grow_slots(max(2 * len(self._slots), arguments[-1] + 1))
             else:
                 self.relieve(answer)
-            answer = function(self._core.rows, *arguments)
-        return answer
+            answer, self._first_row, self._end_row = function(self._core.rows, *arguments)
+        return int(answer)
 
     def _ladder(self, market: int, side: int) -> int:
         return self._market(market) * LADDERS + (BID if side > 0 else ASK)

@@ -1,0 +1,82 @@
+"""Replications: one scenario run under many seeds, each run boiled down to its measures.
+
+Runs are spread over this machine's cores, one process each; a run that fails is an error with its seed. Measures are
+named ``market.ABC.spread_bps`` or ``agents.mm.pnl``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from multiprocessing import get_context
+from typing import Any
+
+from marketsim.errors import InvalidValueError, SimulationError
+from marketsim.scenario.spec import ScenarioSpec
+
+Measures = dict[str, float]
+
+
+def measures_of(tables: Any) -> Measures:
+    """The numbers of a run's summary table by name."""
+    from marketsim.analysis.summary import summarize
+
+    summary = summarize(tables)
+    found: Measures = {}
+    for prefix, table in (("market", summary.market), ("agents", summary.families)):
+        for name, row in table.iterrows():
+            for column, value in row.items():
+                if isinstance(value, (int, float)) or hasattr(value, "dtype"):
+                    found[f"{prefix}.{name}.{column}"] = float(value)
+    return found
+
+
+def replicate(given: Mapping[str, Any], seed: int) -> Measures:
+    """Run a scenario (in its canonical mapping) under a seed; its measures."""
+    from marketsim.simulation import Simulation
+
+    spec = ScenarioSpec.from_dict({**given, "seed": seed})
+    return measures_of(Simulation.from_spec(spec).run())
+
+
+def replicate_all(
+    jobs: Sequence[tuple[Mapping[str, Any], int]],
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Measures]:
+    """The measures of each (scenario, seed), in the order given; ``progress(done, all)`` after each run."""
+    if not jobs:
+        raise InvalidValueError("there is nothing to run: give at least one seed")
+    count = min(workers or os.cpu_count() or 1, len(jobs))
+    results: list[Measures | None] = [None] * len(jobs)
+    done = 0
+    for index, measures in _inline(jobs) if count == 1 else _spread(jobs, count):
+        results[index] = measures
+        done += 1
+        if progress is not None:
+            progress(done, len(jobs))
+    return [measures for measures in results if measures is not None]
+
+
+def _inline(jobs: Sequence[tuple[Mapping[str, Any], int]]) -> Iterator[tuple[int, Measures]]:
+    for index, (given, seed) in enumerate(jobs):
+        yield index, replicate(given, seed)
+
+
+def _spread(jobs: Sequence[tuple[Mapping[str, Any], int]], workers: int) -> Iterator[tuple[int, Measures]]:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(replicate, given, seed): index for index, (given, seed) in enumerate(jobs)}
+        try:
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    index = waiting.pop(future)
+                    error = future.exception()
+                    if error is not None:
+                        seed = jobs[index][1]
+                        raise SimulationError(f"the run with seed {seed} failed: {error}") from error
+                    yield index, future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
