@@ -139,11 +139,14 @@ class Finding:
         return replace(self, mark=locate(root, self.path, at_key=at_key))
 
 
-def raise_findings(findings: Iterable[Finding]) -> None:
-    """Raise one ScenarioError that holds every finding, file by file and in the order of their lines; none: return."""
+def raise_findings(findings: Iterable[Finding], files: Iterable[str] = ()) -> None:
+    """Raise one ScenarioError that holds every finding, file by file and in the order of their lines; none: return.
+
+    files: in which order files come; what was found elsewhere comes last.
+    """
     found = list(findings)
-    sources = list(dict.fromkeys(finding.mark.source for finding in found))
-    found.sort(key=lambda finding: (sources.index(finding.mark.source), finding.mark.line, finding.mark.column))
+    order = list(dict.fromkeys([*files, *(finding.mark.source for finding in found)]))
+    found.sort(key=lambda finding: (order.index(finding.mark.source), finding.mark.line, finding.mark.column))
     if found:
         raise ScenarioError(dict.fromkeys(map(str, found)))
 

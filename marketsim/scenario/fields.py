@@ -8,13 +8,13 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from marketsim.domain import units
+from marketsim.domain.fees import Fee
 from marketsim.errors import InvalidValueError
 from marketsim.scenario.document import canonical, canonical_decimal, show
 from marketsim.scenario.frozen import FrozenMapping, freeze, thaw
@@ -157,21 +157,6 @@ def type_name(value: object) -> str:
     return result
 
 
-@dataclass(frozen=True)
-class Fee:
-    """What a venue takes from one side of a trade; below zero it pays a rebate.
-
-    unit: ``"bps"`` of the traded value, or ``"share"`` for an amount of currency a unit of the instrument.
-    """
-
-    unit: Literal["bps", "share"] = "bps"
-    rate: Decimal = Decimal(0)
-
-    def __str__(self) -> str:
-        rate = canonical_decimal(self.rate)
-        return f"{rate}bps" if self.unit == "bps" else f"{rate}/share"
-
-
 def fee(value: object) -> Fee:
     """A fee from ``"-0.2bps"``, ``"0.1%"``, ``"0.001/share"`` or ``0``."""
     if isinstance(value, Fee):
@@ -185,6 +170,11 @@ def fee(value: object) -> Fee:
     if unit.startswith("/"):
         return Fee("share", rate)
     return Fee("bps", rate * 100 if unit == "%" else rate)
+
+
+def fee_text(fee: Fee) -> str:
+    """A fee as ``fee`` reads it."""
+    return f"{canonical_decimal(fee.rate)}{'bps' if fee.unit == 'bps' else '/share'}"
 
 
 def _parameters(value: object) -> Mapping[str, Any]:
@@ -247,7 +237,7 @@ Names: TypeAlias = Annotated[
 Rate: TypeAlias = Annotated[
     Fee,
     PlainValidator(fee),
-    PlainSerializer(str),
+    PlainSerializer(fee_text),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": "(bps|%|/\\s*share|\\$\\{)"}, {"const": 0}]}),
 ]
 Parameters: TypeAlias = Annotated[

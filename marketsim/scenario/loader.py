@@ -59,11 +59,11 @@ def _load(
     reader = _Reader(os.environ if environment is None else environment)
     root = reader.read(source)
     if reader.unreadable:
-        raise_findings(reader.findings)
+        raise_findings(reader.findings, reader.folders)
     root, refused = apply(root, overrides)
     if registry is not None:
         root = _with_files(root, reader.folders, registry)
-    return validate(root, [*reader.findings, *refused], reader.broken, registry)
+    return validate(root, [*reader.findings, *refused], reader.broken, registry, reader.folders)
 
 
 def ready_scenarios() -> tuple[str, ...]:
@@ -207,9 +207,10 @@ def _near(path: FilePath) -> str:
     """The nearest scenario beside a missing file, or the ready one that may be meant."""
     if path.stem in ready_scenarios():
         return f'; the ready scenario is called "{path.stem}"'
-    beside = [file.name for file in path.parent.glob("*") if file.suffix in _SUFFIXES] if path.parent.is_dir() else []
-    hint = did_you_mean(path.name, beside)
-    return hint if '"' in hint else ""
+    files = sorted(path.parent.glob("*")) if path.parent.is_dir() else []
+    beside = {file.stem: file.name for file in files if file.suffix in _SUFFIXES}
+    near = [name for stem, name in beside.items() if '"' in did_you_mean(path.stem, [stem])]
+    return f'; did you mean "{near[0]}"?' if near else ""
 
 
 def _with_files(root: Node, folders: Mapping[str, FilePath], registry: Registry) -> Node:

@@ -187,10 +187,10 @@ def _opened(node: Node, path: Path, at: Path, mark: Mark) -> Node:
 
 
 def _rejoined(node: Node, path: Path, at: Path) -> Path:
-    """The path with ``BRK``, ``B`` as the one name ``BRK.B`` where such a name stands and the shorter one does not."""
-    if len(at) != 1 or at[0] not in _NAMED or str(path[0]) in node.entries:
+    """The path with ``BRK``, ``B`` as the one name ``BRK.B`` where such a name stands; the longest name wins."""
+    if len(at) != 1 or at[0] not in _NAMED:
         return path
-    for length in range(2, len(path) + 1):
+    for length in range(len(path), 1, -1):
         name = ".".join(map(str, path[:length]))
         if name in node.entries:
             return (name, *path[length:])

@@ -1,7 +1,7 @@
 """Parameters: the fields of a dataclass as people may set them, and the coercion of what they wrote to its types.
 
 A field says more about itself in its metadata: ``unit`` (``duration``, ``time_of_day``, ``rate`` or ``price``) how text
-is read, ``doc`` what it is for, ``kind: "file"`` that it names a file, ``reference`` (``feed``, ``agent``,
+is read, ``help`` what it is for, ``kind: "file"`` that it names a file, ``reference`` (``feed``, ``agent``,
 ``instrument``, ``venue``) that it names a part of the scenario. It never looks into a class beyond its fields.
 """
 
@@ -74,7 +74,7 @@ class Parameter:
 
     @property
     def doc(self) -> str:
-        return str(self.metadata.get("doc", ""))
+        return str(self.metadata.get("help", ""))
 
     @property
     def type(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.metadata
+import inspect
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +30,9 @@ from marketsim.errors import (
 )
 from marketsim.scenario.builtin import ALIASES, BASES, BUILTIN
 from marketsim.scenario.document import Path, canonical, show
+from marketsim.scenario.frozen import freeze, thaw
 from marketsim.scenario.parameters import Parameter, Problems, below, coerce, parameters_of, summary
+from marketsim.scenario.spec import AgentSpec
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -112,9 +115,34 @@ class Registry:
         unknown = all("unknown parameter" in message for _, message in problems)
         raise (UnknownParameterError if unknown else InvalidValueError)(f"{name}: {text}")
 
+    def build_topology(self, topology: Mapping[str, Any]) -> Any:
+        """What the network room makes of ``network.topology``: sites and links, or ``{preset: name}`` with options.
+
+        Raises ConfigurationError, whose message begins with the place that is wrong, such as ``network.links[0]``.
+        """
+        options: dict[str, Any] = thaw(freeze(topology))
+        if "preset" not in options:
+            return self.find("topology", "graph")(options)
+        make = self.find("topology", "preset")
+        name = options.pop("preset")
+        allowed = list(inspect.signature(make).parameters)[1:]
+        for option in options:
+            if option not in allowed:
+                raise InvalidValueError(f"network.{option}: unknown field of a preset{did_you_mean(option, allowed)}")
+        try:
+            return make(name, **options)
+        except ConfigurationError as error:
+            raise type(error)(f"network.preset: {error}") from None
+
     def describe(self, kind: str, thing: Any) -> dict[str, Any]:
-        """An object as a scenario writes it: its type and the parameters that differ from their defaults."""
-        return {"type": self.name_of(kind, type(thing)), **_written_fields(self, thing)}
+        """An object as a scenario writes it: its type and the parameters that differ from their defaults.
+
+        A parameter of an agent that has the name of a field of ``AgentSpec`` stands under ``parameters``.
+        """
+        written = _written_fields(self, thing)
+        fields = AgentSpec.model_fields if kind == "agent" else {}
+        nested = {name: written.pop(name) for name in list(written) if name in fields}
+        return {"type": self.name_of(kind, type(thing)), **written, **({"parameters": nested} if nested else {})}
 
 
 def _subject(path: Path) -> str:

@@ -15,7 +15,7 @@ from marketsim.errors import InvalidValueError
 class News:
     """The value of a feed jumps by ``shock`` (in the feed's unit); everyone subscribed learns it over the network."""
 
-    shock: float = field(metadata={"doc": "how far the feed's value jumps"})
+    shock: float = field(metadata={"help": "how far the feed's value jumps"})
 
     def __post_init__(self) -> None:
         if abs(self.shock) == float("inf"):
@@ -26,5 +26,5 @@ class News:
 class SetParameter:
     """A parameter of a running agent, or of all agents of a key, takes another value; the change is recorded."""
 
-    parameter: str = field(metadata={"doc": "name of the agent's parameter"})
-    value: Any = field(metadata={"doc": "its new value"})
+    parameter: str = field(metadata={"help": "name of the agent's parameter"})
+    value: Any = field(metadata={"help": "its new value"})

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 from pydantic_core.core_schema import ValidationInfo
 
 from marketsim.domain import units
+from marketsim.domain.fees import Fee
 from marketsim.domain.instrument import Instrument
 from marketsim.errors import InvalidValueError
 from marketsim.scenario import yaml
@@ -26,7 +27,6 @@ from marketsim.scenario.fields import (
     Amount,
     Count,
     Duration,
-    Fee,
     Name,
     Names,
     Parameters,
@@ -225,6 +225,15 @@ class FeedSpec(TypedSection):
     instrument: Text | None = Field(default=None, description="the instrument that it is about")
 
 
+class LimitsSpec(Section):
+    """What an agent's own risk checks let pass, in lots; no limit where none is given."""
+
+    max_order: Count | None = Field(default=None, description="largest order, in lots")
+    max_position: Count | None = Field(
+        default=None, description="largest position, long or short, that open orders could lead to, in lots"
+    )
+
+
 class AgentSpec(TypedSection):
     """One agent, or ``count`` alike."""
 
@@ -236,6 +245,8 @@ class AgentSpec(TypedSection):
     instruments: Names | None = Field(default=None, description="what it may see and trade; everything when left out")
     venues: Names | None = Field(default=None, description="where it may trade; everywhere when left out")
     feeds: Names | None = Field(default=None, description="the feeds it is subscribed to; all when left out")
+
+    limits: LimitsSpec | None = Field(default=None, description="its risk checks; none when left out")
 
     def names(self, name: str) -> tuple[str, ...]:
         """The name of each agent: the key itself for one, ``noise.0``, ``noise.1`` … for several."""
@@ -269,7 +280,7 @@ class ScenarioSpec(Section):
     start: TimeOfDay = Field(default=0, description='time of day at which the run begins, such as "09:30"')
     duration: Span = Field(description='how long it runs, such as "30min"')
     warm_up: Duration = Field(default=0, description="how much of the beginning analysis leaves out")
-    grid: Span = Field(default=1, description="the times at which agents act are rounded up to multiples of this")
+    grid: Span = Field(default=1, description="the times at which anything happens are rounded up to multiples of this")
     venues: _ByName[VenueSpec] = Field(description="the venues by name, at least one")
     instruments: _BySymbol[InstrumentSpec] = Field(description="the instruments by symbol, at least one")
     network: NetworkSpec = Field(default_factory=NetworkSpec)

@@ -18,12 +18,15 @@ from marketsim.scenario.spec import CrossCheckError, ScenarioSpec, TypedSection
 _AT_KEY = "[key]"  # pydantic's last step for a key that is wrong
 
 
-def structure_findings(error: ValidationError) -> Iterator[tuple[Finding, bool]]:
-    """Each finding, and whether it is about the key rather than the value."""
+def structure_findings(error: ValidationError, *, crossed: bool = True) -> Iterator[tuple[Finding, bool]]:
+    """Each finding, and whether it is about the key rather than the value.
+
+    crossed: with those of the spec's own cross checks, which see its canonical form rather than what was written.
+    """
     for detail in error.errors(include_url=False):
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, CrossCheckError):
-            yield from ((finding, False) for finding in cause.findings)
+            yield from ((finding, False) for finding in cause.findings if crossed)
         else:
             yield _finding(detail, cause)
 

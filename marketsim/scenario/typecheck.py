@@ -6,7 +6,6 @@ them to hear what they say about their parameters, and it runs nothing.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
@@ -144,29 +143,13 @@ def _topology(raw: Raw, registry: Registry) -> Found:
         return
     path = ("network", "topology")
     try:
-        made = build_topology(registry, topology)
+        made = registry.build_topology(topology)
     except ConfigurationError as error:
         yield _network_finding(path, str(error))
         return
     sites = [str(site) for site in getattr(made, "graph", ())]
     if sites:
         yield from _seats(raw, sites, getattr(made, "default_site", None) is not None)
-
-
-def build_topology(registry: Registry, topology: Raw) -> Any:
-    """What the network room makes of ``network.topology``: a mapping of sites and links, or ``{preset: name, …}``."""
-    if "preset" not in topology:
-        return registry.find("topology", "graph")(topology)
-    make = registry.find("topology", "preset")
-    options = {name: value for name, value in topology.items() if name != "preset"}
-    allowed = list(inspect.signature(make).parameters)[1:]
-    for name in options:
-        if name not in allowed:
-            raise InvalidValueError(f"network.{name}: unknown field of a preset{did_you_mean(name, allowed)}")
-    try:
-        return make(topology["preset"], **options)
-    except ConfigurationError as error:
-        raise type(error)(f"network.preset: {error}") from None
 
 
 def _network_finding(path: Path, message: str) -> tuple[Finding, bool]:

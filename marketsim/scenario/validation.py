@@ -23,11 +23,16 @@ from marketsim.scenario.typecheck import type_findings
 
 
 def validate(
-    root: Node, earlier: Iterable[Finding] = (), broken: Collection[Path] = (), registry: Registry | None = None
+    root: Node,
+    earlier: Iterable[Finding] = (),
+    broken: Collection[Path] = (),
+    registry: Registry | None = None,
+    files: Iterable[str] = (),
 ) -> ScenarioSpec:
     """The spec of a tree whose version is the present one.
 
     earlier: findings of reading; broken: paths whose value could not be read, below which nothing more is reported.
+    files: what the files are called, in the order in which their findings come.
     """
     root, twice = flatten(root)
     raw, untimely = resolve_times(root.to_plain())
@@ -36,7 +41,7 @@ def validate(
         wrong += type_findings(raw, registry)
     wrong += [(finding, False) for finding in untimely]
     located = [finding.located(root, at_key=at_key) for finding, at_key in wrong]
-    raise_findings([*earlier, *twice, *outside(located, broken)])
+    raise_findings([*earlier, *twice, *outside(located, broken)], files)
     assert spec is not None
     return spec
 
@@ -46,8 +51,8 @@ def _spec(raw: Mapping[str, Any]) -> tuple[ScenarioSpec | None, list[tuple[Findi
     try:
         return ScenarioSpec.model_validate(raw), []
     except ValidationError as error:
-        found = list(structure_findings(error))
-        return None, found + [(finding, False) for finding in cross_findings(raw)]
+        crossed = [(finding, False) for finding in cross_findings(raw)]
+        return None, list(structure_findings(error, crossed=not crossed)) + crossed
 
 
 def resolve_times(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:

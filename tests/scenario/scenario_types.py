@@ -47,7 +47,7 @@ class Sniper(Base):
 class Maker(Base):
     """Quote both sides."""
 
-    gamma: float = field(default=0.1, metadata={"doc": "risk aversion"})
+    gamma: float = field(default=0.1, metadata={"help": "risk aversion"})
     spread: float = field(default=0.01, metadata={"unit": "price"})
     refresh: int = field(default=1_000_000, metadata={"unit": "duration"})
     rate: float = field(default=0.5, metadata={"unit": "rate"})

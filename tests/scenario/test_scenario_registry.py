@@ -189,7 +189,7 @@ def test_a_scenario_without_types_imports_nothing_heavy() -> None:
         import sys
         from marketsim.scenario.loader import load
         load({"duration": "1s", "venues": {"X": {}}, "instruments": {"A": {}}, "agents": {"a": {"type": "Noise"}}})
-        heavy = {"numba", "numpy", "pandas", "scipy", "simpy", "networkx", "marketsim.agents", "marketsim.network"}
+        heavy = {"numba", "pandas", "scipy", "simpy", "networkx", "marketsim.agents", "marketsim.network"}
         print(sorted(heavy & set(sys.modules)))
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+import textwrap
 from typing import Any
 
 import pytest
@@ -156,8 +159,10 @@ def test_what_is_not_yaml_is_located(text: str, place: str, pure: bool) -> None:
 def test_messages_about_what_is_not_yaml() -> None:
     assert messages("a: b: c") == ["t.yaml:1:5  not valid YAML: mapping values are not allowed in this context"]
     assert messages("a: [1,\nb: 2") == [
-        "t.yaml:3:1  not valid YAML: did not find expected ',' or ']' "
-        "(while parsing a flow sequence that begins in line 1)"
+        (
+            "t.yaml:3:1  not valid YAML: did not find expected ',' or ']'"
+            " (while parsing a flow sequence that begins in line 1)"
+        )
     ]
     assert messages("a: 1\n---\nb: 2") == [
         't.yaml:2:1  not valid YAML: a second document begins here; a file holds one: remove the "---"'
@@ -242,3 +247,16 @@ def test_what_is_written_means_the_same_text_to_yaml_1_1(tree: dict[str, Any]) -
         return [value] if isinstance(value, str) else []
 
     assert texts(pyyaml.safe_load(yaml.write(tree))) == texts(tree)
+
+
+def test_without_libyaml_everything_still_works() -> None:
+    code = """
+        import yaml
+        del yaml.CSafeLoader
+        from marketsim.scenario import yaml as ours
+        assert issubclass(ours._Loader, yaml.SafeLoader)
+        node, findings = ours.read("a: 10:30\\na: 2", "t.yaml")
+        print(node.to_plain(), *findings)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'a': '10:30'} t.yaml:2:1  a: given twice, first in line 1: keep one of them\n"
