@@ -1,3 +1,104 @@
-"""marketsim: a laboratory for electronic markets."""
+"""marketsim: a laboratory for electronic markets.
+
+``import marketsim as ms`` gives everything that most people need; names are loaded when first used, so that importing
+costs nothing. Code inside marketsim imports rooms, never this façade.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"
+
+if TYPE_CHECKING:
+    from marketsim import agents, analysis
+    from marketsim.analysis.page import report
+    from marketsim.domain.forms import from_dict, from_json, to_dict, to_json
+    from marketsim.domain.instrument import Instrument
+    from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
+    from marketsim.domain.order import OrderState, OrderType, Reason, Side, TimeInForce
+    from marketsim.errors import MarketSimError
+    from marketsim.exchange.book import OrderBook
+    from marketsim.exchange.core import MatchingCore
+    from marketsim.experiment.comparison import compare
+    from marketsim.experiment.verification import verify
+    from marketsim.kernel.environment import Environment
+    from marketsim.network.latency import (
+        Constant,
+        CubicJitter,
+        Empirical,
+        Gamma,
+        LinearInLoad,
+        LogNormal,
+        Pareto,
+        TruncatedNormal,
+        Uniform,
+    )
+    from marketsim.population.agent import CompiledAgent
+    from marketsim.results.run import Run
+    from marketsim.scenario.spec import ScenarioSpec
+    from marketsim.simulation import Progress, Simulation, load
+    from marketsim.trading.agent import Agent
+    from marketsim.trading.book import LocalBook
+    from marketsim.trading.feed import MeanReverting, RandomWalk
+    from marketsim.trading.order import Order
+    from marketsim.trading.portfolio import Portfolio
+    from marketsim.trading.risk import Limits
+
+_HOMES = {
+    "analysis.page": ("report",),
+    "domain.forms": ("from_dict", "from_json", "to_dict", "to_json"),
+    "domain.instrument": ("Instrument",),
+    "domain.market_data": ("BookSnapshot", "LevelUpdate", "Quote", "Report", "TradePrint"),
+    "domain.order": ("OrderState", "OrderType", "Reason", "Side", "TimeInForce"),
+    "errors": ("MarketSimError",),
+    "exchange.book": ("OrderBook",),
+    "exchange.core": ("MatchingCore",),
+    "experiment.comparison": ("compare",),
+    "experiment.verification": ("verify",),
+    "kernel.environment": ("Environment",),
+    "network.latency": (
+        "Constant",
+        "CubicJitter",
+        "Empirical",
+        "Gamma",
+        "LinearInLoad",
+        "LogNormal",
+        "Pareto",
+        "TruncatedNormal",
+        "Uniform",
+    ),
+    "population.agent": ("CompiledAgent",),
+    "results.run": ("Run",),
+    "scenario.spec": ("ScenarioSpec",),
+    "simulation": ("Progress", "Simulation", "load"),
+    "trading.agent": ("Agent",),
+    "trading.book": ("LocalBook",),
+    "trading.feed": ("MeanReverting", "RandomWalk"),
+    "trading.order": ("Order",),
+    "trading.portfolio": ("Portfolio",),
+    "trading.risk": ("Limits",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MEMBERS = {"BUY": "Side", "SELL": "Side"} | dict.fromkeys(("DAY", "FOK", "GTC", "GTD", "IOC"), "TimeInForce")
+_ROOMS = ("agents", "analysis")
+
+__all__ = sorted([*_HOME_OF, *_MEMBERS, *_ROOMS, "__version__"])  # noqa: PLE0605 - every name is text
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"marketsim.{name}")
+    if name in _MEMBERS:
+        return getattr(importlib.import_module("marketsim.domain.order"), _MEMBERS[name])[name]
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'marketsim' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"marketsim.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -210,6 +210,10 @@ class MatchingCore:
             raise InvalidValueError("this core writes its events elsewhere; read them there")
         return self._log.rows(self._chunk, self.events_in_chunk)
 
+    def last_rows(self) -> NDArray[Any]:
+        """The rows of the last request (dtype EVENT), valid until the next one."""
+        return np.asarray(self._chunk.rows[self._first_row : self._end_row])
+
     def fills(self) -> list[tuple[int, int, int]]:
         """(resting order, price, quantity) of each trade of the last request, in order."""
         if self._end_row - self._first_row < 2:

@@ -161,7 +161,16 @@ class Assembly:
                 for entry in spec.timeline
                 if entry.feed == name and REGISTRY.resolve("shock", entry.type) is News
             ]
-            handle = FeedHandle.of(model, spec.seed, name, spec.instrument(symbol), spec.start, spec.end, shocks)
+            handle = FeedHandle.of(
+                model,
+                spec.seed,
+                name,
+                spec.instrument(symbol),
+                spec.start,
+                spec.end,
+                shocks,
+                lambda: self._environment.now,
+            )
             world.feeds[name] = handle
             world.engine.add_feed(handle.values, handle.start, handle.step)
 

@@ -7,13 +7,13 @@ a full disk) leaves a readable result that is marked incomplete. It decides noth
 from __future__ import annotations
 
 import time as wall
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, SimulationError
+from marketsim.results.manifest import Failure
 from marketsim.simulation.assembly import Assembly, World
 from marketsim.simulation.recorder import Recorder
 
@@ -100,10 +100,12 @@ class Execution:
     def finish(self) -> Run:
         """Close the run where it stands: complete when its end is reached, else marked incomplete."""
         if self._run is None:
-            reason = "" if self.now >= self.spec.end else "stopped before its end"
-            if not reason:
+            failure = None
+            if self.now >= self.spec.end:
                 self._guarded(self._end_session)
-            self._run = self._close(reason)
+            else:
+                failure = Failure(error="stopped before its end", time=self.now)
+            self._run = self._close(failure)
         return self._run
 
     # --- inner ---
@@ -144,20 +146,18 @@ class Execution:
         try:
             step()
         except BaseException as error:
-            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
             try:
-                self._run = self._close(reason, "".join(traceback.format_exception(error)))
+                self._run = self._close(Failure.of(error, self.now))
             except Exception as second:  # noqa: BLE001 - the first error is the one to tell
                 error.add_note(f"and the run could not be closed: {second}")
             raise
 
-    def _close(self, reason: str, trace: str = "") -> Run:
+    def _close(self, failure: Failure | None) -> Run:
         self.world.core.flush()
         return self._recorder.close(
-            self.world,
-            reason=reason,
-            trace=trace,
+            failure,
             engine_seconds=self._engine_seconds,
             wall_seconds=wall.perf_counter() - self._began,
             events=self.events,
+            python_events=self.world.environment.handled,
         )

@@ -1,0 +1,89 @@
+"""Dictionary and JSON forms of the nouns: dataclasses and named tuples of plain values, enums and instruments.
+
+Enums are written by name, decimals as text (exactly), nested nouns as dictionaries. ``from_dict`` reads back what
+``to_dict`` wrote. It knows nothing of files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from marketsim.errors import InvalidValueError, did_you_mean
+
+T = TypeVar("T")
+
+
+def to_dict(noun: Any) -> dict[str, Any]:
+    """A noun as a dictionary of plain values."""
+    if dataclasses.is_dataclass(noun) and not isinstance(noun, type):
+        return {f.name: _plain(getattr(noun, f.name)) for f in dataclasses.fields(noun) if f.init}
+    if isinstance(noun, tuple) and hasattr(noun, "_fields"):
+        return {name: _plain(getattr(noun, name)) for name in noun._fields}
+    if hasattr(noun, "__slots__"):
+        return {name: _plain(getattr(noun, name)) for name in noun.__slots__}
+    raise InvalidValueError(f"{type(noun).__name__} is no noun: a dataclass or a named tuple is needed")
+
+
+def to_json(noun: Any) -> str:
+    """A noun as JSON with sorted keys."""
+    return json.dumps(to_dict(noun), sort_keys=True)
+
+
+def from_dict(kind: type[T], form: Mapping[str, Any]) -> T:
+    """The noun of a class that a dictionary describes."""
+    hints = _hints(kind)
+    for name in form:
+        if name not in hints:
+            raise InvalidValueError(f"{kind.__name__} has no field {name!r}{did_you_mean(name, hints)}")
+    return kind(**{name: _read(hints[name], value) for name, value in form.items()})
+
+
+def from_json(kind: type[T], text: str) -> T:
+    """The noun of a class that JSON describes."""
+    return from_dict(kind, json.loads(text))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, Decimal):
+        return str(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (tuple, list)) and not hasattr(value, "_fields"):
+        return [_plain(part) for part in value]
+    return to_dict(value)
+
+
+@lru_cache(maxsize=256)
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _read(hint: Any, value: Any) -> Any:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        choices = [choice for choice in typing.get_args(hint) if choice is not type(None)]
+        return None if value is None else _read(choices[0], value)
+    if origin is tuple:
+        parts = typing.get_args(hint)
+        if len(parts) == 2 and parts[1] is Ellipsis:
+            return tuple(_read(parts[0], part) for part in value)
+        return tuple(_read(part_hint, part) for part_hint, part in zip(parts, value, strict=True))
+    if isinstance(hint, type) and issubclass(hint, Enum) and isinstance(value, str):
+        return hint[value]
+    if hint is Decimal:
+        return Decimal(value)
+    if isinstance(value, Mapping) and isinstance(hint, type) and hint is not dict:
+        return from_dict(hint, value)
+    return value

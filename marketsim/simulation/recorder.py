@@ -1,0 +1,89 @@
+"""The recorder of one run: its event log, its manifest and, when it is kept, its folder, from first event to last.
+
+The manifest says "incomplete" from the first moment on; only a run that came to its end says otherwise. It decides
+nothing about the market.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from marketsim.results import folder as folders
+from marketsim.results.log import EventLog
+from marketsim.results.manifest import AgentEntry, Failure, Manifest, MarketEntry, versions
+from marketsim.results.run import Run
+from marketsim.scenario.spec import ScenarioSpec
+
+if TYPE_CHECKING:
+    from marketsim.simulation.assembly import World
+
+
+class Recorder:
+    """Keeps what happens in one run; in memory, or in a folder that gets its name when everything is in it."""
+
+    def __init__(self, spec: ScenarioSpec, folder: str | Path | None) -> None:
+        self._partial = folders.reserve(Path(folder)) if folder is not None else None
+        self.log = EventLog(self._partial / folders.EVENTS if self._partial is not None else None)
+        self._manifest = Manifest(
+            name=spec.name,
+            seed=spec.seed,
+            spec=spec.to_dict(),
+            versions=versions(metadata.version("marketsim")),
+            start=spec.start,
+            end=spec.end,
+            warm_up=spec.warm_up,
+        )
+
+    def note(self, time: int, agent: str, key: str, value: str) -> None:
+        """Remember a remark beside the events."""
+        self.log.annotate(time, agent, key, value)
+
+    def describe(self, world: World) -> None:
+        """Write down who takes part, before anything happens."""
+        self._manifest = self._manifest.with_(
+            markets=tuple(
+                MarketEntry.of(market.number, market.venue, market.instrument, fees)
+                for market, fees in zip(world.markets, world.fees, strict=True)
+            ),
+            agents=tuple(
+                AgentEntry(
+                    number=participant.number,
+                    name=participant.name,
+                    family=participant.family,
+                    type=participant.type,
+                    initial_cash=float(participant.initial_cash),
+                )
+                for participant in sorted(world.participants, key=lambda participant: participant.number)
+            ),
+        )
+        if self._partial is not None:
+            folders.write_manifest(self._partial, self._manifest)
+
+    def discard(self) -> None:
+        """The run could not even begin: leave nothing behind."""
+        self.log.salvage()
+        if self._partial is not None:
+            shutil.rmtree(self._partial, ignore_errors=True)
+
+    def close(
+        self, failure: Failure | None, *, engine_seconds: float, wall_seconds: float, events: int, python_events: int
+    ) -> Run:
+        """Store what is left and write the manifest; ``failure`` marks the run incomplete."""
+        changes: dict[str, Any] = {
+            "complete": failure is None,
+            "failure": failure,
+            "annotations": len(self.log.annotations),
+            "counts": {"events handled": events, "of them in Python": python_events},
+            "timings": {"engine": engine_seconds, "wall": wall_seconds},
+        }
+        changes["digest"] = self.log.close()
+        self._manifest = self._manifest.with_(events=self.log.rows, **changes)
+        if self._partial is None:
+            return Run(self._manifest, self.log.events, self.log.annotations)
+        if len(self.log.annotations):
+            self.log.annotations.write(self._partial / folders.ANNOTATIONS)
+        folders.write_manifest(self._partial, self._manifest)
+        return Run.open(folders.commit(self._partial))
