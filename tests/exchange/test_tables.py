@@ -74,6 +74,30 @@ def test_a_cascade_without_room_for_its_levels_and_rows() -> None:
     assert len(told) == 42
 
 
+@pytest.mark.parametrize("resting", [True, False], ids=["orders", "stops"])
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_one_ladder_grows_while_its_neighbours_stay(side: int, resting: bool) -> None:
+    """Every market begins with room for sixteen prices a side; what one needs more must not come from the next."""
+    desk = Desk(MatchingCore(2))
+    for market in range(2):
+        for other in (BUY, SELL):
+            desk.order(other, 1, -1_000 * other, market=market)
+            desk.order(other, 1, stop=9_000 * other, market=market)
+    for number in range(70):
+        price = number * 9 % 70 - 100 * side
+        if resting:
+            desk.order(side, 1, price)
+        else:
+            desk.order(side, 1, stop=price)
+        if number % 10 == 0:
+            desk.core.check()
+    for market in range(2):
+        for other in (BUY, SELL):
+            grown = market == 0 and other == side
+            assert len(desk.core.depth(market, other)) == (71 if grown and resting else 1)
+            assert len(desk.stops(other, market)) == (71 if grown and not resting else 1)
+
+
 @pytest.mark.usefixtures("tiny")
 def test_a_sweep_longer_than_a_chunk() -> None:
     desk = Desk(tiny_core(1))

@@ -426,6 +426,12 @@ SESSIONS_AND_TABLES = (
         "    if core.free_levels < 0:",
         "A new price takes a level that is not there.",
     ),
+    _matching(
+        "one ladder of stops in its neighbour's room",
+        "first + BUY_STOP, 1) or _rungs_short(",
+        "first + BUY_STOP, 1) and _rungs_short(",
+        "Stop prices of one side overflow into the next ladder.",
+    ),
     _core(
         "a grown ladder forgets its rungs",
         "        self._rungs.rows[end : end + used] = self._rungs.rows[start : start + used]\n",
