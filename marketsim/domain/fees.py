@@ -15,13 +15,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from marketsim.domain.grid import product, scaled
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.units import decimal
 from marketsim.errors import InvalidValueError
 
 Unit = Literal["bps", "share"]
 _UNITS = ("bps", "share")
-_EXACT = 1 << 53  # whole numbers below it are floats
 _WIDE = Context(prec=100)  # the usual 28 digits round the product of three large numbers
 
 
@@ -62,7 +62,7 @@ class Fee:
         factor = Fraction(instrument.lot_size) * Fraction(self.rate)
         if self.unit == "share":
             return scaled(np.asarray(lots), factor)
-        value = _product(np.abs(np.asarray(ticks)), np.asarray(lots))
+        value = product(np.abs(np.asarray(ticks)), np.asarray(lots))
         return scaled(value, factor * Fraction(instrument.tick_size) / 10_000)
 
 
@@ -94,24 +94,3 @@ class FeeSchedule:
     def free(self) -> bool:
         """Whether nothing is ever charged."""
         return not self.maker.rate and not self.taker.rate
-
-
-def scaled(numbers: NDArray[Any], factor: Fraction) -> NDArray[np.float64]:
-    """Whole numbers times an exact factor, rounded once where products stay below 2**53.
-
-    So 10003 ticks of 0.01 are the float that is written 100.03, which 10003 * 0.01 is not always.
-    """
-    top, bottom = factor.numerator, factor.denominator
-    if abs(top) >= _EXACT or bottom >= _EXACT:
-        return np.asarray(numbers, dtype=np.float64) * float(factor)
-    if top == 1:
-        return np.asarray(numbers / np.float64(bottom))
-    product = _product(np.asarray(numbers), np.int64(top))
-    return np.asarray(product / np.float64(bottom))
-
-
-def _product(one: NDArray[Any], other: Any) -> NDArray[Any]:
-    """The product as whole numbers, or as floats where it could pass 64 bits."""
-    if one.size and np.size(other) and int(np.abs(one).max()) * int(np.abs(other).max()) >= 1 << 63:
-        one = one.astype(np.float64)
-    return np.asarray(one * other)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketsim.domain.fees import Fee, FeeSchedule, scaled
+from marketsim.domain.fees import Fee, FeeSchedule
+from marketsim.domain.grid import scaled
 from marketsim.domain.instrument import Instrument
 from marketsim.errors import InvalidValueError
 
@@ -75,6 +76,7 @@ def test_enormous_trades_do_not_wrap_around() -> None:
     charged = Fee("bps", Decimal(1)).of_trades(np.array([2**53]), np.array([2**53]), ABC)
     assert charged[0] == pytest.approx(2.0**106 / 1e6, rel=1e-12)
     assert scaled(np.array([2**53]), Fraction(3001, 7)).tolist() == [pytest.approx(2.0**53 * 3001 / 7, rel=1e-12)]
+    assert scaled(np.array([-(2**63)]), Fraction(3)).tolist() == [-3 * 2.0**63]
 
 
 @given(st.integers(-(10**9), 10**9))

@@ -1,0 +1,246 @@
+"""The event log: chunks of rows go from the matching core to memory or disk, and every byte of them into the digest.
+
+A few chunks go round: while one is being filled, a thread of the log hashes and stores the ones before it, in their
+order (hashing and compressing let other threads run). So memory stays bounded and the digest depends on the rows alone,
+not on how they were cut into chunks. Rows are never changed, dropped or read back here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import shutil
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketsim.domain.event import EVENT
+from marketsim.errors import StoreError
+from marketsim.kernel.compiled import Table
+from marketsim.results.annotations import Annotations
+from marketsim.results.events import Events, MemoryEvents, PartEvents
+
+CHUNK = 65_536  # rows
+RING = 4  # chunks that go round
+MEMORY = 1_000_000  # rows kept in memory (64 MB) before a log without a folder moves to a temporary one
+DIGEST_SIZE = 16  # bytes
+
+
+class EventLog:
+    """Takes the rows of a run and gives back their digest.
+
+    folder: where Parquet parts go; None keeps rows in memory, and beyond ``memory`` rows in a temporary folder that
+        lives as long as somebody holds the events.
+    annotations: what else is remembered; enters the digest behind the rows, if there is any.
+    """
+
+    def __init__(self, folder: Path | None = None, *, memory: int = MEMORY, chunk: int = CHUNK) -> None:
+        self.annotations = Annotations()
+        self._archive: _Archive = _Memory(memory) if folder is None else _Parts(folder)
+        self._clerk = _Clerk(self._archive)
+        self._chunk = chunk
+        self._chunks = 0
+        self._handed_out: Table | None = None
+        self._taken = 0
+        self._digest: str | None = None
+        self._finalizer = weakref.finalize(self, self._clerk.stop)
+
+    @property
+    def rows(self) -> int:
+        """Rows handed over so far."""
+        return self._taken
+
+    def next_chunk(self, full: Table | None, used: int, needed: int) -> Table:
+        """Take the first ``used`` rows of a chunk and hand out one with room for at least ``needed`` rows.
+
+        StoreError when rows handed over earlier could not be written.
+        """
+        self._clerk.complain()
+        if self._digest is not None:
+            raise StoreError("this event log is closed: a new run needs a new log")
+        if full is not None and full is not self._handed_out:  # interrupted while it was swapped: taken already
+            used = 0
+        if full is not None and used == 0 and self._handed_out is not None and len(self._handed_out) >= needed:
+            return self._handed_out
+        fresh = self._free_chunk(needed)
+        if full is not None and used:
+            self._taken += used
+            self._clerk.take(full, used)
+        self._handed_out = fresh
+        return fresh
+
+    def annotate(self, time: int, agent: str, key: str, value: object) -> None:
+        """Remember something beside the events."""
+        self.annotations.add(time, agent, key, value)
+
+    def close(self) -> str:
+        """Store and hash what is still waiting; the digest as text. The second time it only answers.
+
+        blake2b with 16 bytes over the bytes of all rows; if there are annotations, then their own digest behind them.
+        StoreError when something could not be written.
+        """
+        if self._digest is None:
+            self._clerk.stop()
+            self._clerk.complain()
+            self._archive.close()
+            digest = self._clerk.digest
+            if len(self.annotations):
+                digest.update(self.annotations.digest())
+            self._digest = digest.hexdigest()
+        return self._digest
+
+    @property
+    def events(self) -> Events:
+        """What was stored: all rows after ``close``, or after a failure those that could be kept."""
+        return self._archive.events()
+
+    def salvage(self) -> Events:
+        """After a failure: stop, and keep what was stored before it."""
+        self._clerk.stop()
+        self._archive.abandon()
+        return self._archive.events()
+
+    def _free_chunk(self, needed: int) -> Table:
+        """One that is long enough; a short one leaves the ring for it."""
+        if self._chunks < RING and self._clerk.free.empty():
+            self._chunks += 1
+            return Table(EVENT, max(self._chunk, needed))
+        chunk = self._clerk.free.get()
+        return chunk if len(chunk) >= needed else Table(EVENT, needed)
+
+
+class _Clerk:
+    """Hashes and stores chunks in their order on a thread of its own, which starts with the first of them.
+
+    After a failure it goes on taking chunks and gives them back unread, so that nobody waits for ever.
+    """
+
+    def __init__(self, archive: _Archive) -> None:
+        self.digest = hashlib.blake2b(digest_size=DIGEST_SIZE)
+        self.free: queue.SimpleQueue[Table] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[Table, int] | None] = queue.SimpleQueue()
+        self._archive = archive
+        self._failure: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    def take(self, chunk: Table, used: int) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="marketsim event log", daemon=True)
+            self._thread.start()
+        self._waiting.put((chunk, used))
+
+    def stop(self) -> None:
+        """Finish what is waiting and end the thread."""
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def complain(self) -> None:
+        """Raise what went wrong on the thread."""
+        if isinstance(self._failure, StoreError):
+            raise self._failure
+        if self._failure is not None:
+            raise StoreError(f"the event log could not be stored: {self._failure}") from self._failure
+
+    def _work(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            chunk, used = item
+            if self._failure is None:
+                try:
+                    self._store(np.asarray(chunk.rows[:used]))
+                except BaseException as error:  # noqa: BLE001 - raised again on the main thread by complain()
+                    self._failure = error
+            self.free.put(chunk)
+
+    def _store(self, rows: NDArray[Any]) -> None:
+        self.digest.update(rows.view(np.uint8).data)
+        self._archive.write(rows)
+
+
+class _Archive(Protocol):
+    """Where rows end up."""
+
+    def write(self, rows: NDArray[Any]) -> None:
+        """Append rows; they are copied."""
+
+    def close(self) -> None:
+        """Finish."""
+
+    def abandon(self) -> None:
+        """Let go of what is unfinished, after a failure."""
+
+    def events(self) -> Events:
+        """What is stored."""
+
+
+class _Parts:
+    """Parts of a folder."""
+
+    def __init__(self, folder: Path, owner: object = None) -> None:
+        from marketsim.results.parts import PartWriter
+
+        self._writer = PartWriter(folder)
+        self._owner = owner
+        self.write = self._writer.write
+        self.close = self._writer.close
+        self.abandon = self._writer.abandon
+
+    def events(self) -> Events:
+        return PartEvents(self._writer.paths, self._owner)
+
+
+class _TemporaryFolder:
+    """A folder that goes when its last user does."""
+
+    def __init__(self) -> None:
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix="marketsim-"))
+        except OSError as error:
+            raise StoreError(
+                f"{tempfile.gettempdir()}: no room for the events of a long run: {error.strerror}; free some space, set "
+                "TMPDIR to another folder, or save the run to a folder from its start"
+            ) from error
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+class _Memory:
+    """Memory, up to a limit; then parts of a temporary folder."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: list[NDArray[Any]] = []
+        self._count = 0
+        self._spilled: _Parts | None = None
+
+    def write(self, rows: NDArray[Any]) -> None:
+        if self._spilled is None and self._count + len(rows) > self._limit:
+            self._spill()
+        if self._spilled is not None:
+            self._spilled.write(rows)
+        else:
+            self._kept.append(np.array(rows, dtype=EVENT))
+            self._count += len(rows)
+
+    def _spill(self) -> None:
+        folder = _TemporaryFolder()
+        self._spilled = _Parts(folder.path, folder)
+        for rows in self._kept:
+            self._spilled.write(rows)
+        self._kept.clear()
+
+    def close(self) -> None:
+        if self._spilled is not None:
+            self._spilled.close()
+
+    def abandon(self) -> None:
+        if self._spilled is not None:
+            self._spilled.abandon()
+
+    def events(self) -> Events:
+        return MemoryEvents(self._kept) if self._spilled is None else self._spilled.events()

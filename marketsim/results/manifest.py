@@ -1,0 +1,230 @@
+"""The manifest of a run: what ran, with which seed and versions, what came out, and whether it came to its end.
+
+One JSON file, ``manifest.json``: keys sorted, numbers exact, so that equal runs differ in it by their timings only. It
+is the one file that says that a run is complete. It holds no events.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import traceback
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from marketsim.domain.fees import Fee, FeeSchedule, Unit
+from marketsim.domain.instrument import Instrument
+from marketsim.domain.units import format_time
+from marketsim.errors import InvalidValueError, SimulationError, StoreError, UnsupportedVersionError
+
+FORMAT = 1
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
+
+
+class FeeEntry(_Entry):
+    """One side's fee; see ``domain.fees.Fee``."""
+
+    unit: Unit = "bps"
+    rate: str = "0"
+
+
+class MarketEntry(_Entry):
+    """One market: an instrument on a venue, by the number that events carry."""
+
+    number: int
+    venue: str
+    symbol: str
+    tick_size: str
+    lot_size: str
+    reference_price: str
+    currency: str
+    maker: FeeEntry = FeeEntry()
+    taker: FeeEntry = FeeEntry()
+
+    @classmethod
+    def of(cls, number: int, venue: str, instrument: Instrument, fees: FeeSchedule | None = None) -> MarketEntry:
+        """The entry of a market."""
+        fees = fees or FeeSchedule()
+        return cls(
+            number=number,
+            venue=venue,
+            symbol=instrument.symbol,
+            tick_size=str(instrument.tick_size),
+            lot_size=str(instrument.lot_size),
+            reference_price=str(instrument.reference_price),
+            currency=instrument.currency,
+            maker=FeeEntry(unit=fees.maker.unit, rate=str(fees.maker.rate)),
+            taker=FeeEntry(unit=fees.taker.unit, rate=str(fees.taker.rate)),
+        )
+
+    @property
+    def instrument(self) -> Instrument:
+        """What is traded."""
+        return Instrument(
+            self.symbol, Decimal(self.tick_size), Decimal(self.lot_size), Decimal(self.reference_price), self.currency
+        )
+
+    @property
+    def fees(self) -> FeeSchedule:
+        """What a trade costs."""
+        maker, taker = self.maker, self.taker
+        return FeeSchedule(Fee(maker.unit, Decimal(maker.rate)), Fee(taker.unit, Decimal(taker.rate)))
+
+
+class AgentEntry(_Entry):
+    """One participant, by the number that events carry as owner and peer."""
+
+    number: int
+    name: str
+    family: str = ""
+    type: str = ""
+    initial_cash: float = 0.0
+
+
+class Failure(_Entry):
+    """Why a run did not come to its end."""
+
+    error: str
+    traceback: str = ""
+    time: int | None = None
+
+    @classmethod
+    def of(cls, error: BaseException, time: int | None = None) -> Failure:
+        """From what was raised; ``time`` is the simulated time in ns, taken from the error when it knows it."""
+        if isinstance(error, SimulationError) and error.time is not None:
+            time = error.time
+        return cls(
+            error=f"{type(error).__name__}: {error}".rstrip(": "),
+            traceback="".join(traceback.format_exception(error)),
+            time=time,
+        )
+
+
+NOT_FINISHED = Failure(error="the run is still going on, or its process was killed")
+
+
+class Manifest(_Entry):
+    """All about a run but its events. Times are ns; see the fields.
+
+    name: of the scenario. spec: the scenario as plain JSON. warm_up: ns after ``start`` that measures leave out.
+    counts: whatever was counted. timings: seconds of wall time by phase; the only entries that differ between equal runs.
+    """
+
+    format: int = FORMAT
+    name: str
+    seed: int
+    spec: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    start: int = 0
+    end: int = 0
+    warm_up: int = 0
+    markets: tuple[MarketEntry, ...] = ()
+    agents: tuple[AgentEntry, ...] = ()
+    complete: bool = False
+    failure: Failure | None = NOT_FINISHED
+    digest: str = ""
+    events: int = 0
+    annotations: int = 0
+    counts: dict[str, int] = Field(default_factory=dict)
+    timings: dict[str, float] = Field(default_factory=dict)
+
+    @field_validator("spec", mode="before")
+    @classmethod
+    def _plain_spec(cls, spec: object) -> object:
+        return _plain(spec, "spec")
+
+    def with_(self, **changes: Any) -> Manifest:
+        """A copy with some fields changed, checked like a new one."""
+        kept = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**kept, **changes})
+
+    @property
+    def reason(self) -> str:
+        """Why the run is incomplete, in one line; empty when it is complete."""
+        if self.complete:
+            return ""
+        if self.failure is None or not self.failure.error:
+            return "no reason given"
+        at = "" if self.failure.time is None else f", at {format_time(self.failure.time)}"
+        return self.failure.error.splitlines()[0] + at
+
+    @property
+    def status(self) -> str:
+        """``complete``, or ``incomplete`` and why."""
+        return "complete" if self.complete else f"incomplete: {self.reason}"
+
+    def to_json(self) -> str:
+        """Canonical text: sorted keys, one entry a line, a newline at the end."""
+        return json.dumps(self.model_dump(mode="python"), sort_keys=True, indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> Manifest:
+        """What ``to_json`` wrote. StoreError names the source and the entry that is wrong."""
+        try:
+            raw = json.loads(text)
+        except ValueError as error:
+            raise StoreError(f"{source}: not a manifest: {error}; run the scenario again") from error
+        if not isinstance(raw, dict):
+            raise StoreError(f"{source}: not a manifest: expected a JSON object")
+        version = raw.get("format")
+        if isinstance(version, int) and version > FORMAT:
+            raise UnsupportedVersionError(
+                f"{source}: format {version} was written by a newer marketsim; this one reads up to {FORMAT}: upgrade it"
+            )
+        try:
+            return cls(**raw)
+        except (ValidationError, TypeError) as error:
+            raise StoreError(f"{source}: not a manifest: {_first(error)}; run the scenario again") from error
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """From a file."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(f"{path}: no readable manifest: {error}") from error
+        return cls.from_json(text, str(path))
+
+
+def versions(marketsim: str) -> dict[str, str]:
+    """The versions that a run depends on. ``marketsim`` is our own."""
+    return {
+        "marketsim": marketsim,
+        "python": platform.python_version(),
+        "numpy": metadata.version("numpy"),
+        "numba": metadata.version("numba"),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        finding = error.errors(include_url=False)[0]
+        return f"{'.'.join(str(part) for part in finding['loc'])}: {finding['msg']}"
+    return str(error)
+
+
+def _plain(value: object, path: str) -> object:
+    """The same as JSON knows it: mappings, lists, text, numbers."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        return [_plain(item, f"{path}[{number}]") for number, item in enumerate(value)]
+    raise InvalidValueError(f"{path}: {value!r} cannot be stored; use text, numbers, lists and mappings")

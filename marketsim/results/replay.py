@@ -1,0 +1,530 @@
+"""Replays the rows of an event log: the book and the orders as they were, from nothing but the rows.
+
+Compiled functions over columns, one block of rows after another; what must outlive a block is in a STATE record, the
+records of the orders and the ladders. docs/matching-rules.md says what rows mean. What matters here: an aggressive
+order rests with what is left only when its own trades are over (at the next request, or when an elected stop takes its
+turn); waiting stops are not on the book; a request's rows belong together, and a quote is what they leave behind.
+
+All compiled code of this room is in this file, so that Numba's cache of it notices every change.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from marketsim.domain.event import EventKind
+from marketsim.domain.order import OrderFlag, OrderState, OrderType, Reason, TimeInForce
+from marketsim.kernel.compiled import Record, Rows, array_at, compiled, shift
+
+_ACCEPTED, _TERMS, _TRADE = int(EventKind.ACCEPTED), int(EventKind.TERMS), int(EventKind.TRADE)
+_CANCELED, _REPLACED, _EXPIRED = int(EventKind.CANCELED), int(EventKind.REPLACED), int(EventKind.EXPIRED)
+_TRIGGERED, _REJECTED = int(EventKind.TRIGGERED), int(EventKind.REJECTED)
+_CANCEL_REJECTED, _REPLACE_REJECTED = int(EventKind.CANCEL_REJECTED), int(EventKind.REPLACE_REJECTED)
+_LIMIT, _STOP, _STOP_LIMIT = int(OrderType.LIMIT), int(OrderType.STOP), int(OrderType.STOP_LIMIT)
+_IOC, _FOK = int(TimeInForce.IOC), int(TimeInForce.FOK)
+_NO_LIQUIDITY, _BY_REQUEST, _BY_REPLACE = int(Reason.NO_LIQUIDITY), int(Reason.BY_REQUEST), int(Reason.BY_REPLACE)
+_IMMEDIATE_OR_CANCEL, _FILL_OR_KILL = int(Reason.IMMEDIATE_OR_CANCEL), int(Reason.FILL_OR_KILL)
+_KEPT_PRIORITY = int(OrderFlag.KEPT_PRIORITY)
+_STATE_ACCEPTED, _STATE_PARTLY = int(OrderState.ACCEPTED), int(OrderState.PARTIALLY_FILLED)
+_STATE_FILLED, _STATE_CANCELED = int(OrderState.FILLED), int(OrderState.CANCELED)
+_STATE_REJECTED, _STATE_EXPIRED = int(OrderState.REJECTED), int(OrderState.EXPIRED)
+
+_GONE, _WAITING, _RESTING, _ACTIVE = 0, 1, 2, 3  # where an order is
+_NEW, _REDUCED, _DELETED, _EXECUTED = 1, 2, 3, 4  # LOBSTER's types of messages
+
+
+class Block(NamedTuple):
+    """Columns of a stretch of rows. ``slot`` and ``match`` are the places of order_id and match_id in the table of
+    orders (-1: none); ``number`` counts the rows of the whole log."""
+
+    time: Any
+    number: Any
+    slot: Any
+    match: Any
+    order_id: Any
+    price: Any
+    quantity: Any
+    leaves: Any
+    owner: Any
+    market: Any
+    kind: Any
+    side: Any
+    reason: Any
+    order_type: Any
+    time_in_force: Any
+    flags: Any
+
+
+LIVE = np.dtype(  # an order as the book needs it
+    [
+        ("open", np.int64),
+        ("price", np.int64),
+        ("place", np.int16),
+        ("side", np.int16),
+        ("rests", np.int32),
+    ]
+)
+RUNG = np.dtype([("key", np.int64), ("quantity", np.int64)])  # a level of one side: ascending key, the best one last
+STATE = np.dtype(
+    [
+        ("orders", np.int64),  # address of LIVE records by slot, and how many
+        ("orders_length", np.int64),
+        ("bids", np.int64),  # addresses of RUNG records, and how many each holds and could hold
+        ("asks", np.int64),
+        ("bids_count", np.int64),
+        ("asks_count", np.int64),
+        ("capacity", np.int64),
+        ("shown", np.int64),  # levels that somebody looks at
+        ("dirty", np.int64),  # whether one of them was touched
+        ("active", np.int64),  # slot of the order that is being executed; -1: none
+        ("time", np.int64),  # of the last row
+        ("number", np.int64),
+        ("sample", np.int64),  # next time of the clock, where there is one
+        ("fresh", np.int64),  # next id for an order that lost its place
+    ]
+)
+STORY = np.dtype(  # an order as the table of orders shows it
+    [
+        ("time", np.int64),
+        ("end_time", np.int64),
+        ("order_id", np.int64),
+        ("price", np.int64),
+        ("stop_price", np.int64),
+        ("quantity", np.int64),
+        ("filled", np.int64),
+        ("leaves", np.int64),
+        ("cancel_requests", np.int64),
+        ("owner", np.int32),
+        ("market", np.uint16),
+        ("state", np.uint8),
+        ("reason", np.uint8),
+        ("side", np.int8),
+        ("order_type", np.uint8),
+        ("time_in_force", np.uint8),
+        ("spare", np.uint8),
+    ]
+)
+
+
+@compiled
+def _order(state: Record, slot: int) -> Record:
+    return array_at(state.orders, state.orders_length, LIVE)[slot]
+
+
+@compiled
+def _rungs(state: Record, buy: bool) -> Rows:
+    return array_at(state.bids if buy else state.asks, state.capacity, RUNG)
+
+
+# --- levels ----------------------------------------------------------------------------------------------------------
+
+
+@compiled
+def _locate(rungs: Rows, count: int, key: int) -> int:
+    """First position whose key is not below ``key``, galloping from the best."""
+    high = count
+    low = high - 1
+    step = 1
+    while low >= 0 and rungs[low].key >= key:
+        high = low
+        low -= step
+        step += step
+    low = max(low, -1)
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if rungs[middle].key >= key:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+@compiled
+def _change(state: Record, buy: bool, price: int, by: int) -> int:
+    """Change the quantity at a price. Answers the rank of its level, 0 the best, counted where the level exists."""
+    key = price if buy else -price
+    rungs = _rungs(state, buy)
+    count = state.bids_count if buy else state.asks_count
+    at = _locate(rungs, count, key)
+    rank = count - 1 - at
+    more = 0
+    if at < count and rungs[at].key == key:
+        rungs[at].quantity += by
+        if rungs[at].quantity == 0:
+            shift(rungs, at + 1, count, -1)
+            more = -1
+    else:
+        rank += 1
+        shift(rungs, at, count, 1)
+        rungs[at].key = key
+        rungs[at].quantity = by
+        more = 1
+    if buy:
+        state.bids_count = count + more
+    else:
+        state.asks_count = count + more
+    if rank < state.shown:
+        state.dirty = 1
+    return rank
+
+
+@compiled
+def _show(state: Record, row: Rows) -> None:
+    """Write the best levels: ask price, ask quantity, bid price, bid quantity, then the next level; 0 where none."""
+    bids, asks = _rungs(state, True), _rungs(state, False)
+    bid, ask = state.bids_count, state.asks_count
+    for level in range(state.shown):
+        here = 4 * level
+        bid -= 1
+        ask -= 1
+        row[here] = -asks[ask].key if ask >= 0 else 0
+        row[here + 1] = asks[ask].quantity if ask >= 0 else 0
+        row[here + 2] = bids[bid].key if bid >= 0 else 0
+        row[here + 3] = bids[bid].quantity if bid >= 0 else 0
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
+@compiled
+def _begins_request(kind: int, reason: int) -> bool:
+    """Whether a row is the first of its request's."""
+    if kind == _CANCELED:
+        return reason != _NO_LIQUIDITY and reason != _IMMEDIATE_OR_CANCEL and reason != _FILL_OR_KILL
+    return kind != _TERMS and kind != _TRADE and kind != _TRIGGERED
+
+
+@compiled
+def _settle(state: Record) -> int:
+    """The order in execution has done its trades: the slot of one that now rests, or -1. The book is not changed."""
+    slot = state.active
+    state.active = -1
+    if slot < 0:
+        return -1
+    order = _order(state, slot)
+    if order.open <= 0 or order.rests == 0:
+        return -1
+    order.place = _RESTING
+    return slot
+
+
+@compiled
+def _accept(state: Record, slot: int, price: int, leaves: int, side: int, order_type: int, time_in_force: int) -> None:
+    order = _order(state, slot)
+    order.open = leaves
+    order.price = price
+    order.side = side
+    limited = order_type == _LIMIT or order_type == _STOP_LIMIT
+    order.rests = 1 if limited and time_in_force != _IOC and time_in_force != _FOK else 0
+    if order_type == _STOP or order_type == _STOP_LIMIT:
+        order.place = _WAITING
+    else:
+        order.place = _ACTIVE
+        state.active = slot
+
+
+@compiled
+def _replace(state: Record, slot: int, price: int, leaves: int, kept: bool) -> int:
+    """Answers by how much the old price's level changes."""
+    order = _order(state, slot)
+    before = order.open
+    order.open = leaves
+    order.price = price
+    if order.place != _RESTING:
+        return 0
+    if kept:
+        return leaves - before
+    order.place = _ACTIVE
+    state.active = slot
+    return -before
+
+
+@compiled
+def _remove(state: Record, slot: int, quantity: int) -> int:
+    """An order that does not trade shrinks or leaves. Answers by how much its level changes."""
+    order = _order(state, slot)
+    rested = order.place == _RESTING
+    order.open -= quantity
+    if order.open == 0:
+        order.place = _GONE
+    return -quantity if rested else 0
+
+
+@compiled
+def _trade(state: Record, slot: int, match: int, quantity: int) -> int:
+    """Answers by how much the level of the resting order changes."""
+    _order(state, slot).open -= quantity
+    maker = _order(state, match)
+    maker.open -= quantity
+    if maker.open == 0:
+        maker.place = _GONE
+    return -quantity
+
+
+@compiled
+def _apply(state: Record, kind: int, slot: int, match: int, price: int, quantity: int, leaves: int, side: int,
+           order_type: int, time_in_force: int, flags: int) -> int:  # fmt: skip
+    """What a row does to its orders. Answers by how much a level of the book changes; at the price that the order had."""
+    if slot < 0:
+        return 0
+    if kind == _ACCEPTED:
+        _accept(state, slot, price, leaves, side, order_type, time_in_force)
+    elif kind == _TRADE:
+        return _trade(state, slot, match, quantity)
+    elif kind == _CANCELED or kind == _EXPIRED:
+        return _remove(state, slot, quantity)
+    elif kind == _REPLACED:
+        return _replace(state, slot, price, leaves, flags & _KEPT_PRIORITY != 0)
+    elif kind == _TRIGGERED:
+        _order(state, slot).place = _ACTIVE
+        state.active = slot
+    return 0
+
+
+@compiled
+def _rest(state: Record) -> int:
+    """The order in execution comes to rest, if it does. Answers its slot, or -1."""
+    slot = _settle(state)
+    if slot >= 0:
+        order = _order(state, slot)
+        _change(state, order.side > 0, order.price, order.open)
+    return slot
+
+
+# --- levels over time ------------------------------------------------------------------------------------------------
+
+
+@compiled
+def _step(state: Record, kind: int, slot: int, match: int, price: int, quantity: int, leaves: int, side: int,
+          order_type: int, time_in_force: int, flags: int) -> None:  # fmt: skip
+    """One row: orders and book."""
+    if kind == _TRIGGERED:
+        _rest(state)
+    changed = match if kind == _TRADE else slot
+    at = _order(state, changed).price if changed >= 0 else 0  # before a replace changes it
+    by = _apply(state, kind, slot, match, price, quantity, leaves, side, order_type, time_in_force, flags)
+    if by != 0:
+        _change(state, _order(state, changed).side > 0, at, by)
+
+
+@compiled
+def _note(state: Record, times: Rows, numbers: Rows, out: Rows, last: Rows, count: int) -> int:
+    """Add a row when what is shown has changed since the last one."""
+    state.dirty = 0
+    _show(state, out[count])
+    for place in range(len(last)):
+        if out[count, place] != last[place]:
+            break
+    else:
+        return count
+    for place in range(len(last)):  # an assignment of slices takes seconds to compile
+        last[place] = out[count, place]
+    times[count] = state.time
+    numbers[count] = state.number
+    return count + 1
+
+
+@compiled
+def changes_of_levels(block: Block, states: Rows, finish: bool, times: Rows, numbers: Rows, out: Rows,
+                      last: Rows) -> int:  # fmt: skip
+    """The best levels after each request that changed them: time, number of its last row, and the levels.
+
+    ``finish``: no block follows, so the last request is complete too. Answers how many rows were written; there must
+    be room for one more than the block has.
+    """
+    state = states[0]
+    count = 0
+    for i in range(len(block.time)):
+        kind = int(block.kind[i])
+        if _begins_request(kind, int(block.reason[i])):
+            _rest(state)
+            if state.dirty != 0:
+                count = _note(state, times, numbers, out, last, count)
+        _step(state, kind, block.slot[i], block.match[i], block.price[i], block.quantity[i], block.leaves[i],
+              int(block.side[i]), int(block.order_type[i]), int(block.time_in_force[i]), int(block.flags[i]))  # fmt: skip
+        state.time = block.time[i]
+        state.number = block.number[i]
+    if finish:
+        _rest(state)
+        count = _note(state, times, numbers, out, last, count)
+    return count
+
+
+@compiled
+def _sample(state: Record, every: int, before: int, times: Rows, out: Rows, count: int) -> int:
+    while state.sample < before:
+        _show(state, out[count])
+        times[count] = state.sample
+        state.sample += every
+        count += 1
+    return count
+
+
+@compiled
+def samples_of_levels(block: Block, states: Rows, finish: bool, every: int, end: int, times: Rows, out: Rows) -> int:
+    """The best levels on a clock, what happened at its very ns included, up to the last request of the block.
+
+    ``finish``: no block follows, so the clock runs on to ``end``. Answers how many rows were written.
+    """
+    state = states[0]
+    count = 0
+    for i in range(len(block.time)):
+        kind = int(block.kind[i])
+        if _begins_request(kind, int(block.reason[i])):
+            _rest(state)
+            if state.sample < block.time[i]:
+                count = _sample(state, every, min(block.time[i], end + 1), times, out, count)
+        _step(state, kind, block.slot[i], block.match[i], block.price[i], block.quantity[i], block.leaves[i],
+              int(block.side[i]), int(block.order_type[i]), int(block.time_in_force[i]), int(block.flags[i]))  # fmt: skip
+    if finish:
+        _rest(state)
+        count = _sample(state, every, end + 1, times, out, count)
+    return count
+
+
+# --- messages of LOBSTER ---------------------------------------------------------------------------------------------
+
+
+@compiled
+def _say(state: Record, kind: int, time: int, name: int, size: int, price: int, side: int, row: Rows,
+         book: Rows) -> None:  # fmt: skip
+    row[0] = time
+    row[1] = kind
+    row[2] = name
+    row[3] = size
+    row[4] = price
+    row[5] = side
+    _show(state, book)
+
+
+@compiled
+def _kind_of_message(kind: int, leaves: int, flags: int) -> int:
+    if kind == _TRADE:
+        return _EXECUTED
+    if kind == _REPLACED:
+        return _REDUCED if flags & _KEPT_PRIORITY else _DELETED
+    return _REDUCED if leaves > 0 else _DELETED
+
+
+@compiled
+def _rest_message(state: Record, names: Rows, whole: bool, out: Rows, books: Rows, count: int) -> int:
+    slot = _settle(state)
+    if slot < 0:
+        return count
+    order = _order(state, slot)
+    side = int(order.side)
+    if _change(state, side > 0, order.price, order.open) >= state.shown and not whole:
+        return count
+    _say(state, _NEW, state.time, names[slot], order.open, order.price, side, out[count], books[count])
+    return count + 1
+
+
+@compiled
+def lobster_messages(block: Block, states: Rows, finish: bool, names: Rows, whole: bool, out: Rows,
+                     books: Rows) -> int:  # fmt: skip
+    """Messages (time, type, id, size, price, direction) and the best levels after each.
+
+    ``names`` are the ids by slot; an order that is replaced and loses its place gets a fresh one. Messages that touch
+    no level that is shown are left out unless ``whole``. ``finish``: no block follows. Answers how many rows were written; there must be room for
+    twice the block's and one more.
+    """
+    state = states[0]
+    count = 0
+    for i in range(len(block.time)):
+        kind = int(block.kind[i])
+        slot = block.slot[i]
+        if kind == _TRIGGERED or _begins_request(kind, int(block.reason[i])):
+            count = _rest_message(state, names, whole, out, books, count)
+        changed = block.match[i] if kind == _TRADE else slot
+        at = _order(state, changed).price if changed >= 0 else 0
+        by = _apply(state, kind, slot, block.match[i], block.price[i], block.quantity[i], block.leaves[i],
+                    int(block.side[i]), int(block.order_type[i]), int(block.time_in_force[i]),
+                    int(block.flags[i]))  # fmt: skip
+        if by != 0:
+            side = int(_order(state, changed).side)
+            what = _kind_of_message(kind, block.leaves[i], int(block.flags[i]))
+            if _change(state, side > 0, at, by) < state.shown or whole:
+                _say(state, what, block.time[i], names[changed], abs(by), at, side, out[count], books[count])
+                count += 1
+        if kind == _REPLACED and slot >= 0 and _order(state, slot).place == _ACTIVE:
+            names[slot] = state.fresh
+            state.fresh += 1
+        state.time = block.time[i]
+    if finish:
+        count = _rest_message(state, names, whole, out, books, count)
+    return count
+
+
+# --- the table of orders ---------------------------------------------------------------------------------------------
+
+
+@compiled
+def _create(block: Block, i: int, story: Record) -> None:
+    accepted = block.kind[i] == _ACCEPTED
+    story.time = block.time[i]
+    story.end_time = -1 if accepted else block.time[i]
+    story.order_id = block.order_id[i]
+    story.price = block.price[i]
+    story.quantity = block.quantity[i]
+    story.leaves = block.leaves[i]
+    story.owner = block.owner[i]
+    story.market = block.market[i]
+    story.state = _STATE_ACCEPTED if accepted else _STATE_REJECTED
+    story.reason = block.reason[i]
+    story.side = block.side[i]
+    story.order_type = block.order_type[i]
+    story.time_in_force = block.time_in_force[i]
+
+
+@compiled
+def _fill(story: Record, quantity: int, time: int) -> None:
+    story.filled += quantity
+    story.leaves -= quantity
+    if story.leaves == 0:
+        story.state = _STATE_FILLED
+        story.end_time = time
+    else:
+        story.state = _STATE_PARTLY
+
+
+@compiled
+def _end(story: Record, kind: int, quantity: int, leaves: int, reason: int, time: int) -> None:
+    story.leaves = leaves
+    if leaves == 0:
+        story.state = _STATE_EXPIRED if kind == _EXPIRED else _STATE_CANCELED
+        story.reason = reason
+        story.end_time = time
+    else:
+        story.quantity -= quantity
+    if reason == _BY_REQUEST or reason == _BY_REPLACE:
+        story.cancel_requests += 1
+
+
+@compiled
+def follow_orders(block: Block, stories: Rows, created: int) -> int:
+    """Write down what becomes of each order; ``created`` of them are known already. Answers how many are now."""
+    for i in range(len(block.time)):
+        kind = block.kind[i]
+        slot = block.slot[i]
+        if kind == _ACCEPTED or kind == _REJECTED:
+            _create(block, i, stories[created])
+            created += 1
+        elif slot < 0:
+            continue
+        elif kind == _TERMS:
+            stories[slot].stop_price = block.price[i]
+        elif kind == _TRADE:
+            _fill(stories[slot], block.quantity[i], block.time[i])
+            _fill(stories[block.match[i]], block.quantity[i], block.time[i])
+        elif kind == _CANCELED or kind == _EXPIRED:
+            _end(stories[slot], kind, block.quantity[i], block.leaves[i], block.reason[i], block.time[i])
+        elif kind == _REPLACED:
+            stories[slot].price = block.price[i]
+            stories[slot].quantity = block.quantity[i]
+            stories[slot].leaves = block.leaves[i]
+            stories[slot].cancel_requests += 1
+        elif (kind == _CANCEL_REJECTED or kind == _REPLACE_REJECTED) and stories[slot].owner == block.owner[i]:
+            stories[slot].cancel_requests += 1
+    return created

@@ -1,0 +1,326 @@
+"""A run: what a simulation left behind, in memory or in its folder, as the tables that analysis reads.
+
+Tables are rebuilt from the event log when they are first asked for, and kept. A run offers no analysis of its own and
+is never changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from marketsim.domain.units import duration
+from marketsim.errors import InvalidValueError, MissingDependency, StoreError, did_you_mean
+from marketsim.results import folder as folders
+from marketsim.results.annotations import Annotations
+from marketsim.results.events import Events, MemoryEvents, PartEvents, block_rows
+from marketsim.results.manifest import NOT_FINISHED, Manifest, MarketEntry
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from marketsim.domain.instrument import Instrument
+    from marketsim.results.history import History
+
+_TABLES = ("trades", "quotes", "orders", "agents", "annotations")
+_LARGEST = 500_000_000  # cells of a table of depth
+
+
+class Run:
+    """One run. ``Run.open("runs/quickstart-7-1")`` opens a folder.
+
+    manifest: what ran and what came out. events: the rows of its log. annotations: what was remembered beside them.
+    path: its folder, if it has one.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        events: Events | None = None,
+        annotations: Annotations | None = None,
+        path: Path | None = None,
+    ) -> None:
+        self.manifest = manifest
+        self.path = path
+        self._events: Events = MemoryEvents() if events is None else events
+        self._annotations = annotations
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Open a run folder; also one that is incomplete, whose ``complete`` is then False.
+
+        StoreError when there is none, or when it does not hold what its manifest says.
+        """
+        folder = folders.find(Path(path))
+        manifest = Manifest.read(folder / folders.MANIFEST)
+        events = PartEvents(folders.parts(folder))
+        closed = manifest.complete or manifest.failure != NOT_FINISHED
+        if closed and len(events) != manifest.events:
+            raise StoreError(
+                f"{folder}: damaged: its manifest says {manifest.events:,} events, {len(events):,} are there; run the "
+                "scenario again"
+            )
+        annotations = folders.read_annotations(folder)
+        if closed and len(annotations) != manifest.annotations:
+            raise StoreError(
+                f"{folder}: damaged: its manifest says {manifest.annotations:,} annotations, {len(annotations):,} are "
+                "there; run the scenario again"
+            )
+        return cls(manifest, events, annotations, folder)
+
+    # --- what ran ---
+
+    @property
+    def name(self) -> str:
+        """Of the scenario."""
+        return self.manifest.name
+
+    @property
+    def seed(self) -> int:
+        """Of all chance."""
+        return self.manifest.seed
+
+    @property
+    def digest(self) -> str:
+        """Hash of the event log: equal runs have equal digests. Empty when the run was never closed."""
+        return self.manifest.digest
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end."""
+        return self.manifest.complete
+
+    @property
+    def start(self) -> int:
+        """ns at which measuring starts (after the warm-up)."""
+        return self.manifest.start + self.manifest.warm_up
+
+    @cached_property
+    def end(self) -> int:
+        """ns at which the run ends; of an incomplete one the time at which it stopped, or of its last event."""
+        if self.complete:
+            return self.manifest.end
+        failure = self.manifest.failure
+        if failure is not None and failure.time is not None:
+            return failure.time
+        last = self.manifest.start
+        for block in self._events.blocks(("time",)):
+            last = int(block["time"][-1])
+        return last
+
+    @property
+    def markets(self) -> tuple[MarketEntry, ...]:
+        """Instruments on venues, by the numbers that events carry."""
+        return self.manifest.markets
+
+    @cached_property
+    def instruments(self) -> dict[str, Instrument]:
+        """By symbol."""
+        return {market.symbol: market.instrument for market in self.manifest.markets}
+
+    # --- what happened ---
+
+    @property
+    def event_log(self) -> Events:
+        """The event log, to be read block by block."""
+        return self._events
+
+    @cached_property
+    def events(self) -> NDArray[np.void]:
+        """All rows of the event log (dtype domain.event.EVENT, 64 bytes a row)."""
+        return self._events.rows()
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """Every trade, columns TRADES of domain.tables."""
+        from marketsim.results import tables
+
+        return tables.trades(self._history, self.manifest)
+
+    @cached_property
+    def quotes(self) -> pd.DataFrame:
+        """Best bid and ask after each request that changed them, columns QUOTES."""
+        from marketsim.results import tables
+
+        return tables.quotes(self._history, self.manifest)
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """Every order that reached a venue and what became of it, columns ORDERS."""
+        from marketsim.results import tables
+
+        return tables.orders(self._history, self.manifest)
+
+    @cached_property
+    def agents(self) -> pd.DataFrame:
+        """The participants, columns AGENTS."""
+        from marketsim.results import tables
+
+        return tables.agents(self.manifest)
+
+    @cached_property
+    def annotations(self) -> pd.DataFrame:
+        """What was remembered beside the events: ``time`` (ns), ``agent``, ``key``, ``value`` (text)."""
+        return (self._annotations or Annotations()).frame
+
+    def depth(
+        self, levels: int, instrument: str | None = None, every: int | str | None = None, venue: str | None = None
+    ) -> pd.DataFrame:
+        """The book's best levels over time.
+
+        Columns ``time``, then ``ask_1, ask_quantity_1, bid_1, bid_quantity_1, ask_2, …`` in currency and units, NaN
+        and 0 where there is no level. A row after each request that changed one of them; with ``every`` (ns, or text
+        such as "1s") a row at each multiple of it from ``start`` to ``end``, with what happened at that very ns
+        included. An instrument that several venues trade is shown as their common book unless ``venue`` is given.
+        """
+        from marketsim.results import tables
+
+        markets = self._markets_of(instrument, venue)
+        if levels < 1:
+            raise InvalidValueError(f"depth of {levels} levels: use 1 or more")
+        if every is None:
+            found = self._history.levels([market.number for market in markets], levels)
+            return tables.depth(found, markets[0])
+        step = duration(every)
+        if step < 1 or (self.end - self.start) // step * 4 * levels > _LARGEST:
+            raise InvalidValueError(f"depth every {every}: use a longer time, such as {self._coarse()!r}")
+        numbers = [market.number for market in markets]
+        return tables.depth(self._history.samples(numbers, levels, step, self.start, self.end), markets[0])
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Answer SQL over the tables ``events``, ``trades``, ``quotes``, ``orders``, ``agents``, ``annotations``.
+
+        ``events`` are the raw rows (ns, ticks, lots, numbers), read in place from the run's Parquet files where it has
+        a folder. Only tables that the text names are built.
+        """
+        try:
+            import duckdb
+        except ImportError as error:
+            raise MissingDependency("duckdb", "all") from error
+        connection = duckdb.connect()
+        try:
+            for name in _TABLES:
+                if re.search(rf"\b{name}\b", sql, re.IGNORECASE):
+                    connection.register(name, getattr(self, name))
+            if re.search(r"\bevents\b", sql, re.IGNORECASE):
+                self._offer_events(connection)
+            result: pd.DataFrame = connection.execute(sql).df()
+        except duckdb.Error as error:
+            raise InvalidValueError(f"the query failed: {error}") from error
+        finally:
+            connection.close()
+        return result
+
+    # --- keeping it ---
+
+    def save(self, path: str | Path | None = None) -> Run:
+        """Write a run folder and open it; ``runs/<scenario>-<seed>-<n>`` when no path is given. Never overwrites."""
+        from marketsim.results.parts import PartWriter
+
+        if path is None:
+            partial = folders.reserve_next(folders.RUNS, self.name, self.seed)
+        else:
+            partial = folders.reserve(Path(path))
+        folders.write_manifest(partial, self.manifest.with_(complete=False, failure=NOT_FINISHED))
+        writer = PartWriter(partial / folders.EVENTS)
+        for block in self._events.blocks():
+            writer.write(block_rows(block))
+        writer.close()
+        if self._annotations is not None and len(self._annotations):
+            self._annotations.write(partial / folders.ANNOTATIONS)
+        folders.write_manifest(partial, self.manifest)
+        return Run.open(folders.commit(partial))
+
+    def check(self) -> None:
+        """Hash the stored events again; StoreError when they are not those of the digest."""
+        from marketsim.results.log import DIGEST_SIZE
+
+        digest = hashlib.blake2b(digest_size=DIGEST_SIZE)
+        for block in self._events.blocks():
+            digest.update(block_rows(block).tobytes())
+        if self._annotations is not None and len(self._annotations):
+            digest.update(self._annotations.digest())
+        if digest.hexdigest() != self.digest:
+            where = self.path or "this run"
+            raise StoreError(
+                f"{where}: damaged: its events have the digest {digest.hexdigest()}, its manifest says "
+                f"{self.digest or 'none: it was never closed'}"
+            )
+
+    def to_csv(self, folder: str | Path) -> list[Path]:
+        """Tidy CSV files of all tables; see results.exports."""
+        from marketsim.results.exports import to_csv
+
+        return to_csv(self, folder)
+
+    def to_parquet(self, folder: str | Path) -> list[Path]:
+        """Parquet files of all tables; see results.exports."""
+        from marketsim.results.exports import to_parquet
+
+        return to_parquet(self, folder)
+
+    def to_lobster(self, folder: str | Path, **options: Any) -> list[Path]:
+        """LOBSTER message and orderbook files; see results.lobster for the options."""
+        from marketsim.results.lobster import to_lobster
+
+        return to_lobster(self, folder, **options)
+
+    def __repr__(self) -> str:
+        where = f" in {self.path}" if self.path is not None else ""
+        return f"<Run {self.name!r}, seed {self.seed}, {len(self._events):,} events, {self.manifest.status}{where}>"
+
+    def _repr_html_(self) -> str:
+        from marketsim.results.page import page
+
+        return page(self)
+
+    # --- inner ---
+
+    @cached_property
+    def _history(self) -> History:
+        from marketsim.results.history import History
+
+        return History(self._events)
+
+    def _markets_of(self, instrument: str | None, venue: str | None) -> list[MarketEntry]:
+        """The markets meant; they trade one instrument."""
+        known = self.instruments
+        if instrument is None:
+            if len(known) != 1:
+                raise InvalidValueError(
+                    f"name one of the instruments of this run: {', '.join(sorted(known)) or 'none'}"
+                )
+            instrument = next(iter(known))
+        if instrument not in known:
+            raise InvalidValueError(f"no instrument is called {instrument!r}{did_you_mean(instrument, known)}")
+        found = [market for market in self.markets if market.symbol == instrument]
+        if venue is None:
+            return found
+        chosen = [market for market in found if market.venue == venue]
+        if not chosen:
+            venues = [market.venue for market in found]
+            raise InvalidValueError(f"no venue of {instrument} is called {venue!r}{did_you_mean(venue, venues)}")
+        return chosen
+
+    def _offer_events(self, connection: Any) -> None:
+        if isinstance(self._events, PartEvents) and self._events.paths:
+            files = [str(path) for path in self._events.paths]
+            connection.from_parquet(files).create_view("events")
+            return
+        import pyarrow as pa
+
+        from marketsim.results.events import COLUMNS
+
+        rows = self.events
+        connection.register("events", pa.table({name: pa.array(rows[name].copy()) for name in COLUMNS}))
+
+    def _coarse(self) -> str:
+        """A step that gives about a thousand rows."""
+        from marketsim.domain.units import SECOND, format_duration
+
+        return format_duration(max((self.end - self.start) // 1000 // SECOND, 1) * SECOND)

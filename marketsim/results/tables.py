@@ -1,0 +1,191 @@
+"""The tables of a run, as ``domain.tables`` describes them, from the history of its log and its manifest.
+
+Conversion from ticks, lots and numbers to currency, units and names happens here. Prices are the floats that people
+write for them. ``quantity`` of an order is its total at the end: a replace sets it, a partial cancel shrinks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marketsim.domain import tables as shapes
+from marketsim.domain.grid import scaled
+from marketsim.domain.order import OrderState, OrderType, Reason, TimeInForce
+from marketsim.results.frames import frame, same, text
+from marketsim.results.history import History, Levels
+from marketsim.results.manifest import Manifest, MarketEntry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+
+class Names:
+    """Numbers of markets and participants, and what they stand for."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.markets = {market.number: market for market in manifest.markets}
+        self.agents = _by_number({agent.number: agent.name for agent in manifest.agents})
+        self.symbols = _by_number({market.number: market.symbol for market in manifest.markets})
+        self.venues = _by_number({market.number: market.venue for market in manifest.markets})
+
+    def each(self, numbers: NDArray[Any], of: Callable[[MarketEntry, NDArray[np.bool_]], Floats]) -> Floats:
+        """A float for each row, found market by market; 0 where the market is unknown."""
+        result = np.zeros(len(numbers))
+        for number, market in self.markets.items():
+            chosen = numbers == number
+            if chosen.any():
+                result[chosen] = of(market, chosen)
+        return result
+
+
+def trades(history: History, manifest: Manifest) -> pd.DataFrame:
+    """Every trade, columns TRADES."""
+    names, rows = Names(manifest), history.trades()
+    market, price, quantity = rows["market"], rows["price"], rows["quantity"]
+
+    def fees(maker: bool) -> Floats:
+        return names.each(market, lambda m, at: m.fees.fees(price[at], quantity[at], m.instrument, maker))
+
+    return frame(
+        shapes.TRADES,
+        {
+            "time": rows["time"].copy(),
+            "instrument": text(market, names.symbols),
+            "venue": text(market, names.venues),
+            "price": names.each(market, lambda m, at: prices(price[at], m)),
+            "quantity": names.each(market, lambda m, at: quantities(quantity[at], m)),
+            "side": rows["side"].copy(),
+            "taker": text(rows["owner"], names.agents),
+            "maker": text(rows["peer"], names.agents),
+            "taker_order": rows["order_id"].copy(),
+            "maker_order": rows["match_id"].copy(),
+            "taker_fee": fees(False),
+            "maker_fee": fees(True),
+        },
+    )
+
+
+def quotes(history: History, manifest: Manifest) -> pd.DataFrame:
+    """The best bid and ask of each market whenever one of them changed, columns QUOTES."""
+    import pandas as pd
+
+    found = [(market, history.levels([market.number], 1)) for market in manifest.markets]
+    if not found:
+        return frame(shapes.QUOTES, dict.fromkeys(shapes.QUOTES, ()))
+    result = pd.concat([_quotes(market, levels) for market, levels in found], ignore_index=True)
+    if len(found) > 1:
+        order = np.argsort(np.concatenate([levels.number for _, levels in found]), kind="stable")
+        result = result.iloc[order].reset_index(drop=True)
+    return result
+
+
+def _quotes(market: MarketEntry, levels: Levels) -> pd.DataFrame:
+    ask, ask_quantity, bid, bid_quantity = _in_currency(levels, market)
+    count = len(levels.time)
+    return frame(
+        shapes.QUOTES,
+        {
+            "time": levels.time,
+            "instrument": same(market.symbol, count),
+            "venue": same(market.venue, count),
+            "bid": bid,
+            "bid_quantity": bid_quantity,
+            "ask": ask,
+            "ask_quantity": ask_quantity,
+        },
+    )
+
+
+def depth(levels: Levels, market: MarketEntry) -> pd.DataFrame:
+    """Best levels over time: ``time``, then ``ask_1, ask_quantity_1, bid_1, bid_quantity_1, ask_2, …``."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {"time": levels.time}
+    names = (f"{kind}_{level + 1}" for level in range(levels.rows.shape[1] // 4) for kind in _LEVEL)
+    return pd.DataFrame({**columns, **dict(zip(names, _in_currency(levels, market), strict=True))}, copy=False)
+
+
+_LEVEL = ("ask", "ask_quantity", "bid", "bid_quantity")
+
+
+def _in_currency(levels: Levels, market: MarketEntry) -> list[Floats]:
+    """Columns of levels: prices (NaN where there is no level) and quantities in turn."""
+    result = []
+    for place in range(0, levels.rows.shape[1], 2):
+        price, quantity = prices(levels.rows[:, place], market), quantities(levels.rows[:, place + 1], market)
+        price[levels.rows[:, place + 1] == 0] = np.nan
+        result += [price, quantity]
+    return result
+
+
+def orders(history: History, manifest: Manifest) -> pd.DataFrame:
+    """Every order that reached a venue, columns ORDERS."""
+    names, rows = Names(manifest), history.orders()
+    market, kind = rows["market"], rows["order_type"]
+    limited = (kind == OrderType.LIMIT) | (kind == OrderType.STOP_LIMIT)
+    refused = rows["state"] == OrderState.REJECTED  # what was refused says nothing of its stop price
+    stopped = ((kind == OrderType.STOP) | (kind == OrderType.STOP_LIMIT)) & ~refused
+    known = np.isin(market, list(names.markets))
+    price, stop_price = (
+        np.where(there & known, names.each(market, lambda m, at, of=ticks: prices(rows[of][at], m)), np.nan)  # type: ignore[misc]
+        for ticks, there in (("price", limited), ("stop_price", stopped))
+    )
+    return frame(
+        shapes.ORDERS,
+        {
+            "order_id": rows["order_id"].copy(),
+            "time": rows["time"].copy(),
+            "end_time": rows["end_time"].copy(),
+            "instrument": text(market, names.symbols),
+            "venue": text(market, names.venues),
+            "agent": text(rows["owner"], names.agents),
+            "side": rows["side"].copy(),
+            "order_type": text(kind, _ORDER_TYPES),
+            "time_in_force": text(rows["time_in_force"], _TIMES),
+            "price": price,
+            "stop_price": stop_price,
+            "quantity": names.each(market, lambda m, at: quantities(rows["quantity"][at], m)),
+            "filled": names.each(market, lambda m, at: quantities(rows["filled"][at], m)),
+            "state": text(rows["state"], _STATES),
+            "reason": text(rows["reason"], _REASONS),
+            "cancel_requests": rows["cancel_requests"].copy(),
+        },
+    )
+
+
+def agents(manifest: Manifest) -> pd.DataFrame:
+    """The participants, columns AGENTS."""
+    return frame(
+        shapes.AGENTS,
+        {name: [getattr(agent, name) for agent in manifest.agents] for name in shapes.AGENTS},
+    )
+
+
+def prices(ticks: NDArray[Any], market: MarketEntry) -> Floats:
+    """Currency of ticks."""
+    return scaled(ticks, Fraction(market.tick_size))
+
+
+def quantities(lots: NDArray[Any], market: MarketEntry) -> Floats:
+    """Units of lots."""
+    return scaled(lots, Fraction(market.lot_size))
+
+
+def _by_number(names: dict[int, str]) -> list[str]:
+    """Names in a list by number, "" in the gaps."""
+    return [names.get(number, "") for number in range(max(names, default=-1) + 1)]
+
+
+def _names_of(kind: Sequence[Any] | Any) -> list[str]:
+    return _by_number({int(member): member.name for member in kind})
+
+
+_ORDER_TYPES, _TIMES, _STATES = _names_of(OrderType), _names_of(TimeInForce), _names_of(OrderState)
+_REASONS = ["", *_names_of(Reason)[1:]]
