@@ -1,0 +1,10 @@
+"""Replay: recorded order flow through the real matching core, and as live order flow for a simulated market.
+
+It takes tapes and knows no file format, agent, clock or network.
+"""
+
+from marketsim.replay.replay import Replay, rebuild, replay
+from marketsim.replay.report import ExceptionCause, ReplayReport
+from marketsim.replay.request import REQUEST, Cause, RequestKind
+
+__all__ = ["REQUEST", "Cause", "ExceptionCause", "Replay", "ReplayReport", "RequestKind", "rebuild", "replay"]
