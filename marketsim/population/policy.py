@@ -102,15 +102,12 @@ def cancel_all(out: Record) -> int:
 
 
 @compiled
-def is_working(out: Record, order_id: int) -> bool:
-    """Whether the agent knows an own order to be open: sent, and not reported to be over."""
+def find_working(out: Record, order_id: int) -> Record:
+    """The WORKING record of an own order; its ``order_id`` is another where the agent knows the order to be over."""
+    working = array_at(out.working, out.working_length, WORKING)
     if order_id >= out.working_of_length:
-        return False
-    slot = array_at(out.working_of, out.working_of_length, _WORD)[order_id]
-    if slot == 0:
-        return False
-    entry = array_at(out.working, out.working_length, WORKING)[slot]
-    return entry.order_id == order_id and entry.agent == out.agent
+        return working[0]
+    return working[array_at(out.working_of, out.working_of_length, _WORD)[order_id]]
 
 
 @compiled

@@ -32,7 +32,7 @@ Shocks = Sequence[tuple[int, float]]  # (ns, how far the value jumps then, in cu
 _NOISE, _JUMP_TIME, _JUMP_SIZE, _JUMP_SIGN = (purpose_of(f"feed {what}") for what in ("noise", "when", "size", "sign"))
 _MOST_POINTS = 100_000_000
 _STEP = "100ms"
-_STEP_DOC = {"unit": "duration", "doc": "distance of the grid's times"}
+_STEP_DOC = {"unit": "duration", "help": "distance of the grid's times"}
 
 
 class FeedPath(NamedTuple):
@@ -109,23 +109,23 @@ class MeanReverting(FeedModel):
     """
 
     mean: float | None = field(
-        default=None, metadata={"unit": "price", "doc": "in currency; the reference price when left out"}
+        default=None, metadata={"unit": "price", "help": "in currency; the reference price when left out"}
     )
     half_life: int | None = field(
-        default=None, metadata={"unit": "duration", "doc": "in which half of a deviation is gone; 30min when left out"}
+        default=None, metadata={"unit": "duration", "help": "in which half of a deviation is gone; 30min when left out"}
     )
     kappa: float | None = field(
-        default=None, metadata={"unit": "rate", "doc": "speed of mean reversion, instead of half_life"}
+        default=None, metadata={"unit": "rate", "help": "speed of mean reversion, instead of half_life"}
     )
     volatility: float | None = field(
-        default=None, metadata={"doc": "currency per √second; 0.0001 of the mean when left out"}
+        default=None, metadata={"help": "currency per √second; 0.0001 of the mean when left out"}
     )
-    jump_rate: float = field(default=0.0, metadata={"unit": "rate", "doc": "jumps a second"})
-    jump_mean: float = field(default=0.0, metadata={"doc": "mean size of a jump, in currency"})
-    jump_deviation: float = field(default=0.0, metadata={"doc": "standard deviation of a jump's size, in currency"})
-    jump_symmetric: bool = field(default=True, metadata={"doc": "whether each jump goes up or down with equal odds"})
+    jump_rate: float = field(default=0.0, metadata={"unit": "rate", "help": "jumps a second"})
+    jump_mean: float = field(default=0.0, metadata={"help": "mean size of a jump, in currency"})
+    jump_deviation: float = field(default=0.0, metadata={"help": "standard deviation of a jump's size, in currency"})
+    jump_symmetric: bool = field(default=True, metadata={"help": "whether each jump goes up or down with equal odds"})
     initial: float | None = field(
-        default=None, metadata={"unit": "price", "doc": "first value in currency; the mean when left out"}
+        default=None, metadata={"unit": "price", "help": "first value in currency; the mean when left out"}
     )
     step: int = field(default=_STEP, metadata=_STEP_DOC)  # type: ignore[assignment]
 
@@ -171,12 +171,12 @@ class RandomWalk(FeedModel):
     """A value without memory: Brownian motion, dX = drift·dt + volatility·dW. What falls below zero is told as zero."""
 
     initial: float | None = field(
-        default=None, metadata={"unit": "price", "doc": "first value in currency; the reference price when left out"}
+        default=None, metadata={"unit": "price", "help": "first value in currency; the reference price when left out"}
     )
     volatility: float | None = field(
-        default=None, metadata={"doc": "currency per √second; 0.0001 of the first value when left out"}
+        default=None, metadata={"help": "currency per √second; 0.0001 of the first value when left out"}
     )
-    drift: float = field(default=0.0, metadata={"doc": "currency a second"})
+    drift: float = field(default=0.0, metadata={"help": "currency a second"})
     step: int = field(default=_STEP, metadata=_STEP_DOC)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
@@ -197,7 +197,7 @@ class Constant(FeedModel):
     """Always the same value, but for shocks, which stay."""
 
     value: float | None = field(
-        default=None, metadata={"unit": "price", "doc": "in currency; the reference price when left out"}
+        default=None, metadata={"unit": "price", "help": "in currency; the reference price when left out"}
     )
     step: int = field(default=_STEP, metadata=_STEP_DOC)  # type: ignore[assignment]
 
@@ -222,10 +222,10 @@ class Recorded(FeedModel):
     first must not lie after the start of the run. Values are in currency.
     """
 
-    file: str = field(metadata={"kind": "file", "doc": "the CSV file"})
-    time: str = field(default="time", metadata={"doc": "name of the column of times"})
-    value: str = field(default="value", metadata={"doc": "name of the column of values"})
-    time_unit: Literal["ns", "us", "ms", "s"] = field(default="s", metadata={"doc": "unit of times that are numbers"})
+    file: str = field(metadata={"kind": "file", "help": "the CSV file"})
+    time: str = field(default="time", metadata={"help": "name of the column of times"})
+    value: str = field(default="value", metadata={"help": "name of the column of values"})
+    time_unit: Literal["ns", "us", "ms", "s"] = field(default="s", metadata={"help": "unit of times that are numbers"})
     step: int = field(default=_STEP, metadata=_STEP_DOC)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
