@@ -55,6 +55,7 @@ def mark_outs(
     columns = ["horizon", "mark_out", "mark_out_bps", "standard_error", "fills"]
     if by is None:
         return result[columns]
+    result = result[result["group"] != ""]  # fills of nobody known
     return result.rename(columns={"group": by})[[by, *columns]].sort_values([by, "horizon"], ignore_index=True)
 
 

@@ -23,7 +23,15 @@ from marketsim.analysis.accounting import Accounts, accounts
 from marketsim.analysis.impact import kyle_lambda
 from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
 from marketsim.analysis.page_parts import cards, document, facts, image, table, turned_table
-from marketsim.analysis.page_words import AGENT_COLUMNS, FACT_COLUMNS, MARKET_COLUMNS, PNL_COLUMNS, TERMS, Column
+from marketsim.analysis.page_words import (
+    ACTIVITY_COLUMNS,
+    AGENT_COLUMNS,
+    FACT_COLUMNS,
+    MARKET_COLUMNS,
+    PNL_COLUMNS,
+    TERMS,
+    Column,
+)
 from marketsim.analysis.picture import picture
 from marketsim.analysis.prices import step_of
 from marketsim.analysis.spreads import effective_spread, price_improvement, realized_spread
@@ -196,7 +204,9 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
         "Real markets show tails fatter than the normal law (a tail index near 3), returns without memory, sizes of "
         "returns that stay correlated (volatility clustering) and signs of trades that decay slowly.",
     )
-    yield table(stylized_facts(tape), "return over", FACT_COLUMNS, f"{name}: stylized facts of log returns of the mid.")
+    found = stylized_facts(tape)
+    found["clustering"] = [_p_value(value) for value in found["clustering_p_value"]]
+    yield table(found, "return over", FACT_COLUMNS, f"{name}: stylized facts of log returns of the mid.")
 
 
 def _agents(tables: MarketTables, books: Accounts, currency: str) -> Iterator[str]:
@@ -318,6 +328,10 @@ def _short(span: int) -> str:
         if span >= size:
             return f"{span / size:.3g} {unit}"
     return f"{span} ns"
+
+
+def _p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else number(value, ".3f")
 
 
 def _scientific(value: float) -> str:

@@ -37,7 +37,7 @@ figure img{display:block;width:100%;height:auto}
 figcaption{font-size:.92rem;color:#374151;padding-top:.5rem;max-width:46rem}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;min-width:100%}
-th,td{padding:.35rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid #e5e7eb}
+th,td{padding:.35rem .4rem;text-align:right;white-space:nowrap;border-bottom:1px solid #e5e7eb}
 th{font-weight:600;color:#374151}
 thead th{vertical-align:bottom;border-bottom:2px solid #d1d5db;white-space:normal;line-height:1.25}
 small{font-weight:400;color:#6b7280;font-size:.8em}

@@ -44,7 +44,6 @@ AGENT_COLUMNS: tuple[Column, ...] = (
     ("family", "family", "", ""),
     ("pnl", "P&L", "{currency}", "+,.2f"),
     ("position", "position", "units", ",.0f"),
-    ("max_position", "largest", "units", ",.0f"),
     ("sharpe", "Sharpe", "of {every} P&L", ",.2f"),
     ("sortino", "Sortino", "of {every} P&L", ",.2f"),
     ("max_drawdown", "drawdown", "{currency}", ",.2f"),
@@ -54,7 +53,6 @@ AGENT_COLUMNS: tuple[Column, ...] = (
     ("round_trips", "round trips", "", ",.0f"),
     ("win_rate", "win rate", "", ".0%"),
     ("profit_factor", "profit factor", "", ",.2f"),
-    ("maker_share", "maker share", "of volume", ".0%"),
 )
 FACT_COLUMNS: tuple[Column, ...] = (
     ("observations", "returns", "", ",.0f"),
@@ -65,7 +63,7 @@ FACT_COLUMNS: tuple[Column, ...] = (
     ("autocorrelation", "autocorrelation", "lag 1", ",.3f"),
     ("absolute_autocorrelation", "of the size", "lag 1", ",.3f"),
     ("band", "± band", "95 %, if none", ",.3f"),
-    ("clustering_p_value", "clustering", "p-value", ".2g"),
+    ("clustering", "clustering", "p-value", ""),
 )
 TERMS = {
     "Quoted spread": "Best ask minus best bid, averaged over time. In basis points of the mid: 1e4 · spread / mid.",

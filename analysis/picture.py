@@ -6,7 +6,7 @@ import base64
 import io
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -33,8 +33,6 @@ class Picture:
 
 def picture(figure: Figure) -> Picture:
     """The figure as the smaller of SVG and PNG. The same figure gives the same bytes."""
-    with mpl.rc_context(LOOK):
-        settle(figure)
     content, kind = svg(figure), "svg+xml"
     if len(content) > LARGE:
         dots = png(figure)
@@ -49,8 +47,10 @@ def svg(figure: Figure) -> bytes:
     """The figure as SVG, without date and with coordinates to a hundredth of a point."""
     buffer = io.StringIO()
     with mpl.rc_context(LOOK):
+        settle(figure)
         # The canvas itself, not savefig: that would draw everything once more to arrange it again.
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
     FigureCanvasAgg(figure)
     return _LONG_NUMBER.sub(r"\1", buffer.getvalue()).encode()
 
@@ -59,5 +59,5 @@ def png(figure: Figure) -> bytes:
     """The figure as PNG at ``DOTS`` per inch."""
     buffer = io.BytesIO()
     with mpl.rc_context(LOOK):
-        figure.savefig(buffer, format="png", dpi=DOTS, metadata={"Software": None})
+        settle(figure).savefig(buffer, format="png", dpi=DOTS, metadata={"Software": None})
     return buffer.getvalue()

@@ -140,11 +140,11 @@ class _TimeLocator(ticker.Locator):
 
 def clock_text(seconds: float, _position: object = None) -> str:
     """HH:MM:SS, with a day number in front after midnight and decimals where there are some."""
-    whole = int(np.floor(seconds + 1e-9))
+    thousandths = round(seconds * 1000)
+    whole, fraction = divmod(thousandths, 1000)
     days, rest = divmod(whole, 86400)
     text = f"{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
-    fraction = seconds - whole
-    text += f"{fraction:.3f}"[1:].rstrip("0") if fraction > 5e-4 else ""
+    text += f".{fraction:03d}".rstrip("0") if fraction else ""
     return f"{days}d {text}" if days else text
 
 
@@ -222,6 +222,9 @@ def settle(figure: Figure) -> Figure:
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
+        # The solver's last bits vary from call to call, and identifiers in an SVG are made from them.
+        for axes in figure.axes:
+            axes.set_position(tuple(round(edge, 7) for edge in axes.get_position().bounds))
     return figure
 
 

@@ -91,7 +91,7 @@ def by_hand(
         instruments=known,
         start=start,
         end=end,
-        book=pd.DataFrame() if book is None else book,
+        book=pd.DataFrame({"time": np.array([], dtype=np.int64)}) if book is None else book,
     )
 
 
@@ -194,7 +194,7 @@ def _smooth(noise: np.ndarray, memory: float) -> np.ndarray:
 def _members(scale: float) -> tuple[list[str], list[str]]:
     names, family = [], []
     for name, _, members, _, _ in FAMILIES:
-        count = max(int(members * scale), 1)
+        count = max(round(members * scale), 1)
         names += [f"{name}-{n}" for n in range(count)] if count > 1 else [name]
         family += [name] * count
     return names, family

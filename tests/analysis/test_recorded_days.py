@@ -1,0 +1,110 @@
+"""Measures on recorded NASDAQ days: the facts written beside the data come out, whoever wrote the reader."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from synthetic import Tables, lobster, lobster_folder
+
+from marketsim.analysis import (
+    accounts,
+    depth_profile,
+    effective_spread,
+    excess_kurtosis,
+    kyle_lambda,
+    mark_outs,
+    mid_returns,
+    price_improvement,
+    quoted_spread,
+    realized_spread,
+    report,
+    resiliency,
+    response_function,
+    sign_autocorrelation,
+    stylized_facts,
+    summarize,
+)
+
+pytestmark = pytest.mark.skipif(
+    lobster_folder() is None, reason="recorded LOBSTER days not found: set MARKETSIM_DATA to their folder"
+)
+DAYS = {"AAPL": 1, "AMZN": 5}
+# Mean quoted spread over messages ($); sign autocorrelation at lags 1, 10, 100; excess kurtosis at 1 s and 60 s.
+# The list gives three digits of spread over all messages; here it is over changes of the best quotes, which are nearly
+# all of them, hence 1 %. Kurtosis at 1 s hangs on a handful of seconds: 5 %.
+FACTS = {
+    "AAPL": (0.155, (0.709, 0.204, 0.024), (28.8, 2.4)),
+    "AMZN": (0.136, (0.718, 0.176, 0.037), (33.2, 3.4)),
+}
+
+
+@pytest.fixture(params=sorted(DAYS))
+def day(request: pytest.FixtureRequest) -> Tables:
+    return lobster(request.param, DAYS[request.param])
+
+
+def facts(day: Tables) -> tuple[float, tuple[float, ...], tuple[float, float]]:
+    return FACTS[next(iter(day.instruments))]
+
+
+def test_mean_quoted_spread(day: Tables) -> None:
+    assert quoted_spread(day, by="event") == pytest.approx(facts(day)[0], rel=0.01)
+    # Wide spreads are quoted for a shorter time than narrow ones.
+    assert 0.9 * facts(day)[0] < quoted_spread(day) < facts(day)[0]
+
+
+def test_sign_autocorrelation(day: Tables) -> None:
+    found = sign_autocorrelation(day, (1, 10, 100))["autocorrelation"]
+    assert found.to_numpy() == pytest.approx(facts(day)[1], abs=0.0005)
+
+
+def test_excess_kurtosis_of_mid_returns(day: Tables) -> None:
+    second, minute = facts(day)[2]
+    assert excess_kurtosis(mid_returns(day, "1s")) == pytest.approx(second, rel=0.05)
+    assert excess_kurtosis(mid_returns(day, "60s")) == pytest.approx(minute, abs=0.05)
+
+
+def test_what_every_liquid_market_shows(day: Tables) -> None:
+    table = stylized_facts(day)
+    assert (table["tail_index"].to_numpy() > 1.5).all()
+    assert (table["tail_index"].to_numpy() < 6).all()
+    assert table.loc["1s", "clustering_p_value"] < 1e-10
+    assert table.loc["1s", "absolute_autocorrelation"] > 5 * table.loc["1s", "band"]
+    assert 0 < price_improvement(day) < quoted_spread(day)  # hidden orders inside the spread
+    assert 0 < effective_spread(day) < quoted_spread(day)  # takers come when it is tight
+    assert realized_spread(day) < 0.1 * effective_spread(day)  # and makers keep next to nothing
+    response = response_function(day, (1, 10, 50)).set_index("lag")["response"]
+    assert 0 < response[1] < response[10] < response[50] + 0.01
+    assert kyle_lambda(day).slope > 5 * kyle_lambda(day).standard_error
+    assert 0.2 < kyle_lambda(day).r_squared < 0.5  # 32 % is published for trade imbalance at 10 s
+    marks = mark_outs(day, (0, "1s", "60s"))["mark_out"].to_numpy()
+    assert marks[0] > marks[1] > marks[2]
+    assert 0.6 < resiliency(day).recovered < 0.95
+
+
+def test_recorded_days_have_no_agents_and_a_summary(day: Tables) -> None:
+    found = summarize(day)
+    assert found.families.empty
+    assert len(accounts(day)) == 0
+    row = found.market.iloc[0]
+    assert row["trades"] == len(day.trades)
+    assert row["low"] <= min(row["open"], row["close"]) <= max(row["open"], row["close"]) <= row["high"]
+    assert "spread" in str(found)
+
+
+def test_depth_of_five_levels() -> None:
+    profile = depth_profile(lobster("AMZN", 5), 5)
+    assert len(profile) == 5
+    assert (np.diff(profile["ask_distance"]) > 0).all()
+    assert (np.diff(profile["bid_distance"]) > 0).all()
+    assert (profile[["ask_quantity", "bid_quantity"]].to_numpy() > 50).all()
+
+
+def test_report_of_a_recorded_day(tmp_path: object) -> None:
+    from pathlib import Path
+
+    path = report(lobster("AMZN", 5), Path(str(tmp_path)) / "amzn.html", title="AMZN")
+    text = path.read_text(encoding="utf-8")
+    assert "AMZN" in text
+    assert 'id="agents"' not in text  # nobody is known by name
+    assert len(text) < 5_000_000

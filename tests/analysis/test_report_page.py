@@ -1,0 +1,157 @@
+"""The report: complete, self-contained, small, quick, written whole or not at all; opened in a real browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from synthetic import SECOND, by_hand, market
+
+from marketsim.analysis import page, report
+from marketsim.domain.instrument import Instrument
+from marketsim.errors import StoreError
+
+TABLES = market(8, quotes=20_000, trades=6000, minutes=10)
+MANIFEST = {"scenario": "quickstart", "seed": 7, "nested": {"path": Path("a/b"), "html": "<script>alert(1)</script>"}}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    return report(
+        TABLES, folder / "deep" / "report.html", title="Makers & <takers>", manifest=MANIFEST, notice="Stopped."
+    )
+
+
+def test_it_holds_headlines_tables_figures_and_the_manifest(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    assert "<h1>Makers &amp; &lt;takers&gt;</h1>" in text
+    assert "Stopped." in text
+    assert ">6,000</b><span>trades" in text
+    assert text.count("<figure") == 9
+    assert text.count("<figcaption") == 9
+    for words in ("noise", "learner", "adverse selection", "Kyle&#x27;s lambda", "Sharpe", "CVaR"):
+        assert words in text
+    assert "seed: 7" in text
+    assert "path: a/b" in text
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_it_asks_nothing_of_any_network(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    addresses = re.findall(r"""(?:src|srcset|href)="([^"]*)\"""", text)
+    assert addresses
+    assert all(address.startswith(("data:", "#")) for address in addresses)
+    outside = re.sub(r'"data:[^"]*"', '""', text)
+    assert "http://" not in outside
+    assert "https://" not in outside
+    assert "url(" not in outside
+    assert "@import" not in outside
+
+
+def test_every_figure_has_words_for_those_who_cannot_see_it(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    words = re.findall(r'<img [^>]*alt="([^"]*)"', text)
+    assert len(words) == 9
+    assert len(set(words)) == 9
+    assert all(len(alt) > 15 for alt in words)
+
+
+def test_it_is_small_and_made_in_seconds(tmp_path: Path) -> None:
+    tables = market(1)  # 30 minutes, 300 agents, 50 thousand trades, 150 thousand quotes
+    report(TABLES, tmp_path / "first.html")  # fonts and libraries are loaded
+    begun = time.process_time()
+    path = report(tables, tmp_path / "report.html")
+    assert path.stat().st_size < 5_000_000
+    assert time.process_time() - begun < 8.0  # about 3.4 s alone on a slow core
+
+
+def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:
+    tables = market(2, quotes=600, trades=200, minutes=1, levels=2)
+    one, other = (report(tables, tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
+    assert one == other
+
+
+def test_an_old_report_survives_a_failed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old", encoding="utf-8")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(page.os, "replace", full)
+    with pytest.raises(StoreError, match=r"report\.html.*No space left"):
+        report(by_hand(), path)
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_page_of_many_instruments_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    symbols = [f"S{n}" for n in range(5)]
+    quotes = [(n * SECOND, 99.0, 1, 101.0 + n % 2, 1, symbol) for n in range(90) for symbol in symbols]
+    tables = by_hand([], quotes, instruments=[Instrument(symbol) for symbol in symbols])
+    monkeypatch.setattr(page, "ROOM", 100_000)
+    text = report(tables, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<h3>S0</h3>" in text
+    assert "<h3>S4</h3>" not in text
+    assert "No figures, to keep this page small: " in text
+    assert ">S4</th>" in text  # its numbers are there all the same
+
+
+def test_a_market_without_anything_still_has_a_page(tmp_path: Path) -> None:
+    text = report(by_hand(), tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "ABC: no quotes and no trades" not in text  # that is in the picture
+    assert "nan" not in re.sub(r'"data:[^"]*"', "", text).lower().replace("financ", "")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no chromium was found: install the distribution's package")
+    with sync_api.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1200, 390])
+def test_in_a_browser_nothing_is_missing_asked_for_or_wider_than_the_screen(
+    browser: Any, written: Path, width: int, tmp_path: Path
+) -> None:
+    tab = browser.new_page(viewport={"width": width, "height": 900})
+    complaints, requests = [], []
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto(written.as_uri())
+    tab.wait_for_load_state("networkidle")
+    assert complaints == []
+    assert [url for url in requests if not url.startswith("data:")] == [written.as_uri()]
+    images = tab.evaluate(
+        "Promise.all([...document.images].map(async i => { await i.decode();"
+        " const c = document.createElement('canvas'); c.width = 200; c.height = 100; const g = c.getContext('2d');"
+        " g.drawImage(i, 0, 0, 200, 100); const d = g.getImageData(0, 0, 200, 100).data;"
+        " const seen = new Set(); for (let k = 0; k < d.length; k += 4) seen.add(d[k] + ',' + d[k+1] + ',' + d[k+2]);"
+        " return [i.naturalWidth, i.getBoundingClientRect().width, seen.size]; }))"
+    )
+    assert len(images) == 9
+    for natural, shown, colours in images:
+        assert natural > 300
+        assert 300 < shown <= width
+        assert colours > 40, "an empty picture"
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    narrow = tab.evaluate("document.images[0].naturalWidth < 500")
+    assert narrow == (width < 640)
+    heights = tab.evaluate("[...document.querySelectorAll('section')].map(s => s.getBoundingClientRect().height)")
+    assert len(heights) == 4
+    assert min(heights) > 50
+    tab.close()
