@@ -6,11 +6,24 @@ parameter is annotated with one of these classes, so that ``{type: …}`` can st
 
 from __future__ import annotations
 
+_AGENTS = "marketsim.agents"
+_FEED = "marketsim.trading.feed"
 _LATENCY = "marketsim.network.latency"
 
 BUILTIN: dict[str, dict[str, str]] = {
-    "agent": {},
-    "feed": {},
+    "agent": {
+        "fundamental": f"{_AGENTS}.fundamental:Fundamental",
+        "momentum": f"{_AGENTS}.momentum:Momentum",
+        "noise": f"{_AGENTS}.noise:Noise",
+        "poisson_flow": f"{_AGENTS}.poisson_flow:PoissonFlow",
+        "zero_intelligence": f"{_AGENTS}.zero_intelligence:ZeroIntelligence",
+    },
+    "feed": {
+        "constant": f"{_FEED}:Constant",
+        "mean_reverting": f"{_FEED}:MeanReverting",
+        "random_walk": f"{_FEED}:RandomWalk",
+        "recorded": f"{_FEED}:Recorded",
+    },
     "latency": {
         "constant": f"{_LATENCY}:Constant",
         "cubic_jitter": f"{_LATENCY}:CubicJitter",

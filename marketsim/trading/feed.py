@@ -22,7 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.units import MICROSECOND, MILLISECOND, SECOND, duration, format_duration, rate, time_of_day
+from marketsim.domain.units import (
+    MICROSECOND,
+    MILLISECOND,
+    MINUTE,
+    SECOND,
+    duration,
+    format_duration,
+    rate,
+    time_of_day,
+)
 from marketsim.errors import ConfigurationError, DataError, InvalidValueError, did_you_mean
 from marketsim.kernel.compiled import compiled
 from marketsim.kernel.random import exponential, key_of, normal, purpose_of, uniform
@@ -31,8 +40,8 @@ Shocks = Sequence[tuple[int, float]]  # (ns, how far the value jumps then, in cu
 
 _NOISE, _JUMP_TIME, _JUMP_SIZE, _JUMP_SIGN = (purpose_of(f"feed {what}") for what in ("noise", "when", "size", "sign"))
 _MOST_POINTS = 100_000_000
-_STEP = "100ms"
-_STEP_DOC = {"unit": "duration", "help": "distance of the grid's times"}
+_STEP = 100 * MILLISECOND
+_STEP_HELP = {"unit": "duration", "help": "distance of the grid's times"}
 
 
 class FeedPath(NamedTuple):
@@ -111,23 +120,23 @@ class MeanReverting(FeedModel):
     mean: float | None = field(
         default=None, metadata={"unit": "price", "help": "in currency; the reference price when left out"}
     )
-    half_life: int | None = field(
+    half_life: int | str | None = field(
         default=None, metadata={"unit": "duration", "help": "in which half of a deviation is gone; 30min when left out"}
     )
-    kappa: float | None = field(
+    kappa: float | str | None = field(
         default=None, metadata={"unit": "rate", "help": "speed of mean reversion, instead of half_life"}
     )
     volatility: float | None = field(
         default=None, metadata={"help": "currency per √second; 0.0001 of the mean when left out"}
     )
-    jump_rate: float = field(default=0.0, metadata={"unit": "rate", "help": "jumps a second"})
+    jump_rate: float | str = field(default=0.0, metadata={"unit": "rate", "help": "jumps a second"})
     jump_mean: float = field(default=0.0, metadata={"help": "mean size of a jump, in currency"})
     jump_deviation: float = field(default=0.0, metadata={"help": "standard deviation of a jump's size, in currency"})
     jump_symmetric: bool = field(default=True, metadata={"help": "whether each jump goes up or down with equal odds"})
     initial: float | None = field(
         default=None, metadata={"unit": "price", "help": "first value in currency; the mean when left out"}
     )
-    step: int = field(default=_STEP, metadata=_STEP_DOC)  # type: ignore[assignment]
+    step: int | str = field(default=_STEP, metadata=_STEP_HELP)
 
     def __post_init__(self) -> None:
         _set_duration(self, "step", 1)
@@ -145,8 +154,8 @@ class MeanReverting(FeedModel):
     def reversion(self) -> float:
         """κ per second."""
         if self.kappa is not None:
-            return self.kappa
-        return math.log(2.0) * SECOND / (self.half_life if self.half_life is not None else 30 * 60 * SECOND)
+            return float(self.kappa)
+        return math.log(2.0) * SECOND / (30 * MINUTE if self.half_life is None else int(self.half_life))
 
     def path(self, seed: int, name: str, instrument: Instrument, start: int, end: int, shocks: Shocks = ()) -> FeedPath:
         """The diffusion's values, one normal a step and the jumps at their own times."""
@@ -157,12 +166,12 @@ class MeanReverting(FeedModel):
                 mean=mean,
                 kappa=self.reversion,
                 volatility=1e-4 * mean if self.volatility is None else self.volatility,
-                jump_rate=self.jump_rate,
+                jump_rate=float(self.jump_rate),
                 jump_mean=self.jump_mean,
                 jump_deviation=self.jump_deviation,
                 jump_symmetric=self.jump_symmetric,
             ),
-            self.step, seed, name, instrument, start, end, shocks,
+            int(self.step), seed, name, instrument, start, end, shocks,
         )  # fmt: skip
 
 
@@ -177,7 +186,7 @@ class RandomWalk(FeedModel):
         default=None, metadata={"help": "currency per √second; 0.0001 of the first value when left out"}
     )
     drift: float = field(default=0.0, metadata={"help": "currency a second"})
-    step: int = field(default=_STEP, metadata=_STEP_DOC)  # type: ignore[assignment]
+    step: int | str = field(default=_STEP, metadata=_STEP_HELP)
 
     def __post_init__(self) -> None:
         _set_duration(self, "step", 1)
@@ -189,7 +198,7 @@ class RandomWalk(FeedModel):
         first = float(instrument.reference_price) if self.initial is None else self.initial
         volatility = 1e-4 * first if self.volatility is None else self.volatility
         model = _Diffusion(first=first, mean=first, kappa=0.0, volatility=volatility, drift=self.drift)
-        return _diffusion(model, self.step, seed, name, instrument, start, end, shocks)
+        return _diffusion(model, int(self.step), seed, name, instrument, start, end, shocks)
 
 
 @dataclass(frozen=True)
@@ -199,7 +208,7 @@ class Constant(FeedModel):
     value: float | None = field(
         default=None, metadata={"unit": "price", "help": "in currency; the reference price when left out"}
     )
-    step: int = field(default=_STEP, metadata=_STEP_DOC)  # type: ignore[assignment]
+    step: int | str = field(default=_STEP, metadata=_STEP_HELP)
 
     def __post_init__(self) -> None:
         _set_duration(self, "step", 1)
@@ -209,9 +218,10 @@ class Constant(FeedModel):
         """The value, and what it is after each shock; the grid ends with the last one."""
         first = float(instrument.reference_price) if self.value is None else self.value
         last = max((time for time, _ in shocks), default=start)
-        values = np.full(_points(start, last, self.step), first / instrument.tick)
-        _add_lasting(values, start, self.step, instrument, shocks)
-        return FeedPath(values, start, self.step)
+        step = int(self.step)
+        values = np.full(_points(start, last, step), first / instrument.tick)
+        _add_lasting(values, start, step, instrument, shocks)
+        return FeedPath(values, start, step)
 
 
 @dataclass(frozen=True)
@@ -226,7 +236,7 @@ class Recorded(FeedModel):
     time: str = field(default="time", metadata={"help": "name of the column of times"})
     value: str = field(default="value", metadata={"help": "name of the column of values"})
     time_unit: Literal["ns", "us", "ms", "s"] = field(default="s", metadata={"help": "unit of times that are numbers"})
-    step: int = field(default=_STEP, metadata=_STEP_DOC)  # type: ignore[assignment]
+    step: int | str = field(default=_STEP, metadata=_STEP_HELP)
 
     def __post_init__(self) -> None:
         _set_duration(self, "step", 1)
@@ -242,10 +252,11 @@ class Recorded(FeedModel):
                 f"{format_duration(start)}; add a row that is not later, or start the run later",
                 source=self.file,
             )
-        grid = start + np.arange(_points(start, end, self.step)) * self.step
+        step = int(self.step)
+        grid = start + np.arange(_points(start, end, step), dtype=np.int64) * step
         values = recorded[np.searchsorted(times, grid, side="right") - 1] / instrument.tick
-        _add_lasting(values, start, self.step, instrument, shocks)
-        return FeedPath(values, start, self.step)
+        _add_lasting(values, start, step, instrument, shocks)
+        return FeedPath(values, start, step)
 
     def _read(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """All times and values of the file, checked."""
