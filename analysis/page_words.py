@@ -18,7 +18,7 @@ MARKET_COLUMNS: tuple[Column, ...] = (
     ("improvement_bps", "price improvement", "bps", "+,.2f"),
     ("best_depth", "depth at best", "units", ",.1f"),
     ("imbalance", "imbalance", "−1 … 1", ",.3f"),
-    ("depth_turnover", "depth turned over", "times a minute", ",.1f"),
+    ("depth_turnover", "depth turned over", "per minute", ",.1f"),
     ("recovery", "spread back after", "median", ""),
     ("volatility_bps", "volatility", "bps/√min", ",.2f"),
 )

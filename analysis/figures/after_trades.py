@@ -59,9 +59,11 @@ def _draw_mark_outs(axes: Axes, source: MarketTables | Tape, tape: Tape) -> None
     table = table[table["fills"] >= 20] if (table["fills"] >= 20).any() else table
     groups = [("all makers", table)] if by is None else [(str(name), rows) for name, rows in table.groupby(by)]
     groups = sorted(groups, key=lambda group: -int(group[1]["fills"].max()))[:MOST_LINES]
+    colours = _colours(source)
     first = 2_000_000.0  # horizon 0 has no place on a logarithmic axis: drawn well before the first
     ends = []
-    for (name, rows), colour in zip(groups, style.PALETTE, strict=False):
+    for name, rows in groups:
+        colour = colours.get(name, style.BLUE)
         time = np.maximum(rows["horizon"].to_numpy(dtype=float), first) / SECOND
         value = rows["mark_out_bps"].to_numpy()
         axes.plot(time, value, color=colour, marker="o", markersize=3.5)
@@ -77,3 +79,11 @@ def _draw_mark_outs(axes: Axes, source: MarketTables | Tape, tape: Tape) -> None
     axes.set_title("Mark-outs of makers")
     style.plain_numbers(axes, sign=True)
     style.label_lines(axes, ends)
+
+
+def _colours(source: MarketTables | Tape) -> dict[str, str]:
+    """The colour that each family has in the other figures too."""
+    if isinstance(source, Tape):
+        return {}
+    families = [str(name) for name in source.agents["family"].unique()]
+    return dict(zip(families, style.PALETTE * (1 + len(families) // len(style.PALETTE)), strict=False))

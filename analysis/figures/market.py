@@ -35,7 +35,8 @@ def price_and_quotes(
     price.set_title(f"{tape.symbol}: mid")
     _draw_volume(volume, tape)
     begin, finish = _busiest(tape)
-    price.axvspan(begin / SECOND, finish / SECOND, color=style.ORANGE, alpha=0.35, linewidth=0)
+    if finish - begin < tape.end - tape.start:
+        price.axvspan(begin / SECOND, finish / SECOND, color=style.ORANGE, alpha=0.35, linewidth=0)
     _draw_close(close, tape, begin, finish)
     for axes in (price, close):
         axes.set_ylabel(f"price ({tape.currency})")
@@ -86,7 +87,7 @@ def _draw_mid(axes: Axes, tape: Tape) -> None:
     inside = tape.quote_time >= tape.start
     time, mid = tape.quote_time[inside], tape.mid[inside]
     if len(time):
-        axes.plot(*style.thin(time, mid), color=style.BLACK, linewidth=1.0)
+        axes.plot(*style.thin(time, mid), color=style.BLACK, linewidth=1.0, drawstyle="steps-post")
     else:
         axes.plot(*style.thin(tape.trade_time, tape.price), color=style.BLACK, linewidth=1.0)
     style.time_axis(axes, tape.start, tape.end, label=False)
