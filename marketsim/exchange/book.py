@@ -33,7 +33,7 @@ class BookFill(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a request came to. ``leaves`` is the open quantity in units; ``reason`` is NONE unless something was refused."""
+    """What a request came to. ``leaves`` is the open quantity in units; ``reason`` is NONE unless it was refused."""
 
     order_id: int
     state: OrderState

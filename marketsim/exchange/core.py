@@ -6,7 +6,9 @@ network, agent or file; docs/matching-rules.md says what each request does.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from functools import cache
 from operator import index
 from typing import Any, Protocol
 
@@ -14,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.domain.event import EVENT, EventKind
-from marketsim.domain.order import OrderFlag, OrderType, Side, TimeInForce
+from marketsim.domain.order import OrderType, Side, TimeInForce
 from marketsim.errors import InvalidValueError, InvariantViolation
 from marketsim.exchange import matching
 from marketsim.exchange.audit import audit
@@ -41,16 +43,20 @@ from marketsim.exchange.state import (
     TOUCH,
     WAITING,
 )
-from marketsim.kernel.compiled import Record, Rows, Table, compiled
+from marketsim.kernel.compiled import Record, Rows, Table, array_at, compiled, entry_of
 
 _CHUNK = 65_536
 _LARGEST_ID = 1 << 40
 _OWNERS = 1 << 31  # as the rows of the log hold them
-_SIDES = frozenset(int(side) for side in Side)
-_TYPES = frozenset(int(kind) for kind in OrderType)
-_TIMES = frozenset(int(time) for time in TimeInForce)
+_TYPES, _TIMES = int(max(OrderType)), int(max(TimeInForce))
 _TRADE = int(EventKind.TRADE)
-_FLAGS = frozenset((0, int(OrderFlag.POST_ONLY)))
+_UNKNOWN_CODE = -100
+_NEW, _CANCEL, _REPLACE, _EXPIRE, _CLOSE = range(5)
+_FIELDS = 13  # of the longest request, its kind included
+_WORD = np.dtype(np.int64)
+_WRITERS = [struct.Struct(f"{count}q").pack_into for count in range(_FIELDS + 1)]  # these refuse floats
+_write_new = _WRITERS[_FIELDS]
+_NOT_INTS = "a request takes integers of 64 bits: ticks, lots, ns and numbers; convert prices with Instrument.to_ticks"
 
 
 class ChunkSource(Protocol):
@@ -81,39 +87,54 @@ class MemoryLog:
 
 
 @compiled
-def _new(cores: Rows, time: int, owner: int, market: int, side: int, order_type: int, time_in_force: int, flags: int,
-         price: int, stop_price: int, quantity: int, expire: int, order_id: int) -> Any:  # fmt: skip
-    first = cores[0].log_count
-    return matching.new_order(cores[0], time, owner, market, side, order_type, time_in_force, flags, price, stop_price,
-                              quantity, expire, order_id), first, cores[0].log_count  # fmt: skip
+def _is_known(side: int, order_type: int, time_in_force: int, flags: int) -> bool:
+    return (side == 1 or side == -1) and 1 <= order_type <= _TYPES and 1 <= time_in_force <= _TIMES and 0 <= flags <= 1
 
 
 @compiled
-def _cancel(cores: Rows, time: int, owner: int, order_id: int, quantity: int) -> Any:
-    first = cores[0].log_count
-    return matching.cancel_order(cores[0], time, owner, order_id, quantity), first, cores[0].log_count
+def _match(core: Record, asked: Rows) -> int:
+    kind, time, owner = asked[0], asked[1], asked[2]
+    if owner >= _OWNERS or owner < -_OWNERS:
+        return _UNKNOWN_CODE
+    if kind == _NEW:
+        if not _is_known(asked[4], asked[5], asked[6], asked[7]) or not 0 <= asked[12] < _LARGEST_ID:
+            return _UNKNOWN_CODE
+        return matching.new_order(
+            core,
+            time,
+            owner,
+            asked[3],
+            asked[4],
+            asked[5],
+            asked[6],
+            asked[7],
+            asked[8],
+            asked[9],
+            asked[10],
+            asked[11],
+            asked[12],
+        )
+    if kind == _CANCEL:
+        return matching.cancel_order(core, time, owner, asked[3], asked[4])
+    if kind == _REPLACE:
+        return matching.replace_order(core, time, owner, asked[3], asked[4], asked[5], asked[6])
+    if kind == _EXPIRE:
+        return matching.expire_order(core, time, asked[3])
+    return matching.close_order(core, time, asked[3])
 
 
 @compiled
-def _replace(cores: Rows, time: int, owner: int, order_id: int, price: int, quantity: int, stop_price: int) -> Any:
-    first = cores[0].log_count
-    return (
-        matching.replace_order(cores[0], time, owner, order_id, price, quantity, stop_price),
-        first,
-        cores[0].log_count,
-    )
+def _request(core_address: int, request_address: int) -> Any:
+    """One request, given as integers at an address: (answer, first row that it wrote, one behind the last)."""
+    core = array_at(core_address, 1, CORE)[0]
+    first = core.log_count
+    answer = _match(core, array_at(request_address, _FIELDS, _WORD))
+    return answer, first, core.log_count
 
 
-@compiled
-def _expire(cores: Rows, time: int, order_id: int) -> Any:
-    first = cores[0].log_count
-    return matching.expire_order(cores[0], time, order_id), first, cores[0].log_count
-
-
-@compiled
-def _close(cores: Rows, time: int, order_id: int) -> Any:
-    first = cores[0].log_count
-    return matching.close_order(cores[0], time, order_id), first, cores[0].log_count
+@cache
+def _entry() -> Any:
+    return entry_of(_request, 2)
 
 
 class MatchingCore:
@@ -135,7 +156,11 @@ class MatchingCore:
         self._books = Table(BOOK, markets)
         self._slots = Table(np.dtype(np.int64), 4096)
         self._touched = Table(TOUCH, 1024)
-        self._chunk = self._log.next_chunk(None, 0, _CHUNK)
+        self._request = Table(_WORD, _FIELDS)
+        self._buffer = memoryview(np.asarray(self._request.rows))
+        self._request_address, self._address = self._request.address, self._core.address
+        self._enter = _entry()
+        self._take_chunk(self._log.next_chunk(None, 0, _CHUNK))
         self._first_row = self._end_row = 0  # rows of the last request in the chunk
         self._prepare(markets)
 
@@ -157,45 +182,34 @@ class MatchingCore:
         order_id: int = 0,
     ) -> int:
         """A new order; answers its id (``order_id``, or the next free number for 0). A reject is a row."""
-        asked = tuple(
-            map(
-                index,
-                (
-                    time, owner, market, side, order_type, time_in_force, flags, price, stop_price, quantity, expire,
-                    order_id,
-                ),
-            )
-        )  # fmt: skip
-        if side not in _SIDES or order_type not in _TYPES or time_in_force not in _TIMES or flags not in _FLAGS:
-            raise InvalidValueError(
-                f"side={side}, order_type={order_type}, time_in_force={time_in_force}, flags={flags}: "
-                "use the numbers of Side, OrderType, TimeInForce and OrderFlag.POST_ONLY or 0"
-            )
-        if not -_OWNERS <= owner < _OWNERS:
-            raise InvalidValueError(f"owner={owner}: a participant's number has at most 32 bits")
-        if not 0 <= order_id < _LARGEST_ID:
-            raise InvalidValueError(f"order_id={order_id}: use 0 for the next free number, or a number below 2**40")
-        return self._repeat(_new, *asked)
+        try:
+            _write_new(
+                self._buffer, 0, _NEW, time, owner, market, side, order_type, time_in_force, flags, price, stop_price,
+                quantity, expire, order_id,
+            )  # fmt: skip
+        except struct.error as error:
+            raise _objection(time, owner, market, side, order_type, time_in_force, flags, price, stop_price, quantity,
+                             expire, order_id) from error  # fmt: skip
+        answer, self._first_row, self._end_row = self._enter(self._address, self._request_address)
+        return self._repeat(answer) if answer < 0 else answer  # type: ignore[no-any-return]
 
     def cancel(self, time: int, owner: int, order_id: int, quantity: int = 0) -> None:
         """Cancel an order, or ``quantity`` lots of it."""
-        self._repeat(_cancel, index(time), index(owner), index(order_id), index(quantity))
+        self._ask(_CANCEL, time, owner, order_id, quantity)
 
     def replace(self, time: int, owner: int, order_id: int, price: int, quantity: int, stop_price: int = 0) -> None:
         """New terms for a live order; ``quantity`` is the new total, including what was filled."""
-        self._repeat(
-            _replace, index(time), index(owner), index(order_id), index(price), index(quantity), index(stop_price)
-        )
+        self._ask(_REPLACE, time, owner, order_id, price, quantity, stop_price)
 
     def expire(self, time: int, order_id: int) -> None:
         """The expire time of an order has come."""
-        self._repeat(_expire, index(time), index(order_id))
+        self._ask(_EXPIRE, time, 0, order_id)
 
     def close(self, time: int, market: int) -> None:
         """End the session of a market: DAY orders expire, new orders are refused until ``open``."""
         now, number = index(time), self._market(market)
         for order_id in self._day_orders(number):
-            self._repeat(_close, now, order_id)
+            self._ask(_CLOSE, now, 0, order_id)
         self._books.rows["closed"][number] = 1
 
     def open(self, market: int) -> None:
@@ -218,8 +232,8 @@ class MatchingCore:
         """(resting order, price, quantity) of each trade of the last request, in order."""
         if self._end_row - self._first_row < 2:
             return []
-        rows = self._chunk.rows[self._first_row + 1 : self._end_row]
-        return [(row[2], row[3], row[4]) for row in rows.tolist() if row[9] == _TRADE]
+        words = self._words[self._first_row + 1 : self._end_row].tolist()
+        return [(word[2], word[3], word[4]) for word in words if word[7] >> 16 & 255 == _TRADE]
 
     def best(self, market: int) -> tuple[int, int, int, int]:
         """(bid, bid quantity, ask, ask quantity) in ticks and lots; an empty side is 0, 0."""
@@ -405,19 +419,34 @@ class MatchingCore:
         self._publish()
 
     def _swap_chunk(self, needed: int) -> None:
-        self._chunk = self._log.next_chunk(self._chunk, self.events_in_chunk, needed)
+        self._take_chunk(self._log.next_chunk(self._chunk, self.events_in_chunk, needed))
         self._core.rows["log_count"] = 0
         self._publish()
 
-    def _repeat(self, function: Any, *arguments: int) -> int:
-        """Call until there is room."""
-        answer, self._first_row, self._end_row = function(self._core.rows, *arguments)
+    def _take_chunk(self, chunk: Table) -> None:
+        self._chunk = chunk
+        self._words = np.asarray(chunk.rows).view(_WORD).reshape(len(chunk), -1)  # eight to a row, little-endian
+
+    def _ask(self, *request: int) -> None:
+        try:
+            _WRITERS[len(request)](self._buffer, 0, *request)
+        except struct.error as error:
+            raise _objection(*request) from error
+        answer, self._first_row, self._end_row = self._enter(self._address, self._request_address)
+        if answer < 0:
+            self._repeat(answer)
+
+    def _repeat(self, answer: int) -> int:
+        """Grow what was short and ask again, until there is room."""
+        asked = self._request.rows
         while answer < 0:
+            if answer == _UNKNOWN_CODE:
+                raise InvalidValueError(_refusal([int(field) for field in asked]))
             if answer == SHORT_OF_SLOTS:
-                self._grow_slots(max(2 * len(self._slots), arguments[-1] + 1))
+                self.make_room_for_ids(int(asked[12]))
             else:
                 self.relieve(answer)
-            answer, self._first_row, self._end_row = function(self._core.rows, *arguments)
+            answer, self._first_row, self._end_row = self._enter(self._address, self._request_address)
         return int(answer)
 
     def _ladder(self, market: int, side: int) -> int:
@@ -449,3 +478,23 @@ class MatchingCore:
             order = self._orders.rows[slot]
             yield order
             slot = int(order["next"])
+
+
+def _objection(*request: object) -> Exception:
+    """Why a request could not be written down as integers of 64 bits."""
+    for value in request:
+        if not hasattr(value, "__index__"):
+            return TypeError(f"{value!r} is no integer: {_NOT_INTS}")
+    return InvalidValueError(f"{max(request, key=lambda value: abs(index(value)))} is too large: {_NOT_INTS}")  # type: ignore[call-overload]
+
+
+def _refusal(asked: list[int]) -> str:
+    """What is wrong with a request that matching does not know how to read."""
+    if not -_OWNERS <= asked[2] < _OWNERS:
+        return f"owner={asked[2]}: a participant's number has at most 32 bits"
+    if asked[0] == _NEW and not 0 <= asked[12] < _LARGEST_ID:
+        return f"order_id={asked[12]}: use 0 for the next free number, or a number below 2**40"
+    return (
+        f"side={asked[4]}, order_type={asked[5]}, time_in_force={asked[6]}, flags={asked[7]}: "
+        "use the numbers of Side, OrderType, TimeInForce and OrderFlag.POST_ONLY or 0"
+    )

@@ -30,7 +30,7 @@ Rows = Any  # an array of records: attribute access to fields is not expressible
 Record = Any  # one record of such an array
 
 UNCOMPILED = bool(config.DISABLE_JIT)
-_ROOMS = ("domain", "kernel", "exchange", "network", "trading", "population", "agents", "data")
+_ROOMS = ("domain", "kernel", "exchange", "network", "trading", "population", "replay", "agents", "data")
 
 
 def _user_cache() -> Path:
@@ -133,6 +133,22 @@ else:
     def zeros(length: int, dtype: np.dtype[Any]) -> Rows:
         """A zeroed array for compiled code."""
         return np.zeros(length, dtype)
+
+
+def entry_of(function: Callable[..., Any], integers: int) -> Callable[..., Any]:
+    """The way into a compiled function of so many ints that costs least: its C entry, past the type dispatch.
+
+    It truncates floats silently: the caller checks its arguments. Where Numba does not offer it, the function itself.
+    """
+    if UNCOMPILED:
+        return function
+    signature = (types.int64,) * integers
+    try:
+        function.compile(signature)  # type: ignore[attr-defined]
+        entry: Callable[..., Any] = function.overloads[signature].entry_point  # type: ignore[attr-defined]
+    except (AttributeError, KeyError):
+        return function
+    return entry if callable(entry) else function
 
 
 class Table:

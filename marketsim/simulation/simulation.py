@@ -103,9 +103,10 @@ class Simulation:
         """Add a venue that trades the instruments. Fees such as ``"0.3bps"``, ``"-0.1bps"`` or ``"0.002/share"``."""
         symbols = []
         for instrument in instruments:
-            fields = dataclasses.asdict(instrument)
-            self._raw["instruments"][fields.pop("symbol")] = {key: str(value) for key, value in fields.items()}
-            symbols.append(instrument.symbol)
+            fields = {name: str(value) for name, value in dataclasses.asdict(instrument).items()}
+            symbol = fields.pop("symbol")
+            self._raw["instruments"][symbol] = fields
+            symbols.append(symbol)
         venue: dict[str, Any] = {
             "instruments": symbols,
             "fees": {"maker": maker_fee, "taker": taker_fee},
