@@ -84,7 +84,7 @@ def _venues(raw: Raw) -> Iterator[Finding]:
         yield from known(_many(venue.get("instruments")), instruments, ("venues", name, "instruments"), "instrument")
         yield from _host(raw, ("venues", name), venue)
     traded = {symbol for venue in venues.values() for symbol in items(venue.get("instruments"))}
-    everything = not venues or any(venue.get("instruments") is None for venue in venues.values())
+    everything = not venues or any(not items(venue.get("instruments")) for venue in venues.values())
     for symbol in instruments:
         if not everything and symbol not in traded:
             yield Finding(("instruments", symbol), "no venue trades it: add it to the instruments of a venue")

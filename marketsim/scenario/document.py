@@ -65,13 +65,6 @@ class Node:
         """The same mapping with other entries."""
         return replace(self, value=dict(entries))
 
-    def children(self) -> Iterator[tuple[str | int, Node]]:
-        """Key or index of each part, and the part."""
-        if isinstance(self.value, Mapping):
-            yield from self.value.items()
-        elif isinstance(self.value, tuple):
-            yield from enumerate(self.value)
-
     def child(self, step: str | int) -> Node | None:
         """The part under a key or an index, or None."""
         if isinstance(self.value, Mapping):

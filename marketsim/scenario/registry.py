@@ -13,7 +13,7 @@ import importlib.metadata
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path as FilePath
 from typing import Any
@@ -340,13 +340,6 @@ def add_search_folder(folder: FilePath | str) -> None:
     path = str(FilePath(folder).resolve())
     if path not in sys.path:
         sys.path.append(path)
-
-
-def kinds_of(registry: Registry) -> Iterator[tuple[str, str]]:
-    """Every kind with every name of it."""
-    for kind in registry.kinds():
-        for name in registry.names(kind):
-            yield kind, name
 
 
 REGISTRY = Registry()

@@ -48,15 +48,7 @@ def _as_file(schema: dict[str, Any]) -> None:
         if name in _SECTIONS:
             section.pop("required", None)
             section["properties"]["type"]["description"] = "a built-in name or package.module:Class"
-        section["type"] = ["object", "null"]
-    for name in ("agents", "venues", "instruments", "feeds"):
-        _nullable(schema["properties"][name])
-
-
-def _nullable(field: dict[str, Any]) -> None:
-    """Null removes what was inherited, or takes the default."""
-    if "additionalProperties" in field and isinstance(field["additionalProperties"], dict):
-        field["additionalProperties"] = {"anyOf": [field["additionalProperties"], {"type": "null"}]}
+        section["type"] = ["object", "null"]  # null removes what was inherited, or takes the default
 
 
 def _or_duration(section: dict[str, Any]) -> dict[str, Any]:

@@ -99,10 +99,13 @@ def _on_time(shock: Any, start: int | None, index: int, findings: list[Finding])
     at = shock.get("at") if isinstance(shock, Mapping) else None
     if not isinstance(at, str) or ":" not in at or start is None:
         return shock
-    clock = _time_of_day(at)
-    if clock is None:
-        return shock  # the field reports it
-    if clock < start:
+    path = ("timeline", index, "at")
+    try:
+        offset = units.time_of_day(at) - start
+    except InvalidValueError as error:
+        findings.append(Finding(path, str(error)))
+        return {**shock, "at": 0}
+    if offset < 0:
         message = f"{at} is before the start of the run, {clock_text(start)}: choose a later time"
-        findings.append(Finding(("timeline", index, "at"), message))
-    return {**shock, "at": max(0, clock - start)}
+        findings.append(Finding(path, message))
+    return {**shock, "at": max(0, offset)}

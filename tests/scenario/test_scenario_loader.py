@@ -293,6 +293,17 @@ def test_what_cannot_be_extended(write: Write) -> None:
     ]
 
 
+def test_extending_nothing_and_ending_nowhere(write: Write) -> None:
+    assert load(write("x.yaml", OK + "extends:\nend:\n")).duration == 30 * 60 * 10**9
+
+
+def test_hosts_are_checked_without_the_registry_where_the_sites_are_named(write: Write) -> None:
+    text = OK + "network: {topology: {sites: {hub: {}}}}\nagents: {a: {type: X, host: hubb}, b: {type: X, host: hub}}\n"
+    assert findings(write("x.yaml", text)) == [
+        'x.yaml:9:29  agents.a.host: no site is called "hubb"; did you mean "hub"?'
+    ]
+
+
 def test_an_inherited_value_is_reported_where_it_stands(write: Write) -> None:
     write("base.yaml", OK + "warm_up: 25min\n")
     assert findings(write("top.yaml", "extends: base.yaml\nduration: 20min\n")) == [
@@ -352,6 +363,23 @@ def test_what_cannot_be_migrated(write: Write) -> None:
         "old.yaml:3:19  duration_seconds: 'long' is not a number of at least zero",
         "old.yaml:4:9  agents: agents[0] has no name, which schema 0 asks for: add one",
     ]
+
+
+def test_names_given_twice_in_an_old_file(write: Write) -> None:
+    text = OLD + "  - {name: mm, class: Sniper}\n"
+    assert findings(write("old.yaml", text)) == [
+        "old.yaml:7:3  agents: agents[2] is called mm, as one before it: choose another name"
+    ]
+    newer = OLD.partition("agents:")[0] + "agents: {mm: {type: Maker}}\n"
+    assert list(load(write("half.yaml", newer)).agents) == ["mm"]
+
+
+def test_presets_replace_topologies(write: Write) -> None:
+    write("base.yaml", OK + "network: {topology: {sites: {hub: {}}, default_site: hub}}\n")
+    spec = load(write("top.yaml", "extends: base.yaml\nnetwork: {topology: {preset: us}}\n"))
+    assert spec.to_dict()["network"]["topology"] == {"preset": "us"}
+    spec = load(write("more.yaml", "extends: base.yaml\nnetwork: {topology: {sites: {far: {}}}}\n"))
+    assert list(spec.to_dict()["network"]["topology"]["sites"]) == ["far", "hub"]
 
 
 def test_an_old_file_can_be_extended_by_a_new_one(write: Write) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenario_types import Everything, Maker, Mood, Needy, Sniper, Window
+from scenario_types import Everything, Maker, Mood, Needy, Plain, Sniper, Window
 
+from marketsim.errors import MissingDependency
 from marketsim.network.latency import Constant, LogNormal
-from marketsim.scenario.parameters import REQUIRED, parameters_of, summary
+from marketsim.scenario.parameters import REQUIRED, describe_value, parameters_of, summary
 from marketsim.scenario.registry import Registry
 
+T = TypeVar("T")
 R = Registry()
 
 
@@ -190,6 +193,49 @@ def test_neighbours_of_the_parameters_are_suggested_but_not_listed() -> None:
     assert problems(Sniper, {"zzz": 3}, also=["count"]) == [
         ("zzz", "unknown parameter; known: limit, quantity, threshold")
     ]
+
+
+@dataclass
+class Odd:
+    bare: list = field(default_factory=list)  # type: ignore[type-arg]
+    free: object = None
+    variable: T = 0  # type: ignore[valid-type]
+    opaque: Plain | None = None
+    fixed: Final[int] = 3
+    call: Callable[[], int] | None = None
+    array: Any = field(default_factory=lambda: np.zeros(2))
+
+
+def test_odd_annotations_are_taken_for_what_they_are() -> None:
+    made = values(Odd, bare=[1, "x"], free={"a": 1}, variable="x", fixed=4)
+    assert made == {"bare": [1, "x"], "free": {"a": 1}, "variable": "x", "fixed": 4}
+    assert problems(Odd, {"opaque": 3, "fixed": "x"}) == [
+        ("opaque", '3 is not a Plain: write "name: value" for each of its parameters'),
+        ("fixed", "'x' is not a whole number"),
+    ]
+    assert problems(Odd, {"opaque": {"x": 3}}) == [("opaque", "a Plain cannot be written in a scenario")]
+    assert summary(Odd) == ""
+    assert {p.name: p.default_text for p in parameters_of(Odd)}["array"] == "[0, 0]"
+    assert R.describe("agent", Odd(array=np.ones(2)))["array"] == [1, 1]
+    assert "array" in R.describe("agent", Odd(array=np.zeros(2)))
+
+
+def test_numbers_out_of_range() -> None:
+    assert problems(Everything, {"waits": ["1e999999999s"]}) == [("waits.0", "'1e999999999s' is out of range")]
+
+
+def test_default_values_that_no_scenario_can_hold_are_shown_as_they_are() -> None:
+    assert describe_value(test_numbers_out_of_range).startswith("<function")
+    assert (describe_value(True), describe_value(None), describe_value(1.5)) == ("true", "null", "1.5")
+
+
+def test_a_missing_library_is_told_by_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(self: Sniper) -> None:
+        raise MissingDependency("torch", "learn")
+
+    monkeypatch.setattr(Sniper, "validate", missing, raising=False)
+    with pytest.raises(MissingDependency):
+        R.check_parameters(Sniper, {})
 
 
 def test_hidden_fields_are_no_parameters() -> None:

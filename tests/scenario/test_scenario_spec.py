@@ -200,6 +200,20 @@ def test_parameters_that_have_the_name_of_a_field_stand_apart() -> None:
     assert ScenarioSpec.from_dict(made.to_dict()) == made
 
 
+def test_infinities_and_fees_from_python() -> None:
+    made = spec(agents={"a": {"type": "X", "up": float("inf"), "down": [float("-inf")]}})
+    assert made.agents["a"].arguments() == {"up": "inf", "down": ["-inf"]}
+    assert ScenarioSpec.from_dict(json.loads(made.to_json())) == made
+    fee = Fee("share", Decimal("0.001"))
+    assert spec(venues={"V": {"fees": {"taker": fee}}}).venues["V"].fees.taker == fee
+    assert repr(made.agents["a"].parameters) == "{'down': ('-inf',), 'up': 'inf'}"
+
+
+def test_a_parameter_given_twice_is_refused_in_python_too() -> None:
+    with pytest.raises(ValidationError, match='the parameter "g" is given twice'):
+        AgentSpec.model_validate({"type": "X", "g": 1, "parameters": {"g": 2}})
+
+
 def test_what_cannot_be_written_is_refused() -> None:
     for value, words in (
         (float("nan"), "nan cannot be written"),
