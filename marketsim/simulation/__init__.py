@@ -5,5 +5,6 @@
 
 from marketsim.simulation.execution import Progress
 from marketsim.simulation.simulation import Simulation, load
+from marketsim.simulation.warming import warm
 
-__all__ = ["Progress", "Simulation", "load"]
+__all__ = ["Progress", "Simulation", "load", "warm"]

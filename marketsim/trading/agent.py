@@ -10,13 +10,15 @@ Prices are int ticks, quantities int lots, times int nanoseconds; ``instrument.p
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Generator
-from typing import Any
+from operator import index
+from typing import Any, cast
 
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
-from marketsim.domain.order import OrderFlag, OrderType, Side, TimeInForce
+from marketsim.domain.order import OrderFlag, OrderState, OrderType, Side, TimeInForce
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.kernel.random import Stream
@@ -24,11 +26,18 @@ from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Feed, Session
 
+# An enumeration's members are looked up slowly through their class.
+_MARKET, _LIMIT, _STOP, _STOP_LIMIT = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT
+_GTC, _GTD, _IOC = TimeInForce.GTC, TimeInForce.GTD, TimeInForce.IOC
+_POST_ONLY, _NO_FLAG = OrderFlag.POST_ONLY, OrderFlag.NONE
+_BUY, _SELL = Side.BUY, Side.SELL
 
+
+@dataclasses.dataclass
 class Agent:
     """Base of every trader written in Python."""
 
-    _session: Session
+    _session: ClassVar[Session]  # each agent has its own, from ``bind`` on
 
     # --- hooks, to be overridden ---
 
@@ -71,6 +80,9 @@ class Agent:
     def on_news(self, feed: str, text: str, shock: float) -> None:
         """News on an information feed; ``shock`` in ticks."""
 
+    def on_parameters(self) -> None:
+        """Parameters were changed by ``set`` while the run goes on: derive again what hangs on them."""
+
     # --- seeing ---
 
     @property
@@ -107,7 +119,8 @@ class Agent:
         return [
             order
             for order in self._session.broker.open_orders()
-            if (instrument is None or order.instrument is instrument) and (side is None or order.side is side)
+            if (instrument is None or order.instrument.symbol == instrument.symbol)
+            and (side is None or order.side is side)
         ]
 
     def feed(self, name: str) -> Feed:
@@ -122,11 +135,11 @@ class Agent:
 
     def buy(self, instrument: Instrument, quantity: int, **terms: Any) -> Order:
         """Send a buy order; see ``order``."""
-        return self.order(Side.BUY, instrument, quantity, **terms)
+        return self.order(_BUY, instrument, quantity, **terms)
 
     def sell(self, instrument: Instrument, quantity: int, **terms: Any) -> Order:
         """Send a sell order; see ``order``."""
-        return self.order(Side.SELL, instrument, quantity, **terms)
+        return self.order(_SELL, instrument, quantity, **terms)
 
     def order(
         self,
@@ -148,13 +161,11 @@ class Agent:
         for market orders. ``tag`` is kept with the order, for the agent's own use.
         """
         if limit is None:
-            kind = OrderType.MARKET if stop is None else OrderType.STOP
+            kind = _MARKET if stop is None else _STOP
         else:
-            kind = OrderType.LIMIT if stop is None else OrderType.STOP_LIMIT
+            kind = _LIMIT if stop is None else _STOP_LIMIT
         if time_in_force is None:
-            time_in_force = TimeInForce.GTD if expire else TimeInForce.GTC
-            if kind is OrderType.MARKET:
-                time_in_force = TimeInForce.IOC
+            time_in_force = _IOC if kind is _MARKET else _GTD if expire else _GTC
         session = self._session
         order = Order(
             session.next_client_order_id(),
@@ -162,24 +173,27 @@ class Agent:
             venue or session.venues(instrument)[0],
             side,
             kind,
-            quantity,
-            limit or 0,
-            stop or 0,
+            quantity if type(quantity) is int else _whole(quantity, "quantity", "lots"),
+            0 if limit is None else limit if type(limit) is int else _whole(limit, "limit", "ticks"),
+            0 if stop is None else _whole(stop, "stop", "ticks"),
             time_in_force,
-            OrderFlag.POST_ONLY if post_only else OrderFlag.NONE,
-            expire,
+            _POST_ONLY if post_only else _NO_FLAG,
+            _whole(expire, "expire", "nanoseconds") if expire else 0,
             tag,
         )
         session.broker.submit(order)
         return order
 
     def cancel(self, order: Order, quantity: int = 0) -> None:
-        """Ask for the cancel of an order, or of ``quantity`` lots of it."""
-        self._session.broker.cancel(order, quantity)
+        """Ask for the cancel of an order, or of ``quantity`` lots of it.
+
+        An order that is over, or whose cancel is under way, is left alone.
+        """
+        self._session.broker.cancel(order, _whole(quantity, "quantity", "lots"))
 
     def cancel_all(self, instrument: Instrument | None = None, side: Side | None = None) -> int:
-        """Ask for the cancel of all own orders; how many."""
-        orders = self.orders(instrument, side)
+        """Ask for the cancel of all own orders whose cancel is not under way already; how many."""
+        orders = [o for o in self.orders(instrument, side) if o.state is not OrderState.PENDING_CANCEL]
         for order in orders:
             self._session.broker.cancel(order)
         return len(orders)
@@ -187,12 +201,15 @@ class Agent:
     def replace(
         self, order: Order, *, limit: int | None = None, quantity: int | None = None, stop: int | None = None
     ) -> None:
-        """Ask for new terms; what is not given stays. ``quantity`` is the new total, including fills."""
+        """Ask for new terms; what is not given stays. ``quantity`` is the new total, including fills.
+
+        An order that is over is left alone.
+        """
         self._session.broker.replace(
             order,
-            order.price if limit is None else limit,
-            order.quantity if quantity is None else quantity,
-            order.stop_price if stop is None else stop,
+            order.price if limit is None else _whole(limit, "limit", "ticks"),
+            order.quantity if quantity is None else _whole(quantity, "quantity", "lots"),
+            order.stop_price if stop is None else _whole(stop, "stop", "ticks"),
         )
 
     def subscribe(
@@ -204,7 +221,9 @@ class Agent:
         levels: bool = False,
         venue: str | None = None,
     ) -> None:
-        """Ask for market data, of every venue of the instrument unless one is named."""
+        """Ask for market data, of every venue of the instrument unless one is named. Asking again changes nothing."""
+        if not (quotes or trades or levels):
+            raise InvalidValueError("subscribe() asks for nothing; say quotes=True, trades=True or levels=True")
         chosen = instrument or self.instrument
         for place in [venue] if venue else self._session.venues(chosen):
             self._session.subscribe(chosen, place, quotes=quotes, trades=trades, levels=levels)
@@ -213,26 +232,31 @@ class Agent:
 
     def after(self, delay: int | str, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a function after a delay (ns, or text such as "1s")."""
-        self._session.clock.call_at(self.now + duration(delay), function, *arguments)
+        clock = self._session.clock
+        clock.call_at(clock.now + (delay if type(delay) is int else duration(delay)), function, *arguments)
 
     def at(self, time: int, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a function at a time in ns."""
         self._session.clock.call_at(time, function, *arguments)
 
     def every(self, interval: int | str, function: Callable[[], Any]) -> None:
-        """Call a function at regular intervals, first after one interval, for as long as the run lasts."""
+        """Call a function at regular intervals, first after one interval, for as long as the run lasts.
+
+        Beats that a busy agent has missed are left out; the later ones keep the beat.
+        """
         period = duration(interval)
         if period <= 0:
             raise InvalidValueError(f"every({interval!r}): the interval must be above zero")
 
         def again(due: int) -> None:
-            self._session.clock.call_at(due + period, again, due + period)
+            due = max(due + period, due + -(-(self.now - due) // period) * period)
+            self._session.clock.call_at(due, again, due)
             function()
 
         self._session.clock.call_at(self.now + period, again, self.now + period)
 
     def sleep(self, delay: int | str) -> Any:
-        """To be yielded in a process."""
+        """To be yielded in a process, which goes on after the delay, even while the agent is busy."""
         return self._session.clock.sleep(duration(delay))
 
     def process(self, generator: Generator[Any, Any, Any]) -> Any:
@@ -243,16 +267,34 @@ class Agent:
 
     def parameters(self) -> dict[str, Any]:
         """The agent's parameters: its dataclass fields."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init} if _is_data(self) else {}
+        fields = dataclasses.fields(cast(Any, self)) if _is_data(self) else ()
+        return {f.name: getattr(self, f.name) for f in fields if f.init and not f.name.startswith("_")}
 
     def set(self, **changes: Any) -> None:
-        """Change parameters while running; each change is written into the run's annotations."""
+        """Change parameters while running: all of them or, when one breaks a rule, none.
+
+        The agent's ``__post_init__`` checks and converts them on a copy, ``on_parameters`` is called when they are in
+        force, and each change is written into the run's annotations.
+        """
         known = self.parameters()
-        for name, value in changes.items():
+        for name in changes:
             if name not in known:
                 raise InvalidValueError(f"{self.name}: no parameter {name!r}{did_you_mean(name, known)}")
+        for name, value in self._checked(changes).items():
             setattr(self, name, value)
-            self.note(f"parameter {name}", repr(value))
+        for name in changes:
+            self.note(f"parameter {name}", repr(getattr(self, name)))
+        self.on_parameters()
+
+    def _checked(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """The changes as the class's own rules accept and convert them."""
+        trial = copy.copy(self)
+        for name, value in changes.items():
+            setattr(trial, name, value)
+        check = getattr(trial, "__post_init__", None)
+        if check is not None:
+            check()
+        return {name: getattr(trial, name) for name in changes}
 
     def note(self, key: str, value: str) -> None:
         """Write a remark into the run: a reason, a label, a signal."""
@@ -260,8 +302,15 @@ class Agent:
 
     def bind(self, session: Session) -> None:
         """Called once, by whoever runs the agent, before ``on_start``."""
-        self._session = session
+        _check_declared(type(self))
+        object.__setattr__(self, "_session", session)
 
 
-def _is_data(agent: object) -> bool:
-    return dataclasses.is_dataclass(agent)
+def _check_declared(kind: type) -> None:
+    """A class that declares fields must be a dataclass itself, or they would be no parameters."""
+    own = [name for name, hint in vars(kind).get("__annotations__", {}).items() if "ClassVar" not in str(hint)]
+    if own and "__dataclass_fields__" not in vars(kind):
+        raise InvalidValueError(
+            f"{kind.__name__} declares {own[0]!r} but is no dataclass: put @dataclass above the class, so that its "
+            "fields are parameters"
+        )
