@@ -14,7 +14,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Generator
 from operator import index
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
