@@ -14,7 +14,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Generator
 from operator import index
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
@@ -267,8 +267,9 @@ class Agent:
 
     def parameters(self) -> dict[str, Any]:
         """The agent's parameters: its dataclass fields."""
-        fields = dataclasses.fields(cast(Any, self)) if _is_data(self) else ()
-        return {f.name: getattr(self, f.name) for f in fields if f.init and not f.name.startswith("_")}
+        return {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init and not f.name.startswith("_")
+        }
 
     def set(self, **changes: Any) -> None:
         """Change parameters while running: all of them or, when one breaks a rule, none.
@@ -314,3 +315,12 @@ def _check_declared(kind: type) -> None:
             f"{kind.__name__} declares {own[0]!r} but is no dataclass: put @dataclass above the class, so that its "
             "fields are parameters"
         )
+
+
+def _whole(value: Any, what: str, unit: str) -> int:
+    """An int at the door: compiled code would cut a float without a word."""
+    try:
+        return index(value)
+    except TypeError:
+        way = "" if unit == "nanoseconds" else f"; round it, or use the instrument's to_{unit}()"
+        raise InvalidValueError(f"{what} {value!r} is not a whole number of {unit}{way}") from None
