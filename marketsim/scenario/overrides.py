@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from marketsim.errors import did_you_mean
 from marketsim.scenario import yaml
 from marketsim.scenario.document import NOWHERE, Finding, Mark, Node, Path, from_plain, raise_findings
 from marketsim.scenario.shape import flatten, inherited, merge, typed_section
-from marketsim.scenario.spec import LatencySpec
+from marketsim.scenario.spec import LatencySpec, Overrides
 
-Overrides: TypeAlias = Iterable[str] | Mapping[str, Any]
+__all__ = ["Overrides", "apply", "parse_path", "with_overrides"]
 
 COMMAND_LINE = Mark("--set")
 _STEP = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|\[\s*([0-9]+)\s*\]|([^\s."\[\]=]+))\s*')

@@ -79,7 +79,9 @@ class Parameter:
     @property
     def type(self) -> str:
         """Its type in words, such as ``duration``, ``int`` or ``buy | sell``."""
-        return self.unit or type_words(self.annotation)
+        if not self.unit:
+            return type_words(self.annotation)
+        return f"list of {self.unit}" if _collection_in(_bare(self.annotation)) is not None else self.unit
 
     @property
     def default_text(self) -> str:
@@ -205,16 +207,26 @@ def _allows_none(annotation: Any) -> bool:
 
 
 def _with_unit(annotation: Any, value: Any, unit: str, build: Builder | None) -> Any:
-    """A duration, rate or price, or a list of them."""
-    origin = typing.get_origin(annotation)
-    if isinstance(origin, type) and issubclass(origin, (Sequence, Set)) and not isinstance(value, str):
-        return _collection(origin, typing.get_args(annotation), value, unit, build)
+    """A duration, rate or price, or a list or mapping of them."""
+    collection = _collection_in(annotation)
+    if collection is not None and not isinstance(value, str) and isinstance(value, (Sequence, Set, Mapping)):
+        return _collection(typing.get_origin(collection) or collection, typing.get_args(collection), value, unit, build)
     try:
         if unit == "price":
             return _price(annotation, value)
         return _UNITS[unit](value)
     except ArithmeticError:
         raise InvalidValueError(f"{show(value)} is out of range") from None
+
+
+def _collection_in(annotation: Any) -> Any:
+    """The type of list or mapping that an annotation is, or has among its alternatives; None where there is none."""
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    for part in typing.get_args(annotation) if union else (annotation,):
+        origin = typing.get_origin(_bare(part)) or _bare(part)
+        if isinstance(origin, type) and issubclass(origin, (Sequence, Set, Mapping)) and origin is not str:
+            return _bare(part)
+    return None
 
 
 def _price(annotation: Any, value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
@@ -41,6 +41,8 @@ from marketsim.scenario.fields import (
     Whole,
 )
 from marketsim.scenario.frozen import FrozenMapping, thaw
+
+Overrides: TypeAlias = Iterable[str] | Mapping[str, Any]
 
 SCHEMA = 1  # the version of scenario files that this build writes
 
@@ -305,6 +307,12 @@ class ScenarioSpec(Section):
         from marketsim.scenario.loader import load  # the loader builds on this module
 
         return load(given)
+
+    def with_overrides(self, overrides: Overrides) -> ScenarioSpec:
+        """The spec with ``"agents.mm.gamma=0.2"``, or a mapping of paths to values, applied; null removes."""
+        from marketsim.scenario.loader import load  # the loader builds on this module
+
+        return load(self, overrides)
 
     @property
     def end(self) -> int:

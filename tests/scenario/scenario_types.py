@@ -100,6 +100,8 @@ class Everything:
     anything: Any = None
     odd: Unknown = None  # resolved by type checkers only
     price: Decimal = field(default=Decimal(1), metadata={"unit": "price"})
+    prices: Sequence[float | str] | None = field(default=None, metadata={"unit": "price"})
+    rates: float | list[float] = field(default=1.0, metadata={"unit": "rate"})
     opens: int = field(default=0, metadata={"unit": "time_of_day"})
 
 

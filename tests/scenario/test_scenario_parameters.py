@@ -58,7 +58,8 @@ def test_types_are_told_in_words() -> None:
         "whole": "int", "real": "float", "flag": "bool", "word": "text", "exact": "decimal", "mood": "calm | wild",
         "choice": "buy | sell | 3", "maybe": "int | none", "either": "int | text", "ticks": "int", "noted": "int",
         "numbers": "list of int", "pair": "list of int, text", "names": "list of text", "table": "mapping to float",
-        "by_number": "mapping to text", "waits": "duration", "window": "Window | none", "path": "file",
+        "by_number": "mapping to text", "waits": "list of duration",
+        "prices": "list of price", "rates": "list of rate", "window": "Window | none", "path": "file",
         "delay": "LatencyModel", "anything": "any", "odd": "any", "price": "price", "opens": "time_of_day",
     }  # fmt: skip
 
@@ -80,7 +81,8 @@ ACCEPTED = [
     ("numbers", [1, 2.0], (1, 2)), ("numbers", (1,), (1,)), ("pair", [1, "x"], (1, "x")),
     ("names", ["a", "b", "a"], frozenset("ab")),
     ("table", {"a": 1}, {"a": 1.0}), ("by_number", {"3": "x", "-4": "y"}, {3: "x", -4: "y"}),
-    ("waits", ["1us", 5], [1000, 5]),
+    ("waits", ["1us", 5], [1000, 5]), ("prices", ["0.5", 1], (0.5, 1.0)), ("prices", None, None),
+    ("rates", "3/s", 3.0), ("rates", ["3/s", "6/min"], [3.0, 0.1]),
     ("window", {"length": 3}, Window(3)), ("window", {"length": 3, "step": "1ms"}, Window(3, 1_000_000)),
     ("window", None, None), ("window", Window(4), Window(4)),
     ("path", "a/b.csv", Path("a/b.csv")),
@@ -139,6 +141,8 @@ REFUSED = [
     ("table", [1], "table", 'a list is not a mapping: write "name: value" lines below it'),
     ("table", {"a": "x"}, "table.a", "'x' is not a number"),
     ("waits", ["1us", "soon"], "waits.1", f"'soon' is not a duration: {DURATION}"),
+    ("rates", ["x"], "rates.0", "'x' is not a rate: write a number per unit of time, such as \"0.5/s\""),
+    ("prices", [1, "y"], "prices.1", "'y' is not a number"),
     ("window", {}, "window.length", "missing: it has no default; write a value (int)"),
     ("window", {"length": 1, "stepp": 3}, "window.stepp", 'unknown parameter; did you mean "step"?'),
     ("window", 3, "window", '3 is not a Window: write "name: value" for each of its parameters'),
