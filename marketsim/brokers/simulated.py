@@ -3,6 +3,7 @@
 It turns orders into requests, the venue's messages into reports and market data, and keeps the agent's orders and
 portfolio. A message that arrives while the agent is busy computing waits for its turn, as in compiled populations.
 What the agent's own code raises comes out as AgentError with the agent's name and the simulated time.
+It never matches anything and never sees the venue's book.
 """
 
 from __future__ import annotations
@@ -11,27 +12,44 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
+from marketsim.brokers.open_orders import OpenOrders
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
 from marketsim.domain.message import Kind, Wanted
 from marketsim.domain.order import OrderState, Reason, Side
 from marketsim.domain.units import format_time
-from marketsim.errors import AgentError, InvalidValueError, MarketSimError, did_you_mean
+from marketsim.errors import AgentError, InvalidValueError, InvariantViolation, SimulationError, did_you_mean
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import Stream
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
-from marketsim.trading.ports import Feed
+from marketsim.trading.ports import Broker, Clock, Feed
 from marketsim.trading.risk import Limits
 
-_TIME, _ORDER, _SENT, _KIND, _MARKET, _ORDER_ID, _SIDE = 0, 1, 2, 3, 6, 7, 8
-_PRICE, _QUANTITY, _OTHER_PRICE, _LEAVES, _EXPIRE, _INSTRUCTIONS, _REASON = 9, 10, 11, 12, 13, 16, 17
+# Places in a row of MESSAGE.
+_ORDER, _SENT, _KIND, _MARKET, _SIDE, _PRICE, _QUANTITY, _EXPIRE = 1, 2, 3, 6, 8, 9, 10, 13
 _REPORT = int(Kind.REPORT)
 _KINDS = {int(kind): kind for kind in EventKind}
-_SIDES = {1: Side.BUY, -1: Side.SELL}
 _REASONS = {int(reason): reason for reason in Reason}
+_SIDES = {0: Side.BUY, 1: Side.BUY, -1: Side.SELL}  # a refused request may name no side
+# An enumeration's members are looked up slowly through their class.
+_NEW, _CANCEL, _REPLACE, _SUBSCRIBE = Kind.NEW, Kind.CANCEL, Kind.REPLACE, Kind.SUBSCRIBE
+_TRADE, _REJECTED, _REPLACE_REJECTED = EventKind.TRADE, EventKind.REJECTED, EventKind.REPLACE_REJECTED
+_PENDING_CANCEL = OrderState.PENDING_CANCEL
+_HOOKS = {
+    EventKind.ACCEPTED: "on_accepted",
+    EventKind.TRADE: "on_fill",
+    EventKind.CANCELED: "on_canceled",
+    EventKind.EXPIRED: "on_canceled",
+    EventKind.REPLACED: "on_replaced",
+    EventKind.REJECTED: "on_rejected",
+    EventKind.CANCEL_REJECTED: "on_rejected",
+    EventKind.REPLACE_REJECTED: "on_rejected",
+}
+_OURS = (SimulationError, InvariantViolation)  # not the agent's fault, or told already
+_fact = tuple.__new__  # makes a named tuple in a third of its own constructor's time
 
 
 class Market(NamedTuple):
@@ -53,7 +71,8 @@ class Wire(Protocol):
 class Notes(Protocol):
     """Takes remarks for the event log."""
 
-    def __call__(self, time: int, agent: str, key: str, value: str) -> None: ...
+    def __call__(self, time: int, agent: str, key: str, value: str) -> None:
+        """A remark of an agent at a time in ns."""
 
 
 class SimulatedSession:
@@ -62,6 +81,7 @@ class SimulatedSession:
     name, seed: of the agent's random draws.
     markets: all markets by number; ``allowed`` are the numbers on which the agent trades, the preferred ones first.
     computation: ns that the agent needs to act on anything.
+    receive: takes a message (a row of MESSAGE) at its time; it is handled now, or when the agent is free.
     """
 
     def __init__(
@@ -82,48 +102,57 @@ class SimulatedSession:
     ) -> None:
         self.name = name
         self.agent = agent
-        self.broker = self
-        self.clock = self
+        self.broker: Broker = self
+        self.clock: Clock = self
         self.portfolio = Portfolio(cash, markets[allowed[0]].instrument.currency)
         self.number = -1  # given by the engine
         self.instruments = tuple(dict.fromkeys(markets[number].instrument for number in allowed))
+        self.receive: Callable[[list[int]], None] = self._receive_in_turn if computation else self._handle
         self._seed = seed
         self._environment = environment
         self._wire = wire
         self._markets = markets
         self._by_place = {(markets[n].venue, markets[n].instrument.symbol): markets[n] for n in allowed}
+        self._venues = _venues_by_symbol(self._by_place)
         self._computation = computation
         self._limits = limits
         self._feeds = feeds or {}
         self._notes = notes
         self._busy_until = 0
         self._client_order_id = 0
-        self._orders: dict[int, Order] = {}  # open ones, by order id
+        self._orders = OpenOrders()
         self._streams: dict[str, Stream] = {}
+        self._subscribed: dict[int, int] = {}  # market -> Wanted
         self._snapshots: dict[int, list[tuple[int, int, int]]] = {}
         self._awaited: dict[int, tuple[int, int, int]] = {}
-        self._handlers: dict[int, Callable[[list[int]], None]] = {
-            Kind.QUOTE: self._on_quote,
-            Kind.TRADE_PRINT: self._on_trade,
-            Kind.LEVEL: self._on_level,
-            Kind.SNAPSHOT: self._on_snapshot,
-            Kind.SNAPSHOT_LEVEL: self._on_snapshot_level,
-        }
         agent.bind(self)
+        self._on_any_report = agent.on_report if _overrides(agent, "on_report") else None
+        self._hooks = [None, *(self._hook(_HOOKS.get(kind)) for kind in EventKind)]
+        self._handlers = self._handlers_by_kind()
+
+    def _hook(self, name: str | None) -> Callable[..., None] | None:
+        """A hook that the agent overrides; what it leaves alone is not called at all."""
+        return getattr(self.agent, name) if name and _overrides(self.agent, name) else None
+
+    def _handlers_by_kind(self) -> list[Callable[[list[int]], None]]:
+        handlers: list[Callable[[list[int]], None]] = [self._on_report] * (_REPORT + len(EventKind) + 1)
+        handlers[Kind.QUOTE] = self._on_quote
+        handlers[Kind.TRADE_PRINT] = self._on_trade
+        handlers[Kind.LEVEL] = self._on_level
+        handlers[Kind.SNAPSHOT] = self._on_snapshot
+        handlers[Kind.SNAPSHOT_LEVEL] = self._on_snapshot_level
+        return handlers
 
     # --- life ---
 
     def start(self) -> None:
         """Subscribe to what the agent's hooks ask for, then let it begin."""
-        kind = type(self.agent)
-        quotes, trades = kind.on_quote is not Agent.on_quote, kind.on_trade is not Agent.on_trade
-        levels = kind.on_level is not Agent.on_level or kind.on_book is not Agent.on_book
-        if quotes or trades or levels:
-            for venue, symbol in self._by_place:
-                self.subscribe(
-                    self._by_place[venue, symbol].instrument, venue, quotes=quotes, trades=trades, levels=levels
-                )
-        self._guarded(self.agent.on_start)
+        agent = self.agent
+        quotes, trades = _overrides(agent, "on_quote"), _overrides(agent, "on_trade")
+        levels = _overrides(agent, "on_level") or _overrides(agent, "on_book")
+        for market in self._by_place.values():
+            self.subscribe(market.instrument, market.venue, quotes=quotes, trades=trades, levels=levels)
+        self._guarded(agent.on_start)
 
     def stop(self) -> None:
         """Tell the agent that the run is over."""
@@ -133,56 +162,64 @@ class SimulatedSession:
 
     def submit(self, order: Order) -> None:
         """Check an order against the agent's own limits and send it; a refusal comes back as a report."""
-        market = self._market(order.instrument, order.venue)
+        market = self._by_place.get((order.venue, order.instrument.symbol)) or self._market(order)
         if self._limits is not None:
             objection = self._limits.objection(order, *self._exposure(order))
             if objection:
                 self.note("risk", f"order {order.client_order_id} refused: {objection}")
-                self._environment.call_at(self._environment.now, self._refuse, order)
+                self.call_at(self._environment.now, self._refuse, order, _REJECTED, order.price, order.quantity)
                 return
         order.reference = self._wire.send(
             self.number,
             self._environment.now + self._computation,
-            Kind.NEW,
+            _NEW,
             market.number,
             0,
-            order.side,
-            order.order_type,
-            order.time_in_force,
-            order.flags,
+            int(order.side),  # plain ints: the compiled entry takes a tenth of a millisecond to look at an enumeration
+            int(order.order_type),
+            int(order.time_in_force),
+            int(order.flags),
             order.price,
             order.stop_price,
             order.quantity,
             order.expire,
         )
-        self._orders[order.reference] = order
+        self._orders.add(order)
 
     def cancel(self, order: Order, quantity: int = 0) -> None:
         """Ask for the cancel of an order. One that is over, or is being canceled whole, is left alone."""
-        if not order.live or (order.state is OrderState.PENDING_CANCEL and not quantity):
+        if order.state is _PENDING_CANCEL or not order.live or not order.reference:
             return
         if quantity == 0:
-            order.state = OrderState.PENDING_CANCEL
+            order.state = _PENDING_CANCEL
+        self._orders.ask(order)
         self._wire.send(
             self.number,
             self._environment.now + self._computation,
-            Kind.CANCEL,
-            self._market(order.instrument, order.venue).number,
+            _CANCEL,
+            self._market(order).number,
             order.reference,
             quantity=quantity,
         )
 
     def replace(self, order: Order, price: int, quantity: int, stop_price: int = 0) -> None:
-        """Ask for new terms of an order that may still trade."""
-        if not order.live:
+        """Ask for new terms of an order. One that is over is left alone; limits are checked as for a new order."""
+        if not order.live or not order.reference:
             return
+        if self._limits is not None:
+            objection = self._limits.objection_to_replace(order, quantity, *self._exposure(order))
+            if objection:
+                self.note("risk", f"replace of order {order.client_order_id} refused: {objection}")
+                self.call_at(self._environment.now, self._refuse, order, _REPLACE_REJECTED, price, quantity)
+                return
+        self._orders.ask(order, quantity, stop_price)
         self._wire.send(
             self.number,
             self._environment.now + self._computation,
-            Kind.REPLACE,
-            self._market(order.instrument, order.venue).number,
+            _REPLACE,
+            self._market(order).number,
             order.reference,
-            order.side,
+            int(order.side),
             price=price,
             quantity=quantity,
             other_price=stop_price,
@@ -190,7 +227,7 @@ class SimulatedSession:
 
     def open_orders(self) -> Iterable[Order]:
         """Orders that may still trade, oldest first."""
-        return self._orders.values()
+        return self._orders
 
     # --- Clock ---
 
@@ -214,132 +251,123 @@ class SimulatedSession:
     # --- Session ---
 
     def next_client_order_id(self) -> int:
+        """1, 2, 3 …"""
         self._client_order_id += 1
         return self._client_order_id
 
     def venues(self, instrument: Instrument) -> tuple[str, ...]:
-        found = tuple(venue for venue, symbol in self._by_place if symbol == instrument.symbol)
-        if not found:
-            known = [symbol for _, symbol in self._by_place]
+        """Venues on which the agent may trade an instrument, the preferred one first."""
+        try:
+            return self._venues[instrument.symbol]
+        except KeyError:
             raise InvalidValueError(
-                f"{self.name} does not trade {instrument.symbol}{did_you_mean(instrument.symbol, known)}"
-            )
-        return found
+                f"{self.name} does not trade {instrument.symbol}{did_you_mean(instrument.symbol, self._venues)}"
+            ) from None
 
     def subscribe(self, instrument: Instrument, venue: str, *, quotes: bool, trades: bool, levels: bool) -> None:
-        wanted = quotes * Wanted.QUOTES | trades * Wanted.TRADES | levels * Wanted.LEVELS
-        market = self._market(instrument, venue)
-        self._wire.send(
-            self.number, self._environment.now + self._computation, Kind.SUBSCRIBE, market.number, instructions=wanted
-        )
+        """Ask a venue for market data, once for each kind of it."""
+        market = self._market_of(instrument, venue).number
+        known = self._subscribed.get(market, 0)
+        wanted = int(quotes * Wanted.QUOTES | trades * Wanted.TRADES | levels * Wanted.LEVELS) & ~known
+        if wanted:
+            self._subscribed[market] = known | wanted
+            depart = self._environment.now + self._computation
+            self._wire.send(self.number, depart, _SUBSCRIBE, market, instructions=wanted)
 
     def stream(self, purpose: str) -> Stream:
+        """The agent's random draws for a purpose; the same object each time."""
         stream = self._streams.get(purpose)
         if stream is None:
             stream = self._streams[purpose] = Stream(self._seed, self.name, purpose)
         return stream
 
     def feed(self, name: str) -> Feed:
+        """An information feed by name."""
         try:
             return self._feeds[name]
         except KeyError:
-            raise InvalidValueError(f"no feed {name!r}{did_you_mean(name, self._feeds)}") from None
+            raise InvalidValueError(
+                f"{self.name} has no feed {name!r}{did_you_mean(name, self._feeds)}; add it to the scenario's feeds"
+            ) from None
 
     def note(self, key: str, value: str) -> None:
+        """Write a remark into the event log's annotations."""
         if self._notes is not None:
             self._notes(self._environment.now, self.name, key, value)
 
     # --- inbox ---
 
-    def receive(self, row: list[int]) -> None:
-        """A message arrives; it is handled now, or when the agent is free."""
-        if self._computation:
-            start = max(self._environment.now, self._busy_until)
-            self._busy_until = start + self._computation
-            if start > self._environment.now:
-                self._environment.deliver(start, row[_ORDER], self._handle, row)
-                return
-        self._handle(row)
+    def _receive_in_turn(self, row: list[int]) -> None:
+        start = self._reserve()
+        if start > self._environment.now:
+            self._environment.deliver(start, row[_ORDER], self._handle, row)
+        else:
+            self._handle(row)
+
+    def _reserve(self) -> int:
+        """The time at which the agent can look at something that arrives now; it is busy for a while from then on."""
+        start = max(self._environment.now, self._busy_until)
+        self._busy_until = start + self._computation
+        return start
 
     def _timer(self, call: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
-        now = self._environment.now
         if self._computation:
-            start = max(now, self._busy_until)
-            self._busy_until = start + self._computation
-            if start > now:
+            start = self._reserve()
+            if start > self._environment.now:
                 self._environment.call_at(start, self._call, call)
                 return
         self._call(call)
 
     def _call(self, call: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
-        self._guarded(call[0], *call[1])
+        try:
+            call[0](*call[1])
+        except _OURS:
+            raise
+        except Exception as error:
+            raise self._blame(error) from error
 
     def _guarded(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._call((function, arguments))
+
+    def _handle(self, row: list[int]) -> None:
         try:
-            function(*arguments)
+            self._handlers[row[_KIND]](row)
+        except _OURS:
+            raise
         except Exception as error:
-            self._blame(error)
+            raise self._blame(error) from error
 
     def _wrapped(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         try:
             return (yield from generator)
+        except _OURS:
+            raise
         except Exception as error:
-            self._blame(error)
+            raise self._blame(error) from error
 
-    def _blame(self, error: Exception) -> None:
-        if isinstance(error, MarketSimError) and not isinstance(error, InvalidValueError):
-            raise error
+    def _blame(self, error: Exception) -> AgentError:
         time = self._environment.now
-        raise AgentError(
+        return AgentError(
             f"{self.name}: {type(error).__name__} at {format_time(time)}: {error}", agent=self.name, time=time
-        ) from error
-
-    def _handle(self, row: list[int]) -> None:
-        kind = row[_KIND]
-        try:
-            if kind > _REPORT:
-                self._on_report(row)
-            else:
-                self._handlers[kind](row)
-        except Exception as error:
-            self._blame(error)
+        )
 
     # --- market data ---
 
     def _on_quote(self, row: list[int]) -> None:
-        market = self._markets[row[_MARKET]]
-        self.agent.on_quote(
-            Quote(
-                row[_SENT],
-                market.instrument,
-                row[_PRICE],
-                row[_QUANTITY],
-                row[_OTHER_PRICE],
-                row[_LEAVES],
-                market.venue,
-            )
-        )
+        _, _, sent, _, _, _, number, _, _, bid, bid_quantity, ask, ask_quantity, _, _, _, _, _, _, _ = row
+        market = self._markets[number]
+        self.agent.on_quote(_fact(Quote, (sent, market.instrument, bid, bid_quantity, ask, ask_quantity, market.venue)))
 
     def _on_trade(self, row: list[int]) -> None:
         market = self._markets[row[_MARKET]]
-        self.agent.on_trade(
-            TradePrint(
-                row[_SENT], market.instrument, row[_PRICE], row[_QUANTITY], _SIDES[row[_SIDE]], market.venue
-            )
-        )
+        side = _SIDES[row[_SIDE]]
+        self.agent.on_trade(TradePrint(row[_SENT], market.instrument, row[_PRICE], row[_QUANTITY], side, market.venue))
 
     def _on_level(self, row: list[int]) -> None:
         market = self._markets[row[_MARKET]]
+        side, price, quantity = _SIDES[row[_SIDE]], row[_PRICE], row[_QUANTITY]
         self.agent.on_level(
-            LevelUpdate(
-                row[_SENT],
-                market.instrument,
-                _SIDES[row[_SIDE]],
-                row[_PRICE],
-                row[_QUANTITY],
-                row[_EXPIRE],
-                market.venue,
-            )
+            LevelUpdate(row[_SENT], market.instrument, side, price, quantity, row[_EXPIRE], market.venue)
         )
 
     def _on_snapshot(self, row: list[int]) -> None:
@@ -366,60 +394,62 @@ class SimulatedSession:
     # --- reports ---
 
     def _on_report(self, row: list[int]) -> None:
-        kind = _KINDS[row[_KIND] - _REPORT]
-        order = self._orders.get(row[_ORDER_ID])
-        market = self._markets[row[_MARKET]] if row[_MARKET] < len(self._markets) else None
-        report = Report(
-            row[_SENT],
-            kind,
-            row[_ORDER_ID],
-            order.instrument if order is not None else (market or self._markets[0]).instrument,
-            _SIDES.get(row[_SIDE], Side.BUY),
-            row[_PRICE],
-            row[_QUANTITY],
-            row[_LEAVES],
-            row[_INSTRUCTIONS] == 1,
-            _REASONS[row[_REASON]],
-            order.client_order_id if order is not None else 0,
-            market.venue if market is not None else "",
-        )
+        _, _, sent, number, _, _, place, order_id, side, price, quantity, _, leaves, _, _, _, maker, reason, _, _ = row
+        number -= _REPORT
+        kind = _KINDS[number]
+        order = self._orders.find(order_id)
         if order is not None:
-            order.apply(report)
-            if order.state.terminal:
-                del self._orders[row[_ORDER_ID]]
-        if kind is EventKind.TRADE and market is not None:
-            fee = market.fee(report.price, report.quantity, report.maker)
-            self.portfolio.trade(
-                report.time, market.instrument, report.side, report.price, report.quantity, fee, report.maker
-            )
-        self._tell(kind, order, report)
+            instrument, venue, client_order_id = order.instrument, order.venue, order.client_order_id
+        else:
+            instrument, venue = self._place(place)
+            client_order_id = 0
+        report: Report = _fact(
+            Report,
+            (sent, kind, order_id, instrument, _SIDES[side], price, quantity, leaves, maker == 1, _REASONS[reason],
+             client_order_id, venue),
+        )  # fmt: skip
+        if order is not None:
+            self._orders.apply(order, report)
+        if kind is _TRADE:
+            self._book_fill(self._markets[place], report)
+        self._tell(number, order, report)
 
-    def _tell(self, kind: EventKind, order: Order | None, report: Report) -> None:
-        agent = self.agent
-        agent.on_report(report, order)
-        if kind in (EventKind.REJECTED, EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED):
-            agent.on_rejected(order, report)
-        elif order is None:
+    def _place(self, number: int) -> tuple[Instrument, str]:
+        """Instrument and venue of a report whose order is not known; a refused request may name no market at all."""
+        if number < len(self._markets):
+            return self._markets[number].instrument, self._markets[number].venue
+        return self.instruments[0], ""
+
+    def _book_fill(self, market: Market, report: Report) -> None:
+        price, quantity, maker = report.price, report.quantity, report.maker
+        fee = market.fee(price, quantity, maker)
+        self.portfolio.trade(report.time, market.instrument, report.side, price, quantity, fee, maker)
+
+    def _tell(self, number: int, order: Order | None, report: Report) -> None:
+        """Call the hooks that the agent overrides: on_report for all, then the particular one."""
+        if self._on_any_report is not None:
+            self._on_any_report(report, order)
+        hook = self._hooks[number]
+        if hook is None:
             return
-        elif kind is EventKind.TRADE:
-            agent.on_fill(order, report)
-        elif kind is EventKind.ACCEPTED:
-            agent.on_accepted(order)
-        elif kind in (EventKind.CANCELED, EventKind.EXPIRED):
-            agent.on_canceled(order, report)
-        elif kind is EventKind.REPLACED:
-            agent.on_replaced(order, report)
+        if number >= EventKind.REJECTED:
+            hook(order, report)
+        elif order is not None:
+            if number == EventKind.ACCEPTED:
+                hook(order)
+            else:
+                hook(order, report)
 
-    def _refuse(self, order: Order) -> None:
-        """The answer to an order that the agent's own limits refuse; it never reached a venue."""
+    def _refuse(self, order: Order, kind: EventKind, price: int, quantity: int) -> None:
+        """The answer to a request that the agent's own limits refuse; it never reached a venue."""
         report = Report(
             self._environment.now,
-            EventKind.REJECTED,
-            0,
+            kind,
+            order.order_id,
             order.instrument,
             order.side,
-            order.price,
-            order.quantity,
+            price,
+            quantity,
             0,
             False,
             Reason.RISK,
@@ -427,11 +457,14 @@ class SimulatedSession:
             order.venue,
         )
         order.apply(report)
-        self._guarded(self._tell, EventKind.REJECTED, order, report)
+        self._tell(int(kind), order, report)
 
     # --- inner ---
 
-    def _market(self, instrument: Instrument, venue: str) -> Market:
+    def _market(self, order: Order) -> Market:
+        return self._market_of(order.instrument, order.venue)
+
+    def _market_of(self, instrument: Instrument, venue: str) -> Market:
         try:
             return self._by_place[venue, instrument.symbol]
         except KeyError:
@@ -441,11 +474,16 @@ class SimulatedSession:
             ) from None
 
     def _exposure(self, order: Order) -> tuple[int, int]:
-        """(position, open lots on the order's side) in the order's instrument."""
-        symbol = order.instrument.symbol
-        same = sum(
-            other.leaves
-            for other in self._orders.values()
-            if other.instrument.symbol == symbol and other.side is order.side
-        )
-        return self.portfolio.lots.get(symbol, 0), same
+        """(position, lots that other orders on the order's side could still trade) in the order's instrument."""
+        return self.portfolio.lots.get(order.instrument.symbol, 0), self._orders.could_trade(order)
+
+
+def _overrides(agent: Agent, hook: str) -> bool:
+    return getattr(type(agent), hook) is not getattr(Agent, hook) or hook in vars(agent)
+
+
+def _venues_by_symbol(places: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    venues: dict[str, tuple[str, ...]] = {}
+    for venue, symbol in places:
+        venues[symbol] = (*venues.get(symbol, ()), venue)
+    return venues

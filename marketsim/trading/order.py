@@ -7,11 +7,29 @@ from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Reason, Side, TimeInForce
 
-_ENDS = {EventKind.CANCELED: OrderState.CANCELED, EventKind.EXPIRED: OrderState.EXPIRED}
+_ACCEPTED, _TRADE, _REPLACED = EventKind.ACCEPTED, EventKind.TRADE, EventKind.REPLACED
+_CANCELED, _EXPIRED, _REJECTED = EventKind.CANCELED, EventKind.EXPIRED, EventKind.REJECTED
+_CANCEL_REJECTED = EventKind.CANCEL_REJECTED
+_PENDING_NEW, _WORKING, _PARTLY = OrderState.PENDING_NEW, OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED
+_PENDING_CANCEL, _FILLED = OrderState.PENDING_CANCEL, OrderState.FILLED
+_ENDS = {_CANCELED: OrderState.CANCELED, _EXPIRED: OrderState.EXPIRED}
 
 
 class Order:
-    """One order. Prices in ticks, quantities in lots; ``order_id`` is 0 until the venue has accepted it."""
+    """One order. Prices in ticks, quantities in lots; ``order_id`` is 0 until the venue has accepted it.
+
+    Its life::
+
+        PENDING_NEW ── REJECTED
+             │
+        ACCEPTED ─── PARTIALLY_FILLED ─── FILLED
+             │  └─────────┬──────┘
+             │      PENDING_CANCEL (the cancel of all that is left was asked for)
+             └───────┬────┘
+            CANCELED, EXPIRED
+
+    A refused cancel leads back to ACCEPTED or PARTIALLY_FILLED; an order may trade while its cancel is under way.
+    """
 
     __slots__ = (
         "client_order_id",
@@ -73,7 +91,8 @@ class Order:
     @property
     def live(self) -> bool:
         """Whether it may still trade, as far as the participant knows."""
-        return not self.state.terminal
+        state = self.state  # not state.terminal: this is asked on every report
+        return state is _WORKING or state is _PARTLY or state is _PENDING_NEW or state is _PENDING_CANCEL
 
     @property
     def average_price(self) -> float:
@@ -83,37 +102,40 @@ class Order:
     def apply(self, report: Report) -> None:
         """Take in what the venue says about this order."""
         kind = report.kind
-        if kind == EventKind.TRADE:
-            self.filled += report.quantity
-            self.value += report.quantity * report.price
-            self.leaves = report.leaves
-            if self.leaves == 0:
-                self.state = OrderState.FILLED
-            elif self.state != OrderState.PENDING_CANCEL:
-                self.state = OrderState.PARTIALLY_FILLED
-        elif kind == EventKind.ACCEPTED:
+        if kind is _TRADE:
+            self._traded(report)
+        elif kind is _ACCEPTED:
             self.order_id = report.order_id
-            if self.state == OrderState.PENDING_NEW:
-                self.state = OrderState.ACCEPTED
-        elif kind in _ENDS:
-            self.leaves = report.leaves
-            self.quantity -= 0 if report.leaves == 0 else report.quantity
-            if self.leaves == 0:
-                self.state, self.reason = _ENDS[kind], report.reason
-            else:
-                self._working()
-        elif kind == EventKind.REPLACED:
+            if self.state is _PENDING_NEW:
+                self.state = _WORKING
+        elif kind is _CANCELED or kind is _EXPIRED:
+            self._reduced(report)
+        elif kind is _REPLACED:
             self.price, self.quantity, self.leaves = report.price, report.quantity, report.leaves
-        elif kind == EventKind.REJECTED:
+        elif kind is _REJECTED:
             self.state, self.reason, self.leaves = OrderState.REJECTED, report.reason, 0
-        elif kind == EventKind.CANCEL_REJECTED and self.live:
-            self._working()
+        elif kind is _CANCEL_REJECTED and report.quantity == 0 and self.state is _PENDING_CANCEL:
+            self.state = _PARTLY if self.filled else _WORKING
 
-    def _working(self) -> None:
-        self.state = OrderState.PARTIALLY_FILLED if self.filled else OrderState.ACCEPTED
+    def _traded(self, report: Report) -> None:
+        self.filled += report.quantity
+        self.value += report.quantity * report.price
+        self.leaves = report.leaves
+        if report.leaves == 0:
+            self.state = _FILLED
+        elif self.state is not _PENDING_CANCEL:
+            self.state = _PARTLY
+
+    def _reduced(self, report: Report) -> None:
+        """All that was open is gone, or a part of it was canceled; then ``quantity`` shrinks by that part."""
+        self.leaves = report.leaves
+        if report.leaves == 0:
+            self.state, self.reason = _ENDS[report.kind], report.reason
+        else:
+            self.quantity -= report.quantity
 
     def __repr__(self) -> str:
-        limit = f" at {self.price}" if self.price else ""
+        limit = f" at {self.price}" if self.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT) else ""
         return (
             f"<Order {self.client_order_id} {self.side.name} {self.quantity} {self.instrument.symbol}{limit} "
             f"{self.order_type.name} {self.state.name} filled {self.filled}>"

@@ -27,11 +27,18 @@ class Limits:
 
     def objection(self, order: Order, position: int, open_same_side: int) -> str:
         """Why an order is refused, with the largest quantity that would pass; "" when it may go."""
-        if self.max_order is not None and order.quantity > self.max_order:
-            return f"quantity {order.quantity} above max_order {self.max_order}"
+        return self._objection(order.side, order.quantity, order.quantity, position, open_same_side)
+
+    def objection_to_replace(self, order: Order, quantity: int, position: int, open_same_side: int) -> str:
+        """The same for new terms of an order, ``quantity`` the new total; ``open_same_side`` leaves this order out."""
+        return self._objection(order.side, quantity, quantity - order.filled, position, open_same_side)
+
+    def _objection(self, side: int, quantity: int, open_quantity: int, position: int, open_same_side: int) -> str:
+        if self.max_order is not None and quantity > self.max_order:
+            return f"quantity {quantity} above max_order {self.max_order}"
         if self.max_position is not None:
-            reached = order.side * position + open_same_side + order.quantity
+            reached = side * position + open_same_side + open_quantity
             if reached > self.max_position:
-                allowed = max(0, order.quantity - (reached - self.max_position))
+                allowed = max(0, quantity - (reached - self.max_position))
                 return f"position could reach {reached}, above max_position {self.max_position}; at most {allowed} pass"
         return ""

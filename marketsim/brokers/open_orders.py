@@ -1,0 +1,93 @@
+"""The open orders of one participant, and the requests about them that no venue has answered yet.
+
+Sessions keep their order, so an answer belongs to the oldest request about its order. An order that is over stays known
+until the last of its requests is answered. It never sends anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from marketsim.domain.event import EventKind
+from marketsim.domain.market_data import Report
+from marketsim.domain.order import Reason
+from marketsim.trading.order import Order
+
+_CANCELED, _REPLACED = EventKind.CANCELED, EventKind.REPLACED
+_REFUSALS = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED)
+_ANSWERS = (Reason.BY_REQUEST, Reason.BY_REPLACE)
+
+
+class Unanswered(NamedTuple):
+    """Requests about one order, in the order in which they left."""
+
+    order: Order
+    asked: list[tuple[int, int]]  # of a replace: new total, new stop price; (0, 0) for a cancel
+
+
+class OpenOrders:
+    """Orders by the broker's reference, which is the id that the venue will use."""
+
+    def __init__(self) -> None:
+        self._orders: dict[int, Order] = {}
+        self._unanswered: dict[int, Unanswered] = {}
+
+    def add(self, order: Order) -> None:
+        """A new order is on its way."""
+        self._orders[order.reference] = order
+
+    def ask(self, order: Order, quantity: int = 0, stop_price: int = 0) -> None:
+        """A cancel, or a replace with its new total and stop price, is on its way."""
+        waiting = self._unanswered.get(order.reference)
+        if waiting is None:
+            waiting = self._unanswered[order.reference] = Unanswered(order, [])
+        waiting.asked.append((quantity, stop_price))
+
+    def find(self, reference: int) -> Order | None:
+        """The order that a report is about; None when it is not known, or no longer."""
+        order = self._orders.get(reference)
+        if order is None and self._unanswered and reference in self._unanswered:
+            return self._unanswered[reference].order
+        return order
+
+    def apply(self, order: Order, report: Report) -> None:
+        """An order takes in a report."""
+        order.apply(report)
+        if self._unanswered:
+            self._take_answer(order, report)
+        if not order.leaves:
+            self._orders.pop(order.reference, None)
+
+    def __iter__(self) -> Iterator[Order]:
+        """Orders that may still trade, oldest first."""
+        return iter(self._orders.values())
+
+    def could_trade(self, order: Order) -> int:
+        """Lots that the other orders of its instrument and side could still trade."""
+        symbol, side = order.instrument.symbol, order.side
+        return sum(
+            self._open(other)
+            for other in self._orders.values()
+            if other.side is side and other is not order and other.instrument.symbol == symbol
+        )
+
+    def _open(self, order: Order) -> int:
+        """Open lots of an order, or more where a replace that asks for more is on its way."""
+        waiting = self._unanswered.get(order.reference)
+        if waiting is None:
+            return order.leaves
+        return max(order.leaves, *(quantity - order.filled for quantity, _ in waiting.asked))
+
+    def _take_answer(self, order: Order, report: Report) -> None:
+        kind = report.kind
+        if kind not in _REFUSALS and kind is not _REPLACED and (kind is not _CANCELED or report.reason not in _ANSWERS):
+            return
+        waiting = self._unanswered.get(order.reference)
+        if waiting is None:
+            return
+        _, stop_price = waiting.asked.pop(0)
+        if kind is _REPLACED and order.stop_price:
+            order.stop_price = stop_price
+        if not waiting.asked:
+            del self._unanswered[order.reference]
