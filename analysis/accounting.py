@@ -147,6 +147,9 @@ class Accounts:
         """``table`` added up by family (index ``family``), with ``agents``; ratios are of the sums."""
         table = self.table
         result = _collapse(table, "family")
+        # Sums of floats leave dust where gains and losses cancel: a nano of currency is nothing.
+        money = [*PARTS, "pnl", "realized", "unrealized", "position_value"]
+        result[money] = result[money].round(9) + 0.0
         result.insert(0, "agents", table.groupby("family", sort=False).size().reindex(result.index))
         return result
 
@@ -179,6 +182,7 @@ class Accounts:
             paid = np.bincount(cell, fills.fee[chosen], size).reshape(shape).cumsum(axis=1)
             marks = fills.scaled(number, tape.marks_at(times))
             total += (flow + held * marks) * fills.unit[number] - paid
+        total = np.round(total, 9) + 0.0
         return pd.DataFrame(total.T, index=pd.Index(times, name="time"), columns=pd.Index(names, name=by))
 
     def inventory(

@@ -90,6 +90,18 @@ def test_takers_pay_what_the_maker_captures() -> None:
     assert found.families.loc["taker", "fees"] == -1.25
 
 
+def test_gains_and_losses_that_cancel_in_a_family_leave_no_dust() -> None:
+    agents = [{"name": name, "family": "all", "type": "T"} for name in ("a", "b", "c")]
+    trades = [
+        trade(1 + n, 1 - 2 * (n % 2), 100.0 + 0.01 * (n % 7), 1.0 + n % 3, "abc"[n % 3], "abc"[(n + 1) % 3])
+        for n in range(60)
+    ]
+    found = accounts(by_hand(trades, [(0, 99.99, 1, 100.04, 1)], agents=agents))
+    assert found.table["pnl"].abs().max() > 0.1
+    assert found.families.loc["all", ["pnl", "spread_capture", "inventory"]].tolist() == [0.0, 0.0, 0.0]
+    assert (found.equity("1s", by="family")["all"] == 0.0).all()
+
+
 def test_the_horizon_moves_profit_between_adverse_selection_and_inventory_only() -> None:
     near, far = (accounts(hand(), horizon=h)["mm"] for h in (0, "1min"))
     assert near.adverse_selection == 0.0
