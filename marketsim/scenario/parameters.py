@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import inspect
 import sys
 import types
@@ -89,6 +90,7 @@ class Parameter:
         return "" if self.required else describe_value(self.default, self.unit)
 
 
+@functools.lru_cache(maxsize=512)  # scenarios name the same few types thousands of times
 def parameters_of(cls: type) -> tuple[Parameter, ...]:
     """The parameters of a dataclass: its fields, save those that its constructor does not take or that begin with _."""
     hints = _hints(cls)
