@@ -300,7 +300,8 @@ def _made(cls: type, values: dict[str, Any], problems: list[tuple[Path, str]]) -
 
 def _written_fields(registry: Registry, thing: Any) -> dict[str, Any]:
     written: dict[str, Any] = {}
-    for parameter in parameters_of(type(thing)):
+    cls: type = type(thing)
+    for parameter in parameters_of(cls):
         value = getattr(thing, parameter.name)
         if parameter.required or not _same(value, parameter.default):
             try:
