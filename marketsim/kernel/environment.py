@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import simpy
 from simpy.core import EmptySchedule, StopSimulation
-from simpy.events import NORMAL, Event
+from simpy.events import NORMAL, Event, Timeout
 
 from marketsim.errors import InvalidValueError, SimulationError
 
@@ -58,11 +58,13 @@ class Environment(simpy.Environment):
 
     # --- sending ---
 
+    def timeout(self, delay: Any = 0, value: Any = None) -> Timeout:
+        """A SimPy event that happens ``delay`` nanoseconds ahead."""
+        return Timeout(self, _delay(delay), value)
+
     def schedule(self, event: Event, priority: int = NORMAL, delay: Any = 0) -> None:
         """Put a SimPy event ``delay`` nanoseconds ahead."""
-        wait = _nanoseconds(delay, "delay")
-        if wait < 0:
-            raise InvalidValueError(f"delay {wait}: an event cannot be scheduled in the past; use 0 or more")
+        wait = _delay(delay)
         self.sequence += 1
         order = priority * PRIORITY + self.sequence
         heappush(self._heap, (self.now + wait, order, self._handle_event, event))
@@ -193,3 +195,10 @@ def _nanoseconds(value: Any, what: str) -> int:
         raise InvalidValueError(
             f"{what} {value!r} is not a whole number of nanoseconds; use an int, or units.duration() for text"
         ) from None
+
+
+def _delay(value: Any) -> int:
+    wait = _nanoseconds(value, "delay")
+    if wait < 0:
+        raise InvalidValueError(f"delay {wait}: an event cannot be scheduled in the past; use 0 or more")
+    return wait
