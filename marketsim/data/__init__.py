@@ -3,6 +3,7 @@
 Nothing here trades, simulates or measures. Times become int nanoseconds, prices int ticks and quantities int lots.
 """
 
+from marketsim.data.events import read_events, read_trades
 from marketsim.data.finding import Finding, OnError
 from marketsim.data.lobster import find_lobster, read_lobster
 from marketsim.data.source import find_data
@@ -17,5 +18,7 @@ __all__ = [
     "TapeKind",
     "find_data",
     "find_lobster",
+    "read_events",
     "read_lobster",
+    "read_trades",
 ]

@@ -3,8 +3,21 @@
 It takes tapes and knows no file format, agent, clock or network.
 """
 
+from marketsim.replay.flow import FlowRequest, OrderFlow, order_flow
 from marketsim.replay.replay import Replay, rebuild, replay
 from marketsim.replay.report import ExceptionCause, ReplayReport
 from marketsim.replay.request import REQUEST, Cause, RequestKind
 
-__all__ = ["REQUEST", "Cause", "ExceptionCause", "Replay", "ReplayReport", "RequestKind", "rebuild", "replay"]
+__all__ = [
+    "REQUEST",
+    "Cause",
+    "ExceptionCause",
+    "FlowRequest",
+    "OrderFlow",
+    "Replay",
+    "ReplayReport",
+    "RequestKind",
+    "order_flow",
+    "rebuild",
+    "replay",
+]

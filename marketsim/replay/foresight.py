@@ -131,7 +131,8 @@ def _place_unseen(tape: Tape, notes: Rows, entries: Rows) -> int:
     entries["later"][order[:-1]] = np.where(group[1:] == group[:-1], order[1:], -1)
     mine = tape.events["price"][mention] * 2 + (tape.events["side"][mention] > 0)
     at = np.minimum(np.searchsorted(names, mine), len(names) - 1)
-    last = np.searchsorted(place, at * span + mention, "left") - 1
+    afresh = (tape.events["flags"][mention] & TapeFlag.GAP != 0) | (mention == 0)  # the row itself is an entry
+    last = np.searchsorted(place, at * span + mention + afresh, "left") - 1
     seen = (names[at] == mine) & (last >= 0) & (group[np.maximum(last, 0)] == at)
     first = np.searchsorted(place, at * span + _earliest(tape, notes, ids), "left")
     first = np.minimum(first, last)

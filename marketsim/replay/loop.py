@@ -177,6 +177,39 @@ def _take_from(
 
 
 @compiled
+def _cut_named(
+    core: Record,
+    state: Record,
+    requests: Rows,
+    event: Record,
+    notes: Rows,
+    level: int,
+    wanted: int,
+    spoken: bool,
+    side: int,
+) -> int:
+    """Cancel up to ``wanted`` lots of the orders that later rows name, from the back; answers how many.
+
+    Only what no later row speaks of, or, once that is gone, the part that later rows speak of.
+    """
+    orders = orders_of(core)
+    price = levels_of(core)[level].price
+    slot = levels_of(core)[level].tail
+    done = 0
+    while slot != 0 and done < wanted:
+        order = orders[slot]
+        if not _is_loose(state, notes, order.order_id):
+            named = min(order.leaves, notes[order.order_id].left)
+            part = min(wanted - done, named if spoken else order.leaves - named)
+            if part > 0:
+                quantity = 0 if spoken and part == named else part
+                _put(state, requests, event, _CANCEL, _CLEAR, order.order_id, 0, side, price, quantity)
+                done += part
+        slot = order.prev
+    return done
+
+
+@compiled
 def _plan_cancel(core: Record, state: Record, requests: Rows, event: Record, notes: Rows) -> None:
     order_id = event.order_id
     side = int(event.side)
@@ -304,9 +337,11 @@ def _plan_entry(
     spare = loose if seeded > 0 or not behind else max(0, loose - max(0, rest))
     if level != 0 and spare > 0:
         _take_from(core, state, requests, event, notes, level, spare, True, _CLEAR, 0, side)
+    if level != 0 and kept + seeded > size:
+        kept -= _cut_named(core, state, requests, event, notes, level, kept + seeded - size, False, side)
     if level != 0 and kept > size:
-        _take_from(core, state, requests, event, notes, level, kept - size, False, _CLEAR, 0, side)
-    room = max(0, size - kept)
+        kept -= _cut_named(core, state, requests, event, notes, level, kept - size, True, side)
+    room = size - kept
     order_id = entries[entry].first
     while order_id != 0:
         quantity = min(room, notes[order_id].left)

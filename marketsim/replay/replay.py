@@ -92,6 +92,11 @@ class Replay:
         return int(self._state.rows["row"][0])
 
     @property
+    def orders(self) -> int:
+        """The largest order id used so far: those of the tape, and above them orders without a name."""
+        return int(self._state.rows["next_id"][0]) - 1
+
+    @property
     def requests(self) -> NDArray[Any]:
         """What the core has been asked so far, rows REQUEST."""
         return np.array(self._requests.rows[: int(self._state.rows["sent"][0])], REQUEST)
