@@ -114,7 +114,7 @@ class MarketModel(mesa.Model):  # type: ignore[misc]
     @property
     def now(self) -> int:
         """Simulated time, ns."""
-        return self.execution.now
+        return int(self.execution.now)
 
     @property
     def mid(self) -> float | None:

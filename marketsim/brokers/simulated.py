@@ -64,7 +64,22 @@ class Market(NamedTuple):
 class Wire(Protocol):
     """Sends requests into the simulated market (the population's engine)."""
 
-    def send(self, sender: int, depart: int, kind: Kind, market: int, *fields: int, **named: int) -> int:
+    def send(
+        self,
+        sender: int,
+        depart: int,
+        kind: Kind,
+        market: int,
+        order_id: int = 0,
+        side: int = 0,
+        order_type: int = 0,
+        time_in_force: int = 0,
+        instructions: int = 0,
+        price: int = 0,
+        other_price: int = 0,
+        quantity: int = 0,
+        expire: int = 0,
+    ) -> int:
         """A request leaves; answers the order id of a NEW."""
 
 

@@ -75,7 +75,6 @@ class Assembly:
         *,
         agents: Mapping[str, Agent | CompiledAgent] | None = None,
         feeds: Mapping[str, FeedModel] | None = None,
-        limits: Mapping[str, Limits] | None = None,
         topology: Topology | None = None,
         stepped: bool = False,
     ) -> None:
@@ -83,7 +82,6 @@ class Assembly:
         self._notes = notes
         self._agents = dict(agents or {})
         self._feed_models = dict(feeds or {})
-        self._limits = dict(limits or {})
         self._topology = topology or self._build_topology()
         self._environment = Environment(spec.start, stepped=stepped)
         self._markets, self._fees, self._market_venues = self._build_markets()
@@ -125,10 +123,7 @@ class Assembly:
         default = REGISTRY.build("latency", network.latency.type, network.latency.arguments())
         if network.topology is None:
             return star(default)
-        given = dict(network.topology)
-        kind = "preset" if "preset" in given else "graph"
-        make = REGISTRY.find("topology", str(given.pop("type", kind)))
-        topology: Topology = make(given)
+        topology: Topology = REGISTRY.build_topology(network.topology)
         return topology
 
     def _build_links(self) -> None:
@@ -174,6 +169,9 @@ class Assembly:
             world.feeds[name] = handle
             world.engine.add_feed(handle.values, handle.start, handle.step)
 
+    def _now(self) -> int:
+        return self._environment.now
+
     # --- agents ---
 
     def _build_family(self, world: World, key: str, spec: AgentSpec) -> None:
@@ -218,7 +216,7 @@ class Assembly:
                 allowed,
                 computation=spec.computation,
                 cash=spec.cash,
-                limits=self._limits.get(key),
+                limits=None if spec.limits is None else Limits(spec.limits.max_order, spec.limits.max_position),
                 feeds=feeds,
                 notes=self._notes,
             )

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from marketsim.scenario.spec import ScenarioSpec
     from marketsim.trading.agent import Agent
     from marketsim.trading.feed import FeedModel
-    from marketsim.trading.risk import Limits
 
 _SLICES = 200
 _PATIENCE = 0.1  # seconds between two reports of progress
@@ -50,7 +49,6 @@ class Execution:
         folder: str | Path | None = None,
         agents: Mapping[str, Agent | CompiledAgent] | None = None,
         feeds: Mapping[str, FeedModel] | None = None,
-        limits: Mapping[str, Limits] | None = None,
         topology: Topology | None = None,
         stepped: bool = False,
     ) -> None:
@@ -64,7 +62,6 @@ class Execution:
                 self._recorder.note,
                 agents=agents,
                 feeds=feeds,
-                limits=limits,
                 topology=topology,
                 stepped=stepped,
             ).build()

@@ -77,7 +77,6 @@ class Simulation:
         self._spec: ScenarioSpec | None = None
         self._agents: dict[str, Agent | CompiledAgent] = {}
         self._feeds: dict[str, FeedModel] = {}
-        self._limits: dict[str, Limits] = {}
 
     @classmethod
     def from_spec(cls, spec: ScenarioSpec, *, stepped: bool = False) -> Simulation:
@@ -181,10 +180,10 @@ class Simulation:
                 spec[field] = list(given)
         if host is not None:
             spec["host"] = host
+        if limits is not None:
+            spec["limits"] = dataclasses.asdict(limits)
         self._put("agents", key, spec)
         self._agents[key] = agent
-        if limits is not None:
-            self._limits[key] = limits
         return self
 
     def news(self, at: str | int, feed: str, shock: float) -> Simulation:
@@ -216,7 +215,6 @@ class Simulation:
             folder=folder,
             agents=self._agents,
             feeds=self._feeds,
-            limits=self._limits,
             topology=self._topology,
             stepped=self._stepped,
         )
