@@ -78,7 +78,7 @@ class MarketAgent(mesa.Agent):  # type: ignore[misc]
     def _lots(self) -> int:
         if self.compiled:
             return int(self._account()["position"])
-        return self.model.world.sessions[self.name].portfolio.lots.get(self._instrument().symbol, 0)  # type: ignore[no-any-return]
+        return int(self.model.world.sessions[self.name].portfolio.lots.get(self._instrument().symbol, 0))
 
     def _market(self) -> int:
         if self.compiled:
@@ -114,7 +114,7 @@ class MarketModel(mesa.Model):  # type: ignore[misc]
     @property
     def now(self) -> int:
         """Simulated time, ns."""
-        return int(self.execution.now)
+        return self.execution.now
 
     @property
     def mid(self) -> float | None:

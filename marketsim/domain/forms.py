@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from marketsim.errors import InvalidValueError, did_you_mean
 
@@ -39,7 +39,7 @@ def to_json(noun: Any) -> str:
 
 def from_dict(kind: type[T], form: Mapping[str, Any]) -> T:
     """The noun of a class that a dictionary describes."""
-    hints = _hints(kind)
+    hints = _hints(cast(Any, kind))
     for name in form:
         if name not in hints:
             raise InvalidValueError(f"{kind.__name__} has no field {name!r}{did_you_mean(name, hints)}")

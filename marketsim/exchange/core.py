@@ -157,7 +157,7 @@ class MatchingCore:
         self._slots = Table(np.dtype(np.int64), 4096)
         self._touched = Table(TOUCH, 1024)
         self._request = Table(_WORD, _FIELDS)
-        self._buffer = memoryview(np.asarray(self._request.rows))
+        self._buffer: Any = memoryview(self._request.rows)
         self._request_address, self._address = self._request.address, self._core.address
         self._enter = _entry()
         self._take_chunk(self._log.next_chunk(None, 0, _CHUNK))
@@ -191,7 +191,7 @@ class MatchingCore:
             raise _objection(time, owner, market, side, order_type, time_in_force, flags, price, stop_price, quantity,
                              expire, order_id) from error  # fmt: skip
         answer, self._first_row, self._end_row = self._enter(self._address, self._request_address)
-        return self._repeat(answer) if answer < 0 else answer  # type: ignore[no-any-return]
+        return self._repeat(answer) if answer < 0 else answer
 
     def cancel(self, time: int, owner: int, order_id: int, quantity: int = 0) -> None:
         """Cancel an order, or ``quantity`` lots of it."""
@@ -480,12 +480,13 @@ class MatchingCore:
             slot = int(order["next"])
 
 
-def _objection(*request: object) -> Exception:
+def _objection(*request: Any) -> Exception:
     """Why a request could not be written down as integers of 64 bits."""
     for value in request:
         if not hasattr(value, "__index__"):
             return TypeError(f"{value!r} is no integer: {_NOT_INTS}")
-    return InvalidValueError(f"{max(request, key=lambda value: abs(index(value)))} is too large: {_NOT_INTS}")  # type: ignore[call-overload]
+    largest = max((index(value) for value in request if hasattr(value, "__index__")), key=abs)
+    return InvalidValueError(f"{largest} is too large: {_NOT_INTS}")
 
 
 def _refusal(asked: list[int]) -> str:

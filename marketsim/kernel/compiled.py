@@ -148,7 +148,7 @@ def entry_of(function: Callable[..., Any], integers: int) -> Callable[..., Any]:
         entry: Callable[..., Any] = function.overloads[signature].entry_point  # type: ignore[attr-defined]
     except (AttributeError, KeyError):
         return function
-    return entry if callable(entry) else function
+    return entry
 
 
 class Table:
