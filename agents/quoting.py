@@ -1,0 +1,222 @@
+"""Quoting: what every market maker shares. It keeps one bid and one ask where ``targets`` wants them.
+
+Quotes are post-only, so a market maker never takes. A quote is touched only when its price must move by more than
+``tolerance``, when it is too large, or when less than half of it is left; then it is replaced, one message for each
+side, at most once an interval. The fair value is built from what others show: own orders are taken out of the best
+quotes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from marketsim.agents.checks import to_duration, to_whole
+from marketsim.domain.event import EventKind
+from marketsim.domain.instrument import Instrument
+from marketsim.domain.market_data import Quote, Report
+from marketsim.domain.order import OrderState, Side
+from marketsim.trading.agent import Agent
+from marketsim.trading.order import Order
+
+_BUY, _SELL = Side.BUY, Side.SELL
+_PENDING_NEW, _PENDING_CANCEL = OrderState.PENDING_NEW, OrderState.PENDING_CANCEL
+_REPLACE_REJECTED = EventKind.REPLACE_REJECTED
+
+
+class Targets(NamedTuple):
+    """Where the quotes should be: ticks and lots; a quantity of 0 pulls that side."""
+
+    bid: int
+    bid_quantity: int
+    ask: int
+    ask_quantity: int
+
+
+class Shown:
+    """One side of a market maker's quotes."""
+
+    __slots__ = ("asked", "order", "price", "side")
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.order: Order | None = None
+        self.price = 0  # ticks that were last asked for
+        self.asked = 0  # replaces without an answer
+
+    def at(self, price: int) -> int:
+        """Own lots that stand at a price, as far as is known."""
+        order = self.order
+        if order is None or order.price != price or not order.live or order.state is _PENDING_NEW:
+            return 0
+        return order.leaves
+
+
+class Desk:
+    """What a market maker knows and shows in one instrument."""
+
+    def __init__(self, instrument: Instrument, venue: str) -> None:
+        self.instrument = instrument
+        self.venue = venue
+        self.bid = Shown(_BUY)
+        self.ask = Shown(_SELL)
+        self.fair = float(instrument.reference)  # ticks
+        self.others_bid: int | None = None
+        self.others_ask: int | None = None
+        self.next_refresh = 0
+        self.waiting = False
+
+    def learn(self, quote: Quote, microprice_weight: float) -> None:
+        """The fair value from a quote without own orders.
+
+        (1 − w)·mid + w·microprice where others show both sides; else the old one, held between what others show.
+        """
+        bid_quantity = quote.bid_quantity - self.bid.at(quote.bid)
+        ask_quantity = quote.ask_quantity - self.ask.at(quote.ask)
+        bid = self.others_bid = quote.bid if bid_quantity > 0 else None
+        ask = self.others_ask = quote.ask if ask_quantity > 0 else None
+        if bid is not None and ask is not None:
+            mid = 0.5 * (bid + ask)
+            micro = (bid * ask_quantity + ask * bid_quantity) / (bid_quantity + ask_quantity)
+            self.fair = mid + microprice_weight * (micro - mid)
+        elif bid is not None:
+            self.fair = max(self.fair, bid + 0.5)
+        elif ask is not None:
+            self.fair = min(self.fair, ask - 0.5)
+
+    def shown(self, order: Order | None) -> Shown | None:
+        """The side that an order stands for."""
+        if order is not None and order is self.bid.order:
+            return self.bid
+        return self.ask if order is not None and order is self.ask.order else None
+
+
+@dataclass
+class QuotingAgent(Agent):
+    """Base of market makers; a subclass says in ``targets`` where the quotes should be."""
+
+    quantity: int = field(default=100, metadata={"help": "lots of each quote"})
+    max_position: int = field(default=1000, metadata={"help": "most lots held long or short"})
+    refresh: int | str = field(
+        default="10ms", metadata={"unit": "duration", "help": "least time between two changes of the quotes"}
+    )
+    tolerance: int = field(default=0, metadata={"help": "ticks by which a quote may be off before it is moved"})
+
+    def __post_init__(self) -> None:
+        to_whole(self, "quantity", "max_position", low=1)
+        to_whole(self, "tolerance", low=0)
+        to_duration(self, "refresh")
+
+    # --- for subclasses ---
+
+    def targets(self, desk: Desk) -> Targets:
+        """Where the quotes should be now; the base holds them within the position limit and out of others' quotes."""
+        raise NotImplementedError(f"{type(self).__name__} does not say where its quotes should be: write targets()")
+
+    @property
+    def microprice_share(self) -> float:
+        """Weight of the microprice in the fair value."""
+        return 0.0
+
+    def learn(self, desk: Desk) -> None:
+        """The fair value may have changed."""
+
+    def learn_fill(self, desk: Desk, order: Order, report: Report) -> None:
+        """A quote has traded."""
+
+    def spread_around(self, desk: Desk, centre: float, spread: float) -> Targets:
+        """Targets of ``quantity`` lots around a centre, both in ticks, at least a tick and never less than asked."""
+        ticks = max(1, math.ceil(spread - 1e-9))
+        bid = round(centre - 0.5 * ticks)
+        return Targets(bid, self.quantity, bid + ticks, self.quantity)
+
+    # --- what happens ---
+
+    def on_start(self) -> None:
+        """Open a desk for each instrument; quoting begins with the first quote that arrives."""
+        self.desks = {i.symbol: Desk(i, self._session.venues(i)[0]) for i in self.instruments}
+
+    def on_quote(self, quote: Quote) -> None:
+        """Learn and, when it is time, move the quotes."""
+        desk = self.desks[quote.instrument.symbol]
+        if quote.venue == desk.venue:
+            desk.learn(quote, self.microprice_share)
+            self.learn(desk)
+            self._when_due(desk)
+
+    def on_fill(self, order: Order, report: Report) -> None:
+        """A quote traded: position and quotes change."""
+        desk = self.desks[order.instrument.symbol]
+        if desk.shown(order) is not None:
+            self.learn_fill(desk, order, report)
+            self._when_due(desk)
+
+    def on_replaced(self, order: Order, report: Report) -> None:
+        """A quote stands at its new price."""
+        shown = self.desks[order.instrument.symbol].shown(order)
+        if shown is not None:
+            shown.asked -= 1
+
+    def on_canceled(self, order: Order, report: Report) -> None:
+        """A quote is gone."""
+        self._when_due(self.desks[order.instrument.symbol])
+
+    def on_rejected(self, order: Order | None, report: Report) -> None:
+        """A quote would have traded, or the request came too late: try again when it is time."""
+        desk = self.desks[report.instrument.symbol]
+        shown = desk.shown(order)
+        if order is not None and shown is not None and report.kind is _REPLACE_REJECTED:
+            shown.asked -= 1
+            shown.price = order.price
+        self._when_due(desk)
+
+    def on_parameters(self) -> None:
+        """Quotes follow new parameters at once."""
+        for desk in self.desks.values():
+            self._when_due(desk)
+
+    # --- inner ---
+
+    def _when_due(self, desk: Desk) -> None:
+        if desk.waiting:
+            return
+        now = self.now
+        if now >= desk.next_refresh:
+            self._refresh(desk)
+        else:
+            desk.waiting = True
+            self.at(desk.next_refresh, self._refresh, desk)
+
+    def _refresh(self, desk: Desk) -> None:
+        desk.waiting = False
+        desk.next_refresh = self.now + int(self.refresh)
+        bid, bid_quantity, ask, ask_quantity = self.targets(desk)
+        if desk.others_ask is not None:
+            bid = min(bid, desk.others_ask - 1)
+        if desk.others_bid is not None:
+            ask = max(ask, desk.others_bid + 1)
+        position = self.position(desk.instrument)
+        self._show(desk, desk.bid, bid, min(bid_quantity, self.max_position - position))
+        self._show(desk, desk.ask, ask, min(ask_quantity, self.max_position + position))
+
+    def _show(self, desk: Desk, shown: Shown, price: int, quantity: int) -> None:
+        order = shown.order
+        if order is None or not order.live:
+            if quantity > 0 and price > 0:
+                shown.order = self.order(
+                    shown.side, desk.instrument, quantity, limit=price, post_only=True, venue=desk.venue, tag="quote"
+                )
+                shown.price, shown.asked = price, 0
+            return
+        if order.state is _PENDING_CANCEL:
+            return
+        if quantity <= 0 or price <= 0:
+            self.cancel(order)
+            return
+        moved = abs(price - shown.price) > self.tolerance
+        resize = not shown.asked and (order.leaves > quantity or 2 * order.leaves < quantity)
+        if moved or resize:
+            self.replace(order, limit=price, quantity=order.filled + quantity)
+            shown.price = price
+            shown.asked += 1
