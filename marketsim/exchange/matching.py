@@ -418,7 +418,8 @@ def new_order(
         return SHORT_OF_SLOTS
     limited = order_type == _LIMIT or order_type == _STOP_LIMIT
     stopped = order_type == _STOP or order_type == _STOP_LIMIT
-    busy = known and (stopped or not limited or _would_trade(core, market, side, price))
+    crosses = known and not _out_of_range(price) and _would_trade(core, market, side, price)
+    busy = known and (stopped or not limited or crosses)
     short = _short_of(core, market if known else 0, busy)
     if short != 0:
         return short

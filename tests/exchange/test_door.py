@@ -36,6 +36,20 @@ def test_only_whole_numbers_of_whole_types(core: MatchingCore, field: str, value
     assert len(core.events()) == 1
 
 
+@pytest.mark.parametrize("field", GOOD)
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 10**30])
+def test_numbers_beyond_64_bits(core: MatchingCore, field: str, value: int) -> None:
+    """They are named in the error; none is ever wrapped around."""
+    with pytest.raises(InvalidValueError, match=str(value)):
+        core.new(**{**GOOD, field: value})
+    with pytest.raises(InvalidValueError, match=str(value)):
+        core.cancel(1, 1, value)
+    with pytest.raises(InvalidValueError, match=str(value)):
+        core.replace(1, 1, 1, value, 5)
+    assert len(core.events()) == 1
+    assert core.new(**GOOD) == 2, "the core goes on as if nothing had been asked"
+
+
 @pytest.mark.parametrize("wrong", [(1.0, 1, 1, 0), (1, 1.0, 1, 0), (1, 1, 1.0, 0), (1, 1, 1, 0.5)])
 def test_cancels_take_whole_numbers(core: MatchingCore, wrong: tuple[Any, ...]) -> None:
     with pytest.raises(TypeError):

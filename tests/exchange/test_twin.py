@@ -70,6 +70,10 @@ class Trial:
             self.core.check()
         self.twin.check()
         self._judge(command, answer, rows)
+        if command[0] not in ("close", "open"):  # a close is as many requests as it ends orders
+            assert self.core.last_rows().tolist() == rows
+            trades = [(row[2], row[3], row[4]) for row in rows if row[9] == EventKind.TRADE]
+            assert self.core.fills() == trades
 
     def _judge(self, command: Command, answer: int, rows: list[Row]) -> None:
         self.audit.feed(rows)

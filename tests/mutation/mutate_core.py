@@ -21,11 +21,12 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("__init__.py", "errors.py", "domain", "kernel", "exchange")
 TESTS = ("test_tables.py", "test_rules.py", "test_twin.py", "test_door.py")
-PATIENCE = 60  # seconds; a mutant may loop for ever
+PATIENCE = 60  # seconds at least, and five times what the sound core takes: a mutant may loop for ever
 
 
 @dataclass(frozen=True)
@@ -467,6 +468,7 @@ class Workshop:
     def __init__(self, folder: Path, tests: list[str]) -> None:
         self.folder = folder
         self.tests = tests
+        self.patience: float | None = None
         (folder / "marketsim").mkdir()
         for room in ROOMS:
             source, target = ROOT / "marketsim" / room, folder / "marketsim" / room
@@ -514,10 +516,10 @@ class Workshop:
         environment.pop("MARKETSIM_SKIPS_TO", None)
         try:
             done = subprocess.run(
-                command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=PATIENCE
+                command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=self.patience
             )
         except subprocess.TimeoutExpired:
-            return f"hung for {PATIENCE} s"
+            return f"hung for {self.patience:.0f} s"
         if done.returncode == 0:
             return ""
         if done.returncode not in (1, 2):
@@ -550,8 +552,10 @@ def survivors(mutations: tuple[Mutation, ...], tests: list[str]) -> list[Mutatio
     alive = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         workshop = Workshop(Path(folder), tests)
+        start = perf_counter()
         if caught := workshop.run():
             raise SystemExit(f"the tests fail without any mutation: {caught}")
+        workshop.patience = max(PATIENCE, 5 * (perf_counter() - start))
         for number, mutation in enumerate(mutations, 1):
             caught = workshop.try_out(mutation)
             print(
