@@ -84,12 +84,9 @@ class MarketAgent(mesa.Agent):  # type: ignore[misc]
         if self.compiled:
             return int(self._account()["market"])
         session = self.model.world.sessions[self.name]
-        venue = session.venues(session.instruments[0])[0]
-        return next(
-            market.number
-            for market in self.model.world.markets
-            if market.venue == venue and market.instrument == session.instruments[0]
-        )
+        place = (session.venues(session.instruments[0])[0], session.instruments[0])
+        places = [(market.venue, market.instrument) for market in self.model.world.markets]
+        return places.index(place)
 
     def _instrument(self) -> Any:
         return self.model.world.markets[self._market()].instrument

@@ -41,7 +41,7 @@ def verify(path: str | Path, progress: Callable[[Progress], None] | None = None)
     run = Run.open(path)
     manifest = run.manifest
     if not manifest.complete:
-        raise StoreError(f"{path}: this run is incomplete ({manifest.reason}); only a complete one can be verified")
+        raise StoreError(f"{path}: {manifest.status}; only a complete one can be verified")
     _refuse_local_classes(manifest.spec)
     again = Simulation.from_spec(ScenarioSpec.from_dict(manifest.spec)).run(progress=progress)
     return Verification(Path(path), run.digest, again.digest, _different(manifest.versions, again.manifest.versions))

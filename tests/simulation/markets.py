@@ -50,7 +50,7 @@ class Bomb(ms.Agent):
 
     def explode(self) -> None:
         """An ordinary mistake."""
-        {}["nothing"]  # noqa: B018
+        {}["nothing"]
 
 
 @dataclass

@@ -1,0 +1,128 @@
+"""Comparisons under common random numbers, replications over processes, and verification of kept runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marketsim.errors import ConfigurationError, InvalidValueError, SimulationError, StoreError
+from marketsim.experiment.comparison import _paired, compare
+from marketsim.experiment.replication import replicate, replicate_all
+from marketsim.experiment.verification import verify
+from marketsim.scenario.spec import ScenarioSpec
+from marketsim.simulation import Simulation
+
+
+def scenario(rate: float = 2.0, name: str = "small", **more: Any) -> ScenarioSpec:
+    return ScenarioSpec.from_dict(
+        {
+            "name": name,
+            "duration": "4s",
+            "venues": {"XSIM": {}},
+            "instruments": {"ABC": {}},
+            "agents": {"noise": {"type": "noise", "count": 20, "rate": rate}, **more},
+        }
+    )
+
+
+def test_a_scenario_compared_with_itself_differs_in_nothing() -> None:
+    found = compare(scenario(), scenario(), 3, workers=1)
+    assert found.rows
+    assert all(row.difference == 0 and not row.differs for row in found.rows if not np.isnan(row.difference))
+    assert found.changes == ()
+
+
+def test_more_noise_trades_more_and_the_scenarios_difference_is_told() -> None:
+    found = compare(scenario(), scenario(8.0, "busy"), 4, workers=1)
+    rows = {row.measure: row for row in found.rows}
+    assert rows["market.ABC.trades"].differs
+    assert rows["market.ABC.trades"].difference > 0
+    assert [change.path for change in found.changes] == ["agents.noise.rate"]
+    assert found.names == ("small", "busy")
+    table = found.table()
+    assert set(table.columns) >= {"measure", "small", "busy", "difference", "low", "high", "differs"}
+    tidy = found.values()
+    assert tidy.groupby("scenario")["seed"].nunique().to_dict() == {"small": 4, "busy": 4}
+
+
+def test_the_interval_is_students_by_hand() -> None:
+    """Differences 1, 2, 3: mean 2, s = 1, n = 3, t(0.975; 2) = 4.302653."""
+    left: list[dict[str, float]] = [{"m": 10.0}, {"m": 20.0}, {"m": 30.0}]
+    right: list[dict[str, float]] = [{"m": 11.0}, {"m": 22.0}, {"m": 33.0}]
+    row = _paired("m", left, right, 0.95)
+    half = 4.302652729911275 / 3**0.5
+    assert row.difference == pytest.approx(2.0)
+    assert (row.low, row.high) == pytest.approx((2 - half, 2 + half))
+    assert row.gain == pytest.approx((100 + 121) ** 0.5)  # standard deviations 10 and 11 against 1
+
+
+def test_a_measure_without_pairs_never_differs() -> None:
+    row = _paired("m", [{"m": float("nan")}] * 3, [{"m": 1.0}] * 3, 0.95)
+    assert not row.differs
+
+
+def test_families_on_one_side_only_are_listed() -> None:
+    found = compare(scenario(), scenario(name="two", extra={"type": "noise"}), 2, workers=1)
+    assert any(name.startswith("agents.extra.") for name in found.only_right)
+    assert found.only_left == ()
+
+
+@pytest.mark.parametrize("seeds", [1, 0, [3], [2, 2]])
+def test_too_few_seeds_are_refused(seeds: Any) -> None:
+    with pytest.raises(InvalidValueError, match="at least two different seeds"):
+        compare(scenario(), scenario(), seeds)
+
+
+def test_processes_give_what_one_process_gives() -> None:
+    jobs = [(scenario().to_dict(), seed) for seed in (1, 2, 3)]
+    told: list[tuple[int, int]] = []
+    spread = replicate_all(jobs, workers=2, progress=lambda done, all_: told.append((done, all_)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    again = [replicate(given, seed) for given, seed in jobs]
+    assert json.dumps(spread) == json.dumps(again)
+
+
+def test_a_run_that_fails_is_named_by_its_seed() -> None:
+    broken = scenario().to_dict()
+    broken["agents"]["noise"]["rate"] = -1.0
+    with pytest.raises(SimulationError, match="seed [56] failed: noise: rate"):
+        replicate_all([(broken, 5), (broken, 6)], workers=2)
+
+
+def test_verification(tmp_path: Path) -> None:
+    run = Simulation.from_spec(scenario()).run(tmp_path / "kept")
+    found = verify(tmp_path / "kept")
+    assert found.equal
+    assert found.found == run.digest
+    assert found.versions == ()
+
+
+def test_a_changed_manifest_is_found_out(tmp_path: Path) -> None:
+    Simulation.from_spec(scenario()).run(tmp_path / "kept")
+    manifest = tmp_path / "kept" / "manifest.json"
+    changed = json.loads(manifest.read_text())
+    changed["spec"]["seed"] = 99
+    manifest.write_text(json.dumps(changed))
+    assert not verify(tmp_path / "kept").equal
+
+
+def test_only_complete_runs_are_verified(tmp_path: Path) -> None:
+    execution = Simulation.from_spec(scenario()).start(tmp_path / "half")
+    execution.advance("1s")
+    execution.finish()
+    with pytest.raises(StoreError, match="incomplete"):
+        verify(tmp_path / "half")
+
+
+def test_agents_of_a_notebook_cannot_be_verified(tmp_path: Path) -> None:
+    Simulation.from_spec(scenario()).run(tmp_path / "kept")
+    manifest = tmp_path / "kept" / "manifest.json"
+    changed = json.loads(manifest.read_text())
+    changed["spec"]["agents"]["noise"]["type"] = "__main__:Mine"
+    manifest.write_text(json.dumps(changed))
+    with pytest.raises(ConfigurationError, match="put it into a module"):
+        verify(tmp_path / "kept")
