@@ -13,6 +13,7 @@ says whether the run came to its end, and it says no from the first moment on. N
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from pathlib import Path
@@ -49,17 +50,20 @@ def reserve(path: Path) -> Path:
 
 def reserve_next(parent: Path, name: str, seed: int) -> Path:
     """Make the first free ``<parent>/<name>-<seed>-<n>.partial``, n from 1."""
-    stem = f"{_UNSAFE.sub('-', name).strip('-.') or 'run'}-{seed}"
-    number = 1
     while True:
-        path = parent / f"{stem}-{number}"
-        taken = path.exists() or path.with_name(path.name + PARTIAL).exists()
+        path = next_free(parent, name, seed)
         try:
             return reserve(path)
         except StoreError:
-            if not taken and not path.exists() and not path.with_name(path.name + PARTIAL).exists():
+            if path == next_free(parent, name, seed):
                 raise
-        number += 1
+
+
+def next_free(parent: Path, name: str, seed: int) -> Path:
+    """The first ``<parent>/<name>-<seed>-<n>`` that nobody has or is writing, n from 1; it makes nothing."""
+    stem = f"{_UNSAFE.sub('-', name).strip('-.') or 'run'}-{seed}"
+    numbered = (parent / f"{stem}-{number}" for number in itertools.count(1))
+    return next(path for path in numbered if not path.exists() and not path.with_name(path.name + PARTIAL).exists())
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

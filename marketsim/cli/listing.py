@@ -1,0 +1,135 @@
+"""``marketsim list``: the scenarios and types that can be named, with their parameters and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from marketsim.cli.console import output, say
+from marketsim.cli.guard import guarded
+from marketsim.cli.options import Debug
+from marketsim.errors import ConfigurationError, UnknownTypeError, did_you_mean
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_KINDS = {"agents": "agent", "feeds": "feed", "latencies": "latency", "shocks": "shock"}  # plural: the registry's name
+_WHAT = ("scenarios", *_KINDS, "networks")
+
+
+@guarded
+def listing(
+    what: Annotated[str | None, typer.Argument(metavar="WHAT", help=", ".join(_WHAT) + "; all when left out.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, told in full.")] = None,
+    debug: Debug = False,
+) -> None:
+    """List scenarios, types and their parameters."""
+    if what is None:
+        for each in _WHAT:
+            _print_overview(each)
+    elif what not in _WHAT:
+        raise UnknownTypeError(f'there is no list of "{what}"{did_you_mean(what, _WHAT)}')
+    elif name is not None:
+        _print_one(what, name)
+    elif what in _KINDS:
+        for each in _names(what):
+            _print_type(_KINDS[what], each)
+    else:
+        _print_overview(what)
+
+
+def _names(what: str) -> tuple[str, ...]:
+    if what == "scenarios":
+        from marketsim.scenario.loader import ready_scenarios
+
+        return ready_scenarios()
+    if what == "networks":
+        from marketsim.network.presets import preset_names
+
+        return preset_names()
+    from marketsim.scenario.registry import REGISTRY
+
+    return REGISTRY.names(_KINDS[what])
+
+
+def _print_overview(what: str) -> None:
+    table = _table()
+    table.add_column(what, no_wrap=True)
+    table.add_column("")
+    tell = _teller(what)
+    for name in _names(what):
+        table.add_row(name, tell(name))
+    output().print(table)
+
+
+def _teller(what: str) -> Callable[[str], str]:
+    """What says in a line what a name stands for."""
+    if what == "scenarios":
+        return lambda name: _first_line(_scenario(name).get("description"))
+    if what == "networks":
+        from marketsim.network.presets import preset_mapping
+
+        return lambda name: _first_line(preset_mapping(name).get("description"))
+    from marketsim.scenario.registry import REGISTRY
+
+    def tell(name: str) -> str:
+        try:
+            return REGISTRY.summary(_KINDS[what], name)
+        except (ConfigurationError, ImportError) as error:  # a plug-in that is broken must not hide the others
+            return f"cannot be used: {error}"
+
+    return tell
+
+
+def _scenario(name: str) -> dict[str, Any]:
+    from marketsim.scenario.loader import load
+
+    return load(name).to_dict()
+
+
+def _first_line(text: object) -> str:
+    return str(text or "").strip().partition("\n")[0]
+
+
+def _print_one(what: str, name: str) -> None:
+    if what == "scenarios":
+        from marketsim.scenario.loader import read_ready
+
+        typer.echo(read_ready(name).rstrip())
+    elif what == "networks":
+        import yaml
+
+        from marketsim.network.presets import preset_mapping
+
+        typer.echo(yaml.safe_dump(preset_mapping(name), sort_keys=False, allow_unicode=True).rstrip())
+    else:
+        _print_type(_KINDS[what], name, in_full=True)
+
+
+def _print_type(kind: str, name: str, *, in_full: bool = False) -> None:
+    import inspect
+
+    from marketsim.scenario.registry import REGISTRY
+
+    cls = REGISTRY.resolve(kind, name)
+    output().print(name, style="bold", markup=False)
+    say(inspect.getdoc(cls) or "" if in_full else REGISTRY.summary(kind, name))
+    parameters = REGISTRY.parameters(kind, name)
+    if parameters:
+        table = _table()
+        for heading in ("parameter", "type", "default", ""):
+            table.add_column(heading, no_wrap=heading == "parameter")
+        for parameter in parameters:
+            default = "(required)" if parameter.required else parameter.default_text
+            table.add_row(parameter.name, parameter.type, default, parameter.doc)
+        output().print(table)
+    say()
+
+
+def _table() -> Table:
+    from rich import box
+    from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")

@@ -1,0 +1,24 @@
+"""Words that several commands understand alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Scenario = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help='A scenario file, or the name of a ready one; see "marketsim list".')
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/quickstart-7-1.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Of all chance; the scenario's own when left out.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a value, such as agents.mm.gamma=0.2. May be repeated."),
+]
+Modules = Annotated[
+    Path | None,
+    typer.Option("--modules", metavar="FOLDER", help="Where agents of your own are found, beside this folder."),
+]
+Browse = Annotated[bool, typer.Option("--open", help="Open the report in the browser.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]

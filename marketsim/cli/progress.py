@@ -1,0 +1,135 @@
+"""How far a run is: a bar on a terminal, elsewhere a line now and then. It knows nothing about what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from marketsim.cli.console import note, notices
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from marketsim.simulation import Progress
+
+_EVERY = 10.0  # seconds between two lines where there is no terminal
+
+
+class _Shown:
+    """A bar that comes and goes with a ``with``."""
+
+    def __init__(self, bar: Callable[[], Bar]) -> None:
+        self._bar = bar() if notices().is_terminal else None
+        self._task: Any = None
+        self._compiled = 0
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+            self._task = self._bar.add_task("preparing", total=None, details="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def compiling(self, function: str) -> None:
+        """A function is being compiled."""
+        self._compiled += 1
+        if self._compiled == 1:
+            note("compiling the market: only the first time, up to a minute; kept until sources change")
+        if self._bar is not None:
+            self._bar.update(self._task, description="compiling", details=f"{function.strip('_')} ({self._compiled})")
+
+
+class RunProgress(_Shown):
+    """Shows compilation, then how much of the simulated time is over, the rate, and the time that is left.
+
+    start, end: of the simulated time, ns.
+    """
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__(_run_bar)
+        self._start, self._end = start, end
+        self._told = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        """The run is this far."""
+        from marketsim.domain.units import format_time
+
+        clock = format_time(progress.time).partition(".")[0]
+        if self._bar is not None:
+            done = progress.time - self._start
+            details = f"{clock} · {_rate(progress)}"
+            self._bar.update(
+                self._task, description="running", completed=done, total=self._end - self._start, details=details
+            )
+        elif progress.elapsed - self._told >= _EVERY:
+            self._told = progress.elapsed
+            note(f"{progress.fraction:4.0%}  {clock} · {_rate(progress)} · {progress.remaining:,.0f} s left")
+
+
+class CountProgress(_Shown):
+    """Shows how many of several equal pieces of work are done."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(_count_bar)
+        self._what = what
+        self._told = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """So many are done."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=self._what, completed=done, total=total, details="")
+        elif done * 10 // total > self._told:
+            self._told = done * 10 // total
+            note(f"{done / total:4.0%}  {done:,} of {total:,} {self._what}")
+
+
+def _rate(progress: Progress) -> str:
+    rate = progress.events / progress.elapsed if progress.elapsed > 0 else 0.0
+    return f"{rate:,.0f} events/s"
+
+
+def _run_bar() -> Bar:
+    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    return Bar(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[details]}"),
+        TimeRemainingColumn(compact=True),
+        console=notices(),
+        transient=True,
+    )
+
+
+def _count_bar() -> Bar:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    return Bar(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[details]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(compact=True),
+        console=notices(),
+        transient=True,
+    )

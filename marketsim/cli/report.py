@@ -1,0 +1,73 @@
+"""``marketsim report``: the table and the HTML page of a run that was kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from marketsim.cli.console import notices, output, say
+from marketsim.cli.guard import guarded
+from marketsim.cli.options import Browse, Debug, RunFolder
+
+if TYPE_CHECKING:
+    from marketsim.analysis.accounting import Accounts
+    from marketsim.results.run import Run
+
+REPORT = "report.html"
+
+
+@guarded
+def report(
+    run: RunFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="The page's file; report.html in the run's folder when left out."),
+    ] = None,
+    browse: Browse = False,
+    debug: Debug = False,
+) -> None:
+    """Show the table of a kept run and write its report."""
+    from marketsim.analysis.accounting import accounts
+    from marketsim.analysis.summary import summarize
+    from marketsim.results.run import Run
+
+    kept = Run.open(run)
+    books = accounts(kept)
+    say(f"{kept.name}, seed {kept.seed}: {kept.manifest.status}")
+    say()
+    output().print(summarize(kept, books).rich())
+    page = write_report(kept, out or Path(kept.path or ".") / REPORT, books)
+    say(f"report  {page}")
+    if browse:
+        open_in_browser(page)
+
+
+def write_report(run: Run, page: Path, books: Accounts) -> Path:
+    """The HTML page of a run."""
+    from marketsim.analysis import page as pages
+
+    notice = None if run.complete else f"This run did not come to its end ({run.manifest.reason})."
+    with notices().status("writing the report"):
+        return pages.report(
+            run, page, title=f"{run.name}, seed {run.seed}", manifest=_what_ran(run), notice=notice, books=books
+        )
+
+
+def _what_ran(run: Run) -> dict[str, Any]:
+    manifest = run.manifest
+    return {
+        "digest": manifest.digest,
+        "status": manifest.status,
+        "events": manifest.events,
+        "versions": manifest.versions,
+        "scenario": manifest.spec,
+    }
+
+
+def open_in_browser(page: Path) -> None:
+    """Show a page to the user."""
+    import webbrowser
+
+    webbrowser.open(page.resolve().as_uri())
