@@ -109,7 +109,7 @@ class Recorder:
             self.note(ADD, self.names, side, price, quantity)
         return self.names
 
-    def execute(self, side: int, quantity: int, at_most: int = 1_000) -> int:
+    def execute(self, side: int, quantity: int, at_most: int = 10**9) -> int:
         """An aggressive order against ``side``; answers what is left of it."""
         while quantity and at_most and (price := self.best(side)) is not None:
             queue = self.book[side][price]
