@@ -22,7 +22,7 @@ from marketsim.results.replay import Block
 
 Ints = NDArray[np.int64]
 
-_COLUMNS = tuple(name for name in Block._fields if name not in ("number", "slot", "match")) + ("match_id",)
+_COLUMNS = (*(name for name in Block._fields if name not in ("number", "slot", "match")), "match_id")
 _CELLS = 2_000_000  # integers of a buffer of levels
 
 
@@ -31,11 +31,12 @@ class OrderIndex:
 
     def __init__(self, ids: Ints) -> None:
         self.ids = ids
+        self._sorted: Ints | None = None
+        self._table: NDArray[Any]
         largest = int(ids.max()) if len(ids) else 0
         if largest <= 8 * len(ids) + 1_000_000:
             self._table = np.full(largest + 1, -1, np.int32)
             self._table[ids[::-1]] = np.arange(len(ids) - 1, -1, -1, dtype=np.int32)  # the first of an id counts
-            self._sorted = None
         else:
             self._sorted, self._table = np.unique(ids, return_index=True)
 

@@ -32,7 +32,7 @@ DIGEST_SIZE = 16  # bytes
 
 
 class EventLog:
-    """Takes the rows of a run and gives back their digest.
+    """Takes the rows of a run and gives back their digest. One core writes into it.
 
     folder: where Parquet parts go; None keeps rows in memory, and beyond ``memory`` rows in a temporary folder that
         lives as long as somebody holds the events.
@@ -44,7 +44,6 @@ class EventLog:
         self._archive: _Archive = _Memory(memory) if folder is None else _Parts(folder)
         self._clerk = _Clerk(self._archive)
         self._chunk = chunk
-        self._chunks = 0
         self._handed_out: Table | None = None
         self._taken = 0
         self._digest: str | None = None
@@ -63,9 +62,9 @@ class EventLog:
         self._clerk.complain()
         if self._digest is not None:
             raise StoreError("this event log is closed: a new run needs a new log")
-        if full is not None and full is not self._handed_out:  # interrupted while it was swapped: taken already
+        if full is not self._handed_out:  # interrupted while it was swapped: taken already
             used = 0
-        if full is not None and used == 0 and self._handed_out is not None and len(self._handed_out) >= needed:
+        if used == 0 and self._handed_out is not None and len(self._handed_out) >= needed:
             return self._handed_out
         fresh = self._free_chunk(needed)
         if full is not None and used:
@@ -107,8 +106,7 @@ class EventLog:
 
     def _free_chunk(self, needed: int) -> Table:
         """One that is long enough; a short one leaves the ring for it."""
-        if self._chunks < RING and self._clerk.free.empty():
-            self._chunks += 1
+        if self._clerk.free.empty() and self._clerk.waiting < RING - 1:
             return Table(EVENT, max(self._chunk, needed))
         chunk = self._clerk.free.get()
         return chunk if len(chunk) >= needed else Table(EVENT, needed)
@@ -123,21 +121,29 @@ class _Clerk:
     def __init__(self, archive: _Archive) -> None:
         self.digest = hashlib.blake2b(digest_size=DIGEST_SIZE)
         self.free: queue.SimpleQueue[Table] = queue.SimpleQueue()
-        self._waiting: queue.SimpleQueue[tuple[Table, int] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Table, int] | None] = queue.SimpleQueue()
+        self._taken = self._returned = 0
         self._archive = archive
         self._failure: BaseException | None = None
         self._thread: threading.Thread | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Chunks that were taken and have not come back."""
+        return self._taken - self._returned
+
     def take(self, chunk: Table, used: int) -> None:
+        """Queue the first ``used`` rows of a chunk."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="marketsim event log", daemon=True)
             self._thread.start()
-        self._waiting.put((chunk, used))
+        self._taken += 1
+        self._queue.put((chunk, used))
 
     def stop(self) -> None:
         """Finish what is waiting and end the thread."""
         if self._thread is not None:
-            self._waiting.put(None)
+            self._queue.put(None)
             self._thread.join()
             self._thread = None
 
@@ -149,7 +155,7 @@ class _Clerk:
             raise StoreError(f"the event log could not be stored: {self._failure}") from self._failure
 
     def _work(self) -> None:
-        while (item := self._waiting.get()) is not None:
+        while (item := self._queue.get()) is not None:
             chunk, used = item
             if self._failure is None:
                 try:
@@ -157,6 +163,7 @@ class _Clerk:
                 except BaseException as error:  # noqa: BLE001 - raised again on the main thread by complain()
                     self._failure = error
             self.free.put(chunk)
+            self._returned += 1
 
     def _store(self, rows: NDArray[Any]) -> None:
         self.digest.update(rows.view(np.uint8).data)
@@ -203,8 +210,8 @@ class _TemporaryFolder:
             self.path = Path(tempfile.mkdtemp(prefix="marketsim-"))
         except OSError as error:
             raise StoreError(
-                f"{tempfile.gettempdir()}: no room for the events of a long run: {error.strerror}; free some space, set "
-                "TMPDIR to another folder, or save the run to a folder from its start"
+                f"{tempfile.gettempdir()}: no room for the events of a long run: {error.strerror}; free some space, "
+                "set TMPDIR to another folder, or save the run to a folder from its start"
             ) from error
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 

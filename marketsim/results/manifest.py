@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from marketsim.domain.fees import Fee, FeeSchedule, Unit
 from marketsim.domain.instrument import Instrument
@@ -116,7 +116,7 @@ class Manifest(_Entry):
     """All about a run but its events. Times are ns; see the fields.
 
     name: of the scenario. spec: the scenario as plain JSON. warm_up: ns after ``start`` that measures leave out.
-    counts: whatever was counted. timings: seconds of wall time by phase; the only entries that differ between equal runs.
+    counts: whatever was counted. timings: seconds of wall time by phase, all that differs between equal runs.
     """
 
     format: int = FORMAT
@@ -137,10 +137,10 @@ class Manifest(_Entry):
     counts: dict[str, int] = Field(default_factory=dict)
     timings: dict[str, float] = Field(default_factory=dict)
 
-    @field_validator("spec", mode="before")
-    @classmethod
-    def _plain_spec(cls, spec: object) -> object:
-        return _plain(spec, "spec")
+    def __init__(self, **values: Any) -> None:
+        if "spec" in values:
+            values["spec"] = _plain(values["spec"], "spec")
+        super().__init__(**values)
 
     def with_(self, **changes: Any) -> Manifest:
         """A copy with some fields changed, checked like a new one."""
@@ -178,7 +178,7 @@ class Manifest(_Entry):
         version = raw.get("format")
         if isinstance(version, int) and version > FORMAT:
             raise UnsupportedVersionError(
-                f"{source}: format {version} was written by a newer marketsim; this one reads up to {FORMAT}: upgrade it"
+                f"{source}: format {version} is of a newer marketsim; this one reads up to {FORMAT}: upgrade it"
             )
         try:
             return cls(**raw)

@@ -41,10 +41,8 @@ def _head(run: Run) -> str:
     manifest = run.manifest
     span = format_duration(max(run.end - manifest.start, 0))
     warm_up = f", the first {format_duration(manifest.warm_up)} as warm-up" if manifest.warm_up else ""
-    lines = [
-        f"<b>{escape(run.name)}</b>, seed {run.seed}: {span} from {format_time(manifest.start)}{warm_up}; "
-        f"{len(run.event_log):,} events, digest <code>{escape(run.digest[:16] or 'none')}</code>"
-    ]
+    what = f"<b>{escape(run.name)}</b>, seed {run.seed}: {span} from {format_time(manifest.start)}{warm_up}"
+    lines = [f"{what}; {len(run.event_log):,} events, digest <code>{escape(run.digest[:16] or 'none')}</code>"]
     if not run.complete:
         lines.append(f'<span class="warning">{escape(manifest.status)}</span>')
     if run.path is not None:
@@ -82,7 +80,7 @@ def _families(run: Run) -> Iterable[Sequence[str]]:
     sides = [trades.groupby(side)["quantity"].agg(["size", "sum"]) for side in ("taker", "maker")]
     for family, members in agents.groupby("family", sort=False):
         names = members["name"]
-        filled = sum(side.reindex(names).fillna(0).sum() for side in sides)
+        filled = {what: sum(side[what].reindex(names).fillna(0).sum() for side in sides) for what in ("size", "sum")}
         kinds = ", ".join(members["type"].unique())
         count = f"{int(sent.reindex(names).fillna(0).sum()):,}"
         yield str(family), f"{len(members):,}", kinds, count, f"{int(filled['size']):,}", f"{filled['sum']:,.10g}"

@@ -7,6 +7,7 @@ files. It knows nothing of threads and digests.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -73,10 +74,8 @@ class PartWriter:
     def abandon(self) -> None:
         """Let go of an unfinished part, after a failure."""
         if self._open is not None:
-            try:
+            with contextlib.suppress(OSError, pa.ArrowException):
                 self._open.close()
-            except (OSError, pa.ArrowException):
-                pass
             self._open = None
             self._unfinished.unlink(missing_ok=True)
 

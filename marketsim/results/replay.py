@@ -36,8 +36,11 @@ _NEW, _REDUCED, _DELETED, _EXECUTED = 1, 2, 3, 4  # LOBSTER's types of messages
 
 
 class Block(NamedTuple):
-    """Columns of a stretch of rows. ``slot`` and ``match`` are the places of order_id and match_id in the table of
-    orders (-1: none); ``number`` counts the rows of the whole log."""
+    """Columns of a stretch of rows.
+
+    ``slot`` and ``match`` are the places of order_id and match_id in the table of orders, -1 where there is none;
+    ``number`` counts the rows of the whole log.
+    """
 
     time: Any
     number: Any
@@ -124,7 +127,7 @@ def _rungs(state: Record, buy: bool) -> Rows:
 @compiled
 def _locate(rungs: Rows, count: int, key: int) -> int:
     """First position whose key is not below ``key``, galloping from the best."""
-    high = count
+    high: int = count
     low = high - 1
     step = 1
     while low >= 0 and rungs[low].key >= key:
@@ -148,7 +151,7 @@ def _change(state: Record, buy: bool, price: int, by: int) -> int:
     rungs = _rungs(state, buy)
     count = state.bids_count if buy else state.asks_count
     at = _locate(rungs, count, key)
-    rank = count - 1 - at
+    rank: int = count - 1 - at
     more = 0
     if at < count and rungs[at].key == key:
         rungs[at].quantity += by
@@ -199,7 +202,7 @@ def _begins_request(kind: int, reason: int) -> bool:
 @compiled
 def _settle(state: Record) -> int:
     """The order in execution has done its trades: the slot of one that now rests, or -1. The book is not changed."""
-    slot = state.active
+    slot: int = state.active
     state.active = -1
     if slot < 0:
         return -1
@@ -229,7 +232,7 @@ def _accept(state: Record, slot: int, price: int, leaves: int, side: int, order_
 def _replace(state: Record, slot: int, price: int, leaves: int, kept: bool) -> int:
     """Answers by how much the old price's level changes."""
     order = _order(state, slot)
-    before = order.open
+    before: int = order.open
     order.open = leaves
     order.price = price
     if order.place != _RESTING:
@@ -266,7 +269,7 @@ def _trade(state: Record, slot: int, match: int, quantity: int) -> int:
 @compiled
 def _apply(state: Record, kind: int, slot: int, match: int, price: int, quantity: int, leaves: int, side: int,
            order_type: int, time_in_force: int, flags: int) -> int:  # fmt: skip
-    """What a row does to its orders. Answers by how much a level of the book changes; at the price that the order had."""
+    """What a row does to its orders. Answers by how much a level changes, at the price that the order had before."""
     if slot < 0:
         return 0
     if kind == _ACCEPTED:
@@ -343,7 +346,8 @@ def changes_of_levels(block: Block, states: Rows, finish: bool, times: Rows, num
             if state.dirty != 0:
                 count = _note(state, times, numbers, out, last, count)
         _step(state, kind, block.slot[i], block.match[i], block.price[i], block.quantity[i], block.leaves[i],
-              int(block.side[i]), int(block.order_type[i]), int(block.time_in_force[i]), int(block.flags[i]))  # fmt: skip
+              int(block.side[i]), int(block.order_type[i]), int(block.time_in_force[i]),
+              int(block.flags[i]))  # fmt: skip
         state.time = block.time[i]
         state.number = block.number[i]
     if finish:
@@ -377,7 +381,8 @@ def samples_of_levels(block: Block, states: Rows, finish: bool, every: int, end:
             if state.sample < block.time[i]:
                 count = _sample(state, every, min(block.time[i], end + 1), times, out, count)
         _step(state, kind, block.slot[i], block.match[i], block.price[i], block.quantity[i], block.leaves[i],
-              int(block.side[i]), int(block.order_type[i]), int(block.time_in_force[i]), int(block.flags[i]))  # fmt: skip
+              int(block.side[i]), int(block.order_type[i]), int(block.time_in_force[i]),
+              int(block.flags[i]))  # fmt: skip
     if finish:
         _rest(state)
         count = _sample(state, every, end + 1, times, out, count)
@@ -427,8 +432,8 @@ def lobster_messages(block: Block, states: Rows, finish: bool, names: Rows, whol
     """Messages (time, type, id, size, price, direction) and the best levels after each.
 
     ``names`` are the ids by slot; an order that is replaced and loses its place gets a fresh one. Messages that touch
-    no level that is shown are left out unless ``whole``. ``finish``: no block follows. Answers how many rows were written; there must be room for
-    twice the block's and one more.
+    no level that is shown are left out unless ``whole``. ``finish``: no block follows. Answers how many rows were
+    written; there must be room for twice the block's and one more.
     """
     state = states[0]
     count = 0
@@ -511,7 +516,7 @@ def follow_orders(block: Block, stories: Rows, created: int) -> int:
         if kind == _ACCEPTED or kind == _REJECTED:
             _create(block, i, stories[created])
             created += 1
-        elif slot < 0:
+        elif slot < 0 or slot >= created:  # somebody asked for an order that was not there yet
             continue
         elif kind == _TERMS:
             stories[slot].stop_price = block.price[i]

@@ -123,6 +123,26 @@ class Run:
         """By symbol."""
         return {market.symbol: market.instrument for market in self.manifest.markets}
 
+    def markets_of(self, instrument: str | None, venue: str | None) -> list[MarketEntry]:
+        """The markets of an instrument (the only one by default), on one venue or all; InvalidValueError if none."""
+        known = self.instruments
+        if instrument is None:
+            if len(known) != 1:
+                raise InvalidValueError(
+                    f"name one of the instruments of this run: {', '.join(sorted(known)) or 'none'}"
+                )
+            instrument = next(iter(known))
+        if instrument not in known:
+            raise InvalidValueError(f"no instrument is called {instrument!r}{did_you_mean(instrument, known)}")
+        found = [market for market in self.markets if market.symbol == instrument]
+        if venue is None:
+            return found
+        chosen = [market for market in found if market.venue == venue]
+        if not chosen:
+            venues = [market.venue for market in found]
+            raise InvalidValueError(f"no venue of {instrument} is called {venue!r}{did_you_mean(venue, venues)}")
+        return chosen
+
     # --- what happened ---
 
     @property
@@ -136,25 +156,32 @@ class Run:
         return self._events.rows()
 
     @cached_property
+    def history(self) -> History:
+        """What can be rebuilt from the event log, in ticks, lots and numbers."""
+        from marketsim.results.history import History
+
+        return History(self._events)
+
+    @cached_property
     def trades(self) -> pd.DataFrame:
         """Every trade, columns TRADES of domain.tables."""
         from marketsim.results import tables
 
-        return tables.trades(self._history, self.manifest)
+        return tables.trades(self.history, self.manifest)
 
     @cached_property
     def quotes(self) -> pd.DataFrame:
         """Best bid and ask after each request that changed them, columns QUOTES."""
         from marketsim.results import tables
 
-        return tables.quotes(self._history, self.manifest)
+        return tables.quotes(self.history, self.manifest)
 
     @cached_property
     def orders(self) -> pd.DataFrame:
         """Every order that reached a venue and what became of it, columns ORDERS."""
         from marketsim.results import tables
 
-        return tables.orders(self._history, self.manifest)
+        return tables.orders(self.history, self.manifest)
 
     @cached_property
     def agents(self) -> pd.DataFrame:
@@ -180,17 +207,17 @@ class Run:
         """
         from marketsim.results import tables
 
-        markets = self._markets_of(instrument, venue)
+        markets = self.markets_of(instrument, venue)
         if levels < 1:
             raise InvalidValueError(f"depth of {levels} levels: use 1 or more")
         if every is None:
-            found = self._history.levels([market.number for market in markets], levels)
+            found = self.history.levels([market.number for market in markets], levels)
             return tables.depth(found, markets[0])
         step = duration(every)
         if step < 1 or (self.end - self.start) // step * 4 * levels > _LARGEST:
             raise InvalidValueError(f"depth every {every}: use a longer time, such as {self._coarse()!r}")
         numbers = [market.number for market in markets]
-        return tables.depth(self._history.samples(numbers, levels, step, self.start, self.end), markets[0])
+        return tables.depth(self.history.samples(numbers, levels, step, self.start, self.end), markets[0])
 
     def query(self, sql: str) -> pd.DataFrame:
         """Answer SQL over the tables ``events``, ``trades``, ``quotes``, ``orders``, ``agents``, ``annotations``.
@@ -280,32 +307,6 @@ class Run:
         return page(self)
 
     # --- inner ---
-
-    @cached_property
-    def _history(self) -> History:
-        from marketsim.results.history import History
-
-        return History(self._events)
-
-    def _markets_of(self, instrument: str | None, venue: str | None) -> list[MarketEntry]:
-        """The markets meant; they trade one instrument."""
-        known = self.instruments
-        if instrument is None:
-            if len(known) != 1:
-                raise InvalidValueError(
-                    f"name one of the instruments of this run: {', '.join(sorted(known)) or 'none'}"
-                )
-            instrument = next(iter(known))
-        if instrument not in known:
-            raise InvalidValueError(f"no instrument is called {instrument!r}{did_you_mean(instrument, known)}")
-        found = [market for market in self.markets if market.symbol == instrument]
-        if venue is None:
-            return found
-        chosen = [market for market in found if market.venue == venue]
-        if not chosen:
-            venues = [market.venue for market in found]
-            raise InvalidValueError(f"no venue of {instrument} is called {venue!r}{did_you_mean(venue, venues)}")
-        return chosen
 
     def _offer_events(self, connection: Any) -> None:
         if isinstance(self._events, PartEvents) and self._events.paths:
