@@ -129,7 +129,7 @@ def test_how_many_markets(markets: int) -> None:
 def test_the_last_of_many_markets_is_not_the_sign_for_none() -> None:
     desk = Desk(MatchingCore(65_000))
     desk.buy(5, 10, market=64_999)
-    assert desk.rows()[0]["market"] == 64_999
+    assert desk.core.events()["market"].tolist() == [64_999]
     assert desk.bids(market=64_999) == [(10, 5, 1)]
 
 
