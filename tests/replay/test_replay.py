@@ -42,11 +42,11 @@ from marketsim.kernel.compiled import UNCOMPILED
 from marketsim.replay import Cause, ExceptionCause, Replay, ReplayReport, RequestKind, rebuild, replay
 from marketsim.replay import foresight as _foresight
 
-pytestmark = pytest.mark.uncompiled
+pytestmark = [pytest.mark.uncompiled, pytest.mark.boundscheck]
 
 BUY, SELL = 1, -1
 WHOLE = 80  # levels: more than any made-up book has
-STEPS = 120 if UNCOMPILED else 400
+STEPS = 250 if UNCOMPILED else 400
 
 
 def compared_by_hand(tape: Tape) -> int:
@@ -79,7 +79,7 @@ def test_random_days_agree_whatever_the_window(levels: int, start: int) -> None:
         assert report.compared == compared_by_hand(tape)
         known, first = known + report.known, first + report.known_first
         unseen, unseen_first = unseen + report.executions - report.known, unseen_first + report.unseen_first
-    assert known > 100
+    assert known > (20 if UNCOMPILED else 400)
     # The made-up venue keeps time priority; what a window hides can leave an order's place open, but seldom does.
     if levels == WHOLE:
         assert (first, unseen_first) == (known, unseen)
@@ -123,12 +123,12 @@ def test_without_looking_ahead_nothing_depends_on_later_rows() -> None:
 
 def test_looking_ahead_finds_the_place_of_orders_that_came_unseen() -> None:
     blind = seeing = known = 0
-    for seed in range(3 if UNCOMPILED else 10):
+    for seed in range(4 if UNCOMPILED else 10):
         tape = random_day(seed, STEPS).view(1)
         known += replay(tape).known
         seeing += len(replay(tape).exception_rows)
         blind += len(replay(tape, ahead=False).exception_rows)
-    assert blind > 0.01 * known
+    assert blind > 0.005 * known > 0
     assert seeing < blind / 5
 
 
