@@ -116,6 +116,14 @@ def parts(folder: Path) -> list[Path]:
     return parts_of(folder / EVENTS)
 
 
+def count_annotations(folder: Path) -> int:
+    """How many annotations there are, without reading them."""
+    from marketsim.results.parts import rows_of
+
+    path = folder / ANNOTATIONS
+    return rows_of(path) if path.exists() else 0
+
+
 def read_annotations(folder: Path) -> Annotations:
     """The annotations; empty where no file holds any."""
     path = folder / ANNOTATIONS

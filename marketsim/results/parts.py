@@ -92,8 +92,7 @@ class PartWriter:
             if self._open is None:
                 self._open = _writer(self._unfinished)
             rows = self._buffer[: self._used]
-            columns = [pa.array(np.ascontiguousarray(rows[name])) for name in COLUMNS]
-            self._open.write_batch(pa.record_batch(columns, schema=_SCHEMA), row_group_size=GROUP)
+            self._open.write_batch(_batch(rows), row_group_size=GROUP)
         except (OSError, pa.ArrowException) as error:
             raise failed("writing events", self._path, error) from error
         self._in_part += self._used
@@ -122,6 +121,15 @@ def put_in_place(temporary: Path, path: Path) -> None:
     temporary.replace(path)
 
 
+def _batch(rows: NDArray[Any]) -> pa.RecordBatch:
+    """Rows as Arrow columns. ``pa.array`` would do, but imports pandas."""
+    columns = [
+        pa.Array.from_buffers(field.type, len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows[field.name]))])
+        for field in _SCHEMA
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
+
+
 def _writer(path: Path) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         str(path),
@@ -139,8 +147,13 @@ def parts_of(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]*.parquet"))
 
 
+def rows_of(path: Path) -> int:
+    """Rows of a Parquet file, from its footer; StoreError when it is damaged."""
+    return int(_opened(path).metadata.num_rows)
+
+
 def count_rows(paths: Sequence[Path]) -> int:
-    """Rows of parts, from their footers; StoreError for a part that is damaged."""
+    """Rows of parts; StoreError for one that is damaged or something else."""
     return sum(_open(path).metadata.num_rows for path in paths)
 
 
@@ -159,11 +172,15 @@ def read_groups(paths: Sequence[Path], columns: Sequence[str]) -> Iterator[dict[
 
 
 def _open(path: Path) -> pq.ParquetFile:
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"{path}: not a readable part of an event log: {error}; run the scenario again") from error
-    missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
+    file = _opened(path)
+    missing = [name for name in COLUMNS if name not in file.schema.names]
     if missing:
         raise StoreError(f"{path}: not a part of an event log: column {missing[0]!r} is missing")
     return file
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(f"{path}: not a readable Parquet file: {error}; run the scenario again") from error

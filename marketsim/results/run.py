@@ -65,13 +65,13 @@ class Run:
                 f"{folder}: damaged: its manifest says {manifest.events:,} events, {len(events):,} are there; run the "
                 "scenario again"
             )
-        annotations = folders.read_annotations(folder)
-        if closed and len(annotations) != manifest.annotations:
+        annotations = folders.count_annotations(folder)
+        if closed and annotations != manifest.annotations:
             raise StoreError(
-                f"{folder}: damaged: its manifest says {manifest.annotations:,} annotations, {len(annotations):,} are "
+                f"{folder}: damaged: its manifest says {manifest.annotations:,} annotations, {annotations:,} are "
                 "there; run the scenario again"
             )
-        return cls(manifest, events, annotations, folder)
+        return cls(manifest, events, None, folder)
 
     # --- what ran ---
 
@@ -191,9 +191,16 @@ class Run:
         return tables.agents(self.manifest)
 
     @cached_property
+    def remarks(self) -> Annotations:
+        """The annotations as they were recorded."""
+        if self._annotations is None and self.path is not None:
+            return folders.read_annotations(self.path)
+        return self._annotations or Annotations()
+
+    @cached_property
     def annotations(self) -> pd.DataFrame:
         """What was remembered beside the events: ``time`` (ns), ``agent``, ``key``, ``value`` (text)."""
-        return (self._annotations or Annotations()).frame
+        return self.remarks.frame
 
     def depth(
         self, levels: int, instrument: str | None = None, every: int | str | None = None, venue: str | None = None
@@ -258,8 +265,8 @@ class Run:
         for block in self._events.blocks():
             writer.write(block_rows(block))
         writer.close()
-        if self._annotations is not None and len(self._annotations):
-            self._annotations.write(partial / folders.ANNOTATIONS)
+        if len(self.remarks):
+            self.remarks.write(partial / folders.ANNOTATIONS)
         folders.write_manifest(partial, self.manifest)
         return Run.open(folders.commit(partial))
 
@@ -270,8 +277,8 @@ class Run:
         digest = hashlib.blake2b(digest_size=DIGEST_SIZE)
         for block in self._events.blocks():
             digest.update(block_rows(block).tobytes())
-        if self._annotations is not None and len(self._annotations):
-            digest.update(self._annotations.digest())
+        if len(self.remarks):
+            digest.update(self.remarks.digest())
         if digest.hexdigest() != self.digest:
             where = self.path or "this run"
             raise StoreError(

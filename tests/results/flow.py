@@ -46,7 +46,9 @@ def feed(log: EventLog, rows: np.ndarray, sizes: Iterable[int]) -> None:
         start += used
 
 
-def manifest(markets: int | tuple[MarketEntry, ...] = 1, agents: int = 5, **more: Any) -> Manifest:
+def manifest(
+    markets: int | tuple[MarketEntry, ...] = 1, agents: int | tuple[AgentEntry, ...] = 5, **more: Any
+) -> Manifest:
     """Of a complete run unless it is told otherwise."""
     entries = markets
     if isinstance(markets, int):
@@ -54,10 +56,12 @@ def manifest(markets: int | tuple[MarketEntry, ...] = 1, agents: int = 5, **more
             MarketEntry.of(number, "XSIM", Instrument(SYMBOLS[number]), FeeSchedule.of("-0.2", "0.3"))
             for number in range(markets)
         )
-    names = tuple(
-        AgentEntry(number=number, name=f"noise.{number}", family="noise", type="Noise", initial_cash=1000.0)
-        for number in range(agents)
-    )
+    names = agents
+    if isinstance(agents, int):
+        names = tuple(
+            AgentEntry(number=number, name=f"noise.{number}", family="noise", type="Noise", initial_cash=1000.0)
+            for number in range(agents)
+        )
     given = {"name": "flow", "seed": 7, "markets": entries, "agents": names, "complete": True, "failure": None, **more}
     return Manifest(**given)
 

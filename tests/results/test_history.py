@@ -141,7 +141,7 @@ def test_a_common_book_of_two_markets() -> None:
         for number in range(start, end):
             before = told.get(number, before)
         start = end
-        for side, first, best in ((SELL, 0, min), (BUY, 2, max)):
+        for first, best in ((0, min), (2, max)):
             quotes = [tuple(state[first : first + 2]) for state in states if state[first + 1]]
             price = best((price for price, _ in quotes), default=0)
             assert before[first] == price, command
@@ -151,8 +151,11 @@ def test_a_common_book_of_two_markets() -> None:
 # --- a clock ---------------------------------------------------------------------------------------------------------
 
 
+CLOCKS = [(1, 1_000, 1_200), (7, 990, 2_345), (100, 0, 9_999), (50, 1_500, 1_500)]
+
+
 @pytest.mark.uncompiled
-@pytest.mark.parametrize(("every", "start", "end"), [(1, 1_000, 1_200), (7, 990, 2_345), (100, 0, 9_999), (50, 1_500, 1_500)])  # fmt: skip
+@pytest.mark.parametrize(("every", "start", "end"), CLOCKS)
 def test_samples_are_the_levels_in_force(every: int, start: int, end: int) -> None:
     core = MatchingCore(2)
     for command in generate(41, 800, 2):

@@ -16,6 +16,8 @@ from marketsim.domain.instrument import Instrument
 from marketsim.errors import AgentError, InvalidValueError, StoreError, UnsupportedVersionError
 from marketsim.results.manifest import FORMAT, NOT_FINISHED, Failure, Manifest, MarketEntry, versions
 
+PEOPLE: list[str] = []
+
 
 def test_everything_comes_back() -> None:
     instrument = Instrument("BTC/USDT", "0.1", "0.00001", "60000", "USDT")
@@ -66,14 +68,14 @@ def test_a_new_manifest_is_incomplete() -> None:
 def test_an_agents_error_is_kept_with_its_time_and_traceback() -> None:
     try:
         try:
-            [][0]
+            PEOPLE[7]
         except IndexError as cause:
             raise AgentError("sniper: list index out of range", agent="sniper", time=90_000_000_000) from cause
     except AgentError as error:
         failure = Failure.of(error, time=1)
     assert failure.time == 90_000_000_000
     assert "IndexError" in failure.traceback
-    assert "[][0]" in failure.traceback
+    assert "PEOPLE[7]" in failure.traceback
     stopped = manifest(complete=False, failure=failure)
     assert stopped.reason == "AgentError: sniper: list index out of range, at 00:01:30.000000000"
     assert stopped.status == f"incomplete: {stopped.reason}"
