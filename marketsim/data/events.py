@@ -158,6 +158,7 @@ def _grid(
     values = fields.numbers(name)
     scaled = np.nan_to_num(values * float(unit / step))
     fields.reject(np.abs(scaled) > _LARGEST, lambda i: f"{name} {fields.shown(name, i)}: too large")
+    scaled = np.where(np.abs(scaled) > _LARGEST, 0.0, scaled)
     whole = np.rint(scaled)
     on_step = np.abs(scaled - whole) <= np.maximum(_NEAR, 4e-16 * np.abs(scaled))
     fields.reject(
