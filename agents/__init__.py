@@ -1,25 +1,51 @@
-"""Traders: every agent that ships with marketsim, one file or small family each.
-
-``marketsim.agents.Noise`` and the like are loaded when first used, so that importing this package costs nothing.
-"""
+"""Traders: every agent that ships with marketsim, one file or small family each. Names are loaded when first used."""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from marketsim.scenario.builtin import BUILTIN
+if TYPE_CHECKING:
+    from marketsim.agents.avellaneda_stoikov import AvellanedaStoikov
+    from marketsim.agents.fundamental import Fundamental
+    from marketsim.agents.liquidity_taker import LiquidityTaker
+    from marketsim.agents.machine_learning import MachineLearning
+    from marketsim.agents.market_maker import MarketMaker
+    from marketsim.agents.momentum import Momentum
+    from marketsim.agents.noise import Noise
+    from marketsim.agents.poisson_flow import PoissonFlow
+    from marketsim.agents.zero_intelligence import ZeroIntelligence
 
-_HOMES = {name: module for module, name in (home.split(":") for home in BUILTIN["agent"].values())}
+_HOMES = {
+    "AvellanedaStoikov": "avellaneda_stoikov",
+    "Fundamental": "fundamental",
+    "LiquidityTaker": "liquidity_taker",
+    "MachineLearning": "machine_learning",
+    "MarketMaker": "market_maker",
+    "Momentum": "momentum",
+    "Noise": "noise",
+    "PoissonFlow": "poisson_flow",
+    "ZeroIntelligence": "zero_intelligence",
+}
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605 - every name is text
+__all__ = [
+    "AvellanedaStoikov",
+    "Fundamental",
+    "LiquidityTaker",
+    "MachineLearning",
+    "MarketMaker",
+    "Momentum",
+    "Noise",
+    "PoissonFlow",
+    "ZeroIntelligence",
+]
 
 
 def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
-        raise AttributeError(f"module 'marketsim.agents' has no attribute {name!r}")
-    value = getattr(importlib.import_module(home), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
 

@@ -3,7 +3,8 @@
 Quotes are post-only, so a market maker never takes. A quote is touched only when its price must move by more than
 ``tolerance``, when it is too large, or when less than half of it is left; then it is replaced, one message for each
 side, at most once an interval. The fair value is built from what others show: own orders are taken out of the best
-quotes.
+quotes. A quote that would be far from it is withdrawn: alone on its side it would make the market's mid, the mid's
+moves volatility, and volatility the next quote.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from marketsim.agents.checks import to_duration, to_whole
+from marketsim.agents.checks import to_duration, to_number, to_whole
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Quote, Report
@@ -102,10 +103,14 @@ class QuotingAgent(Agent):
         default="10ms", metadata={"unit": "duration", "help": "least time between two changes of the quotes"}
     )
     tolerance: int = field(default=0, metadata={"help": "ticks by which a quote may be off before it is moved"})
+    max_distance: float = field(
+        default=0.01, metadata={"help": "share of the fair value beyond which a quote is withdrawn, not shown far away"}
+    )
 
     def __post_init__(self) -> None:
         to_whole(self, "quantity", "max_position", low=1)
         to_whole(self, "tolerance", low=0)
+        to_number(self, "max_distance", low=0.0, open_low=True)
         to_duration(self, "refresh")
 
     # --- for subclasses ---
@@ -196,6 +201,11 @@ class QuotingAgent(Agent):
             bid = min(bid, desk.others_ask - 1)
         if desk.others_bid is not None:
             ask = max(ask, desk.others_bid + 1)
+        far = max(1.0, self.max_distance * abs(desk.fair))
+        if desk.fair - bid > far:
+            bid_quantity = 0
+        if ask - desk.fair > far:
+            ask_quantity = 0
         position = self.position(desk.instrument)
         self._show(desk, desk.bid, bid, min(bid_quantity, self.max_position - position))
         self._show(desk, desk.ask, ask, min(ask_quantity, self.max_position + position))

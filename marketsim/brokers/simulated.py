@@ -281,7 +281,7 @@ class SimulatedSession:
 
     def subscribe(self, instrument: Instrument, venue: str, *, quotes: bool, trades: bool, levels: bool) -> None:
         """Ask a venue for market data, once for each kind of it."""
-        market = self._market_of(instrument, venue).number
+        market = self.market_of(instrument, venue).number
         known = self._subscribed.get(market, 0)
         wanted = int(quotes * Wanted.QUOTES | trades * Wanted.TRADES | levels * Wanted.LEVELS) & ~known
         if wanted:
@@ -477,9 +477,10 @@ class SimulatedSession:
     # --- inner ---
 
     def _market(self, order: Order) -> Market:
-        return self._market_of(order.instrument, order.venue)
+        return self.market_of(order.instrument, order.venue)
 
-    def _market_of(self, instrument: Instrument, venue: str) -> Market:
+    def market_of(self, instrument: Instrument, venue: str) -> Market:
+        """The market of an instrument on a venue; InvalidValueError where the agent may not trade."""
         try:
             return self._by_place[venue, instrument.symbol]
         except KeyError:

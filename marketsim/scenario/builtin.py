@@ -12,7 +12,11 @@ _LATENCY = "marketsim.network.latency"
 
 BUILTIN: dict[str, dict[str, str]] = {
     "agent": {
+        "avellaneda_stoikov": f"{_AGENTS}.avellaneda_stoikov:AvellanedaStoikov",
         "fundamental": f"{_AGENTS}.fundamental:Fundamental",
+        "liquidity_taker": f"{_AGENTS}.liquidity_taker:LiquidityTaker",
+        "machine_learning": f"{_AGENTS}.machine_learning:MachineLearning",
+        "market_maker": f"{_AGENTS}.market_maker:MarketMaker",
         "momentum": f"{_AGENTS}.momentum:Momentum",
         "noise": f"{_AGENTS}.noise:Noise",
         "poisson_flow": f"{_AGENTS}.poisson_flow:PoissonFlow",
