@@ -35,6 +35,9 @@ def reserve(path: Path) -> Path:
         raise StoreError(f"{path} exists: nothing is overwritten; choose another name or remove it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path.parent}: cannot make this folder: {error.strerror}; choose another one") from error
+    try:
         partial.mkdir()
     except FileExistsError as error:
         raise StoreError(
