@@ -14,17 +14,10 @@ from marketsim.errors import DataError, InvalidValueError
 from marketsim.exchange.core import ChunkSource, MatchingCore
 from marketsim.kernel.compiled import Rows, Table, zeros
 from marketsim.replay.foresight import Foresight, foresee
-from marketsim.replay.loop import (
-    DONE,
-    EXCEPTION,
-    MISMATCH,
-    PROGRESS,
-    SHORT_OF_EXCEPTIONS,
-    SHORT_OF_REQUESTS,
-    advance,
-)
+from marketsim.replay.loop import advance
 from marketsim.replay.report import ReplayReport
 from marketsim.replay.request import REQUEST, Cause
+from marketsim.replay.state import DONE, EXCEPTION, MISMATCH, PROGRESS, SHORT_OF_EXCEPTIONS, SHORT_OF_REQUESTS
 
 _SLICE = 50_000  # events between two calls of ``progress``, so that Ctrl-C is heard
 _MISMATCHES_KEPT = 10_000
