@@ -51,7 +51,11 @@ if TYPE_CHECKING:
 Duration: TypeAlias = int | str
 
 _NORMAL = NormalDist()
-_DURATION = {"unit": "duration"}
+
+
+def _lasts(words: str) -> dict[str, str]:
+    """What a parameter that is a duration says of itself."""
+    return {"unit": "duration", "help": words}
 
 
 class LatencyModel(ABC):
@@ -81,7 +85,7 @@ class LatencyModel(ABC):
 class Constant(LatencyModel):
     """Always the same latency."""
 
-    latency: Duration = field(default=0, metadata=_DURATION)
+    latency: Duration = field(default=0, metadata=_lasts("of every message"))
 
     def __post_init__(self) -> None:
         to_durations(self, "latency")
@@ -99,8 +103,8 @@ class Constant(LatencyModel):
 class Uniform(LatencyModel):
     """Every whole nanosecond from ``low`` to ``high``, both included, equally likely."""
 
-    low: Duration = field(metadata=_DURATION)
-    high: Duration = field(metadata=_DURATION)
+    low: Duration = field(metadata=_lasts("smallest latency"))
+    high: Duration = field(metadata=_lasts("largest latency"))
 
     def __post_init__(self) -> None:
         to_durations(self, "low", "high")
@@ -123,10 +127,10 @@ class TruncatedNormal(LatencyModel):
     above the mean are reflected, so that a far tail loses no digits.
     """
 
-    mean: Duration = field(metadata=_DURATION)
-    deviation: Duration = field(metadata=_DURATION)
-    low: Duration = field(default=0, metadata=_DURATION)
-    high: Duration | None = field(default=None, metadata=_DURATION)
+    mean: Duration = field(metadata=_lasts("of the normal before it is cut"))
+    deviation: Duration = field(metadata=_lasts("of the normal before it is cut"))
+    low: Duration = field(default=0, metadata=_lasts("smallest latency"))
+    high: Duration | None = field(default=None, metadata=_lasts("largest latency; none when left out"))
 
     def __post_init__(self) -> None:
         to_durations(self, "mean", "deviation", "low", "high")
@@ -169,10 +173,10 @@ class LogNormal(LatencyModel):
     standard deviation of the logarithm of what lies above the minimum.
     """
 
-    median: Duration | None = field(default=None, metadata=_DURATION)
-    sigma: float = 0.5
-    mean: Duration | None = field(default=None, metadata=_DURATION)
-    minimum: Duration = field(default=0, metadata=_DURATION)
+    median: Duration | None = field(default=None, metadata=_lasts("of the whole latency; give it or the mean"))
+    sigma: float = field(default=0.5, metadata={"help": "deviation of the logarithm of what lies above the minimum"})
+    mean: Duration | None = field(default=None, metadata=_lasts("of the whole latency; give it or the median"))
+    minimum: Duration = field(default=0, metadata=_lasts("what every message takes"))
 
     def __post_init__(self) -> None:
         to_durations(self, "median", "mean", "minimum")
@@ -203,9 +207,9 @@ class Gamma(LatencyModel):
     Shape 1 is the exponential, a whole shape k the sum of k equal exponential waits.
     """
 
-    mean: Duration = field(metadata=_DURATION)
-    shape: float = 2.0
-    minimum: Duration = field(default=0, metadata=_DURATION)
+    mean: Duration = field(metadata=_lasts("of the whole latency"))
+    shape: float = field(default=2.0, metadata={"help": "1 is the exponential; larger is narrower"})
+    minimum: Duration = field(default=0, metadata=_lasts("what every message takes"))
 
     def __post_init__(self) -> None:
         to_durations(self, "mean", "minimum")
@@ -230,9 +234,9 @@ class Pareto(LatencyModel):
     infinite for a shape of 1 or less.
     """
 
-    minimum: Duration = field(metadata=_DURATION)
-    shape: float = 3.0
-    maximum: Duration | None = field(default=None, metadata=_DURATION)
+    minimum: Duration = field(metadata=_lasts("smallest latency"))
+    shape: float = field(default=3.0, metadata={"help": "exponent of the tail; smaller is heavier"})
+    maximum: Duration | None = field(default=None, metadata=_lasts("largest latency; none when left out"))
 
     def __post_init__(self) -> None:
         to_durations(self, "minimum", "maximum")
@@ -264,17 +268,21 @@ class Pareto(LatencyModel):
 
 @dataclass(frozen=True)
 class Empirical(LatencyModel):
-    """Measured latencies, drawn by inverting their distribution: F⁻¹(u), linear between neighbours in the sorted
-    sample (as ``numpy.quantile``).
+    """Measured latencies, drawn by inverting their distribution.
 
-    Give ``values``, or a ``file``: a ``.csv`` or ``.parquet`` file with the ``column`` to read, or a text file with one
-    number a line. Plain numbers are in ``unit`` (ns, us, ms or s); values may also be durations such as "80us".
+    F⁻¹(u) is linear between neighbours in the sorted sample (as ``numpy.quantile``). Give ``values``, or a ``file``: a
+    ``.csv`` or ``.parquet`` file with the ``column`` to read, or a text file with one number a line. Plain numbers are
+    in ``unit`` (ns, us, ms or s); values may also be durations such as "80us".
     """
 
-    values: Sequence[float | str] = ()
-    file: str = field(default="", metadata={"kind": "file"})
-    column: str = ""
-    unit: str = "ns"
+    values: Sequence[float | str] = field(
+        default=(), metadata={"help": "measured latencies, numbers in the unit or durations; or give a file"}
+    )
+    file: str = field(
+        default="", metadata={"kind": "file", "help": "CSV or Parquet with a column, or text with a number a line"}
+    )
+    column: str = field(default="", metadata={"help": "of the file"})
+    unit: str = field(default="ns", metadata={"help": "of plain numbers: ns, us, ms or s"})
 
     def __post_init__(self) -> None:
         import numpy as np
@@ -334,10 +342,10 @@ class CubicJitter(LatencyModel):
     SIGSIM-PADS 2020, and ``abides_core/latency_model.py`` of its public code, whose defaults these are.
     """
 
-    minimum: Duration = field(metadata=_DURATION)
-    jitter: float = 0.5
-    clip: float = 0.1
-    unit: float = 10.0
+    minimum: Duration = field(metadata=_lasts("what every message takes"))
+    jitter: float = field(default=0.5, metadata={"help": "strength of the jitter"})
+    clip: float = field(default=0.1, metadata={"help": "lower end of x: larger means a shorter tail"})
+    unit: float = field(default=10.0, metadata={"help": "part of the minimum that is the unit of jitter (10: a tenth)"})
 
     def __post_init__(self) -> None:
         to_durations(self, "minimum")
@@ -369,9 +377,9 @@ class LinearInLoad(LatencyModel):
     as exp(−t / ``window``). At r messages a second it hovers around r · window.
     """
 
-    base: Duration = field(metadata=_DURATION)
-    slope: Duration = field(metadata=_DURATION)
-    window: Duration = field(default="1ms", metadata=_DURATION)
+    base: Duration = field(metadata=_lasts("of an idle link"))
+    slope: Duration = field(metadata=_lasts("added for each message that still counts"))
+    window: Duration = field(default="1ms", metadata=_lasts("in which the count of messages decays"))
 
     def __post_init__(self) -> None:
         to_durations(self, "base", "slope", "window")
@@ -395,7 +403,7 @@ class LinearInLoad(LatencyModel):
 class Series(LatencyModel):
     """The sum of several independent latencies, such as a distance and the jitter on it."""
 
-    parts: Sequence[LatencyModel]
+    parts: Sequence[LatencyModel] = field(metadata={"help": "latency models whose draws are added"})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", tuple(self.parts))

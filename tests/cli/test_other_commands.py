@@ -1,0 +1,261 @@
+"""init, check, list, verify, compare, report."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marketsim.results.run import Run
+from marketsim.scenario.loader import ready_scenarios
+from marketsim.scenario.registry import REGISTRY
+
+# --- init ---
+
+
+def test_init_writes_what_runs_at_once(marketsim: Any, place: Path) -> None:
+    result = marketsim("init", "hunter", "mine")
+    assert result.exit_code == 0
+    assert sorted(path.name for path in (place / "mine").iterdir()) == ["hunter.yaml", "hunter_agent.py"]
+    assert str(Path("mine/hunter.yaml")) in result.stdout.splitlines()[-1]
+    assert marketsim("check", "mine/hunter.yaml").exit_code == 0
+    ran = marketsim("run", "mine/hunter.yaml", "--no-report", "--out", "done")
+    assert ran.exit_code == 0, ran.output
+    run = Run.open(place / "done")
+    traded = run.trades[(run.trades["maker"] == "sniper") | (run.trades["taker"] == "sniper")]
+    assert len(traded) > 10, "the starter's own agent should have something to do"
+
+
+def test_inits_agent_passes_the_checks_of_careful_people(marketsim: Any, place: Path) -> None:
+    marketsim("init", "hunter")
+    assert "starter" not in (place / "hunter_agent.py").read_text() + (place / "hunter.yaml").read_text()
+    for tool in (["ruff", "check", "--isolated", "--select", "E,F,I,UP,B"], ["mypy", "--strict"]):
+        pytest.importorskip(tool[0])
+        done = subprocess.run(
+            [sys.executable, "-m", *tool, "hunter_agent.py"], cwd=place, capture_output=True, text=True
+        )
+        assert "hunter_agent.py:" not in done.stdout, done.stdout
+        if tool[0] == "ruff":
+            assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["two words", "class", "1st", "a-b", "../up"])
+def test_init_refuses_names_that_no_module_can_have(marketsim: Any, place: Path, name: str) -> None:
+    result = marketsim("init", name)
+    assert result.exit_code == 2
+    assert f'"{name}" cannot name a module' in result.stderr
+
+
+def test_init_overwrites_nothing(marketsim: Any, place: Path) -> None:
+    (place / "hunter_agent.py").write_text("mine")
+    assert marketsim("init", "hunter").exit_code == 1
+    assert (place / "hunter_agent.py").read_text() == "mine"
+    assert not (place / "hunter.yaml").exists()
+
+
+# --- check ---
+
+
+def test_check_tells_what_a_scenario_is(marketsim: Any) -> None:
+    result = marketsim("check", "small.yaml")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "ok: small: 20 agents, 1 instrument, 1 venue, 20s, seed 5",
+        "    Noise only.",
+    ]
+
+
+def test_check_tells_everything_that_is_wrong_with_all_of_them(marketsim: Any, place: Path) -> None:
+    text = (place / "small.yaml").read_text()
+    (place / "bad.yaml").write_text(text.replace("count", "cuont").replace("seed: 5", "seed: five"))
+    result = marketsim("check", "bad.yaml", "small.yaml", "gone.yaml", "--set", "agents.noise.quantity=-1")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert any(line.startswith("bad.yaml:4:7  seed: ") for line in lines)
+    assert any("agents.noise.cuont" in line and 'did you mean "count"?' in line for line in lines)
+    assert sum("agents.noise.quantity" in line for line in lines) == 2
+    assert "gone.yaml: there is no such file" in lines[-1]
+
+
+def test_check_prints_the_schema_with_the_parameters_of_every_type(marketsim: Any) -> None:
+    result = marketsim("check", "--schema")
+    schema = json.loads(result.stdout)
+    text = json.dumps(schema["$defs"]["AgentSpec"])
+    for name in REGISTRY.names("agent"):
+        assert f'"const": "{name}"' in text
+    assert marketsim("check").exit_code == 2
+
+
+# --- list ---
+
+
+def test_list_names_everything(marketsim: Any) -> None:
+    text = marketsim("list").stdout
+    for kind in ("agent", "feed", "latency", "shock"):
+        for name in REGISTRY.names(kind):
+            assert f" {name} " in text
+    for name in ready_scenarios():
+        assert f" {name} " in text
+
+
+@pytest.mark.parametrize(("what", "kind"), [("agents", "agent"), ("latencies", "latency"), ("feeds", "feed")])
+def test_lists_of_types_tell_parameters_defaults_and_what_they_are(marketsim: Any, what: str, kind: str) -> None:
+    result = marketsim("list", what)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    for name in REGISTRY.names(kind):
+        assert REGISTRY.summary(kind, name)
+        at = lines.index(name)
+        assert lines[at + 1] == REGISTRY.summary(kind, name)
+        rows = lines[at : lines.index("", at)]
+        for parameter in REGISTRY.parameters(kind, name):
+            (row,) = [row for row in rows if row.startswith(f" {parameter.name} ")]
+            assert parameter.doc.split()[0] in row, f"{name}.{parameter.name}"
+            assert parameter.required == ("(required)" in row)
+
+
+def test_one_type_is_told_in_full(marketsim: Any) -> None:
+    text = marketsim("list", "agents", "noise").stdout
+    assert "Both sides have equal odds" in text
+    assert "improve_share" in text
+
+
+def test_networks_are_told_in_full(marketsim: Any) -> None:
+    assert "sites:" in marketsim("list", "networks", "us").stdout
+
+
+def test_list_helps_with_wrong_words(marketsim: Any) -> None:
+    wrong = marketsim("list", "agnets")
+    assert (wrong.exit_code, 'did you mean "agents"?' in wrong.stderr) == (2, True)
+    wrong = marketsim("list", "agents", "nosie")
+    assert (wrong.exit_code, 'did you mean "noise"?' in wrong.stderr) == (2, True)
+
+
+# --- verify ---
+
+
+def _changed(kept_run: Path, place: Path, **changes: Any) -> Path:
+    """A copy of a run whose manifest says something else."""
+    copy = place / "copy"
+    shutil.copytree(kept_run, copy)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    for name, value in changes.items():
+        manifest[name] = {**manifest[name], **value}
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    return copy
+
+
+def test_a_run_that_is_reproduced_is_equal(marketsim: Any, kept_run: Path) -> None:
+    result = marketsim("verify", kept_run)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("equal: ")
+    assert Run.open(kept_run).digest in result.stdout
+
+
+def test_a_run_that_is_not_reproduced_differs(marketsim: Any, kept_run: Path, place: Path) -> None:
+    result = marketsim("verify", _changed(kept_run, place, spec={"seed": 6}))
+    assert result.exit_code == 1
+    assert "DIFFERENT" in result.stderr
+    assert Run.open(kept_run).digest in result.stderr
+    assert "the versions are the same" in result.stderr
+
+
+def test_other_versions_are_named(marketsim: Any, kept_run: Path, place: Path) -> None:
+    result = marketsim("verify", _changed(kept_run, place, spec={"seed": 6}, versions={"numpy": "1.0.0"}))
+    assert result.exit_code == 1
+    assert "numpy: 1.0.0 then, " in result.stderr
+    assert "the versions are the same" not in result.stderr
+
+
+def test_damaged_events_are_no_reproduction(marketsim: Any, kept_run: Path, place: Path) -> None:
+    copy = place / "copy"
+    shutil.copytree(kept_run, copy)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, "digest": "0" * 32}))
+    result = marketsim("verify", copy)
+    assert result.exit_code == 1
+    assert "damaged" in result.stderr
+
+
+def test_own_agents_are_found_where_modules_says(marketsim: Any, place: Path) -> None:
+    assert marketsim("init", "verified_hunter", "far/away").exit_code == 0
+    done = marketsim(
+        "run", "far/away/verified_hunter.yaml", "--no-report", "--out", "done",
+        "--set", "duration=90s", "--set", "warm_up=0s",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    command = [sys.executable, "-m", "marketsim", "verify", "done"]
+    lost = subprocess.run(command, cwd=place, capture_output=True, text=True)
+    assert lost.returncode == 2
+    assert "verified_hunter_agent" in lost.stderr
+    found = subprocess.run([*command, "--modules", "far/away"], cwd=place, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
+# --- compare ---
+
+
+def test_a_scenario_does_not_differ_from_itself(marketsim: Any) -> None:
+    result = marketsim("compare", "small.yaml", "small.yaml", "--seeds", 2, "--workers", 1)
+    assert result.exit_code == 0, result.output
+    assert "no differences" in result.stdout
+    (equal,) = [line for line in result.stdout.splitlines() if line.startswith("Equal under every seed")]
+    for measure in ("market.ABC.volume", "market.ABC.close", "agents.noise.orders", "agents.noise.pnl"):
+        assert measure in equal
+
+
+def test_two_settings_of_one_scenario(marketsim: Any, place: Path) -> None:
+    result = marketsim(
+        "compare", "small.yaml", "small.yaml", "--seeds", 4, "--workers", 1, "--set", "agents.noise.count=10",
+        "--set-a", "seed=3", "--set-b", "agents.noise.market_share=0.4", "--out", "written",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "agents.noise.market_share  0.15  →  0.4" in result.stdout.replace("(nothing)", "0.15")
+    (row,) = [line for line in result.stdout.splitlines() if line.startswith(" market.ABC.trades ")]
+    assert " * " in row
+    with (place / "written" / "differences.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["measure"]: row for row in csv.DictReader(file)}
+    trades = rows["market.ABC.trades"]
+    assert trades["differs"] == "True"
+    assert float(trades["low"]) > 0
+    assert float(trades["difference"]) == pytest.approx(float(trades["small (B)"]) - float(trades["small (A)"]))
+    with (place / "written" / "values.csv").open(encoding="utf-8", newline="") as file:
+        values = list(csv.DictReader(file))
+    assert {(value["scenario"], value["seed"]) for value in values} == {
+        (f"small ({side})", str(seed)) for side in "AB" for seed in range(1, 5)
+    }
+
+
+def test_compare_finds_agents_of_ones_own_in_other_processes(marketsim: Any, place: Path) -> None:
+    marketsim("init", "compared_hunter", "mine")
+    result = marketsim(
+        "compare", "mine/compared_hunter.yaml", "mine/compared_hunter.yaml", "--seeds", 2, "--workers", 2,
+        "--set", "duration=90s", "--set-b", "agents.sniper.quantity=9",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "agents.sniper.quantity" in result.stdout
+
+
+def test_compare_refuses_what_cannot_be_compared(marketsim: Any) -> None:
+    assert marketsim("compare", "small.yaml", "small.yaml", "--seeds", 1).exit_code == 2
+    assert marketsim("compare", "small.yaml", "gone.yaml").exit_code == 2
+    assert marketsim("compare", "small.yaml", "small.yaml", "--confidence", 2).exit_code == 2
+
+
+# --- report ---
+
+
+def test_a_report_of_a_kept_run(marketsim: Any, kept_run: Path, place: Path) -> None:
+    result = marketsim("report", kept_run, "--out", "pages/small.html")
+    assert result.exit_code == 0
+    assert "P&L" in result.stdout
+    page = (place / "pages" / "small.html").read_text(encoding="utf-8")
+    assert Run.open(kept_run).digest in page
+    assert "reference_price" in page  # the scenario is shown
+    assert not (kept_run / "report.html").exists()
