@@ -85,3 +85,4 @@ class Reason(IntEnum):
     BY_REPLACE = 16  # replaced to no more than was already filled
     MARKET_CLOSED = 17  # the session is over
     RISK = 18  # refused by the participant's own risk checks, before it left
+    SELF_TRADE = 19  # the rest of an order that would have traded with its own owner

@@ -318,6 +318,10 @@ class MatchingCore:
         """Make room for order ids up to ``largest``."""
         self._grow_slots(max(2 * len(self._slots), largest + 1))
 
+    def prevent_self_trades(self, market: int, wanted: bool = True) -> None:
+        """Whether an order that would trade with its own owner is canceled instead (its rest: cancel newest)."""
+        self._books.rows["guarded"][self._market(market)] = int(wanted)
+
     def track(self, market: int, wanted: bool) -> None:
         """Whether to note which levels each request touches."""
         self._books.rows["track"][self._market(market)] = int(wanted)

@@ -203,3 +203,23 @@ def quantity_within(core: Record, ladder: int, key: int, enough: int) -> int:
         total += levels[rungs[position].level].quantity
         position -= 1
     return total
+
+
+@compiled
+def quantity_of_others(core: Record, ladder: int, key: int, enough: int, owner: int) -> int:
+    """As ``quantity_within``, but only what stands in front of the first order of an owner."""
+    rungs = rungs_of(core)
+    levels = levels_of(core)
+    orders = orders_of(core)
+    side = ladders_of(core)[ladder]
+    total = 0
+    position = side.start + side.rungs - 1
+    while position >= side.start and total < enough and rungs[position].key >= key:
+        slot = levels[rungs[position].level].head
+        while slot != 0:
+            if orders[slot].owner == owner:
+                return total
+            total += orders[slot].leaves
+            slot = orders[slot].next
+        position -= 1
+    return total

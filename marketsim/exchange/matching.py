@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from marketsim.domain.event import EventKind
 from marketsim.domain.order import OrderFlag, OrderType, Reason, TimeInForce
-from marketsim.exchange.ladder import append, best_level, key_of_price, quantity_within, remove, shrink
+from marketsim.exchange.ladder import (
+    append,
+    best_level,
+    key_of_price,
+    quantity_of_others,
+    quantity_within,
+    remove,
+    shrink,
+)
 from marketsim.exchange.state import (
     ASK,
     BID,
@@ -52,7 +60,7 @@ _UNKNOWN_MARKET, _NOT_OWNER = int(Reason.UNKNOWN_MARKET), int(Reason.NOT_OWNER)
 _DUPLICATE_ORDER, _END_OF_SESSION = int(Reason.DUPLICATE_ORDER), int(Reason.END_OF_SESSION)
 _END_OF_TIME, _INVALID_EXPIRY = int(Reason.END_OF_TIME), int(Reason.INVALID_EXPIRY)
 _INVALID_INSTRUCTION, _BY_REPLACE = int(Reason.INVALID_INSTRUCTION), int(Reason.BY_REPLACE)
-_MARKET_CLOSED = int(Reason.MARKET_CLOSED)
+_MARKET_CLOSED, _SELF_TRADE = int(Reason.MARKET_CLOSED), int(Reason.SELF_TRADE)
 
 _LARGEST = 9007199254740992  # 2**53: exact as a float too, and sums of it fit 64 bits
 _LOWEST_KEY = -9223372036854775807
@@ -327,20 +335,34 @@ def _trade(core: Record, taker: Record, opposite: int, slot: int) -> None:
 
 
 @compiled
+def _available(core: Record, order: Record, opposite: int, limit: int, guarded: bool) -> int:
+    """What an order could trade at once, counted until it is enough; where guarded, up to its owner's first order."""
+    if guarded:
+        return quantity_of_others(core, opposite, limit, order.leaves, order.owner)
+    return quantity_within(core, opposite, limit, order.leaves)
+
+
+@compiled
 def _execute(core: Record, slot: int) -> None:
     """Trade an order against the other side as far as its limit goes, then let the rest stand or end it."""
     order = orders_of(core)[slot]
     opposite = order.market * LADDERS + (ASK if order.side > 0 else BID)
     unlimited = order.order_type == _MARKET or order.order_type == _STOP
     limit = _LOWEST_KEY if unlimited else key_of_price(opposite, order.price)
-    if order.time_in_force == _FOK and quantity_within(core, opposite, limit, order.leaves) < order.leaves:
+    guarded = books_of(core)[order.market].guarded != 0
+    if order.time_in_force == _FOK and _available(core, order, opposite, limit, guarded) < order.leaves:
         order.place = GONE
         _end(core, slot, _CANCELED, _FILL_OR_KILL)
         return
     levels = levels_of(core)
     level = best_level(core, opposite)
     while order.leaves > 0 and level != 0 and key_of_price(opposite, levels[level].price) >= limit:
-        _trade(core, order, opposite, levels[level].head)
+        maker = levels[level].head
+        if guarded and orders_of(core)[maker].owner == order.owner:
+            order.place = GONE
+            _end(core, slot, _CANCELED, _SELF_TRADE)
+            return
+        _trade(core, order, opposite, maker)
         level = best_level(core, opposite)
     if order.leaves == 0:
         _release(core, slot)

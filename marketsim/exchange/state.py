@@ -57,6 +57,7 @@ BOOK = np.dtype(
         ("trades", np.int64),
         ("volume", np.int64),
         ("closed", np.int64),
+        ("guarded", np.int64),  # whether an order that would trade with its own owner is canceled
         ("track", np.int64),  # whether somebody wants the touched levels
         ("sequence", np.int64),  # of the market data feed
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 from pydantic_core.core_schema import ValidationInfo
@@ -182,6 +182,9 @@ class VenueSpec(Section):
     instruments: Names | None = Field(default=None, description="what it trades; everything when left out")
     fees: FeesSpec = Field(default_factory=FeesSpec)
     processing: Duration = Field(default=0, description="time the venue takes for each message")
+    self_trades: Literal["allow", "cancel_newest"] = Field(
+        default="allow", description="what becomes of an order that would trade with its own owner's"
+    )
     host: Text | None = Field(default=None, description="where it stands in the topology; its own name when left out")
 
     @field_validator("instruments", mode="after")

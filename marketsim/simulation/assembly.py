@@ -86,6 +86,8 @@ class Assembly:
         self._environment = Environment(spec.start, stepped=stepped)
         self._markets, self._fees, self._market_venues = self._build_markets()
         self._core = MatchingCore(len(self._markets), log)
+        for market in self._markets:
+            self._core.prevent_self_trades(market.number, spec.venues[market.venue].self_trades == "cancel_newest")
         self._network = NetworkTables(spec.seed)
         self._first_link: dict[str, int] = {}
 

@@ -97,9 +97,13 @@ class Simulation:
         maker_fee: str | int = 0,
         taker_fee: str | int = 0,
         processing: str | int = 0,
+        self_trades: str = "allow",
         host: str | None = None,
     ) -> Simulation:
-        """Add a venue that trades the instruments. Fees such as ``"0.3bps"``, ``"-0.1bps"`` or ``"0.002/share"``."""
+        """Add a venue that trades the instruments. Fees such as ``"0.3bps"``, ``"-0.1bps"`` or ``"0.002/share"``.
+
+        ``self_trades="cancel_newest"`` cancels an order that would trade with its own owner's.
+        """
         symbols = []
         for instrument in instruments:
             fields = {name: str(value) for name, value in dataclasses.asdict(instrument).items()}
@@ -110,6 +114,7 @@ class Simulation:
             "instruments": symbols,
             "fees": {"maker": maker_fee, "taker": taker_fee},
             "processing": format_duration(nanoseconds(processing)),
+            "self_trades": self_trades,
         }
         if host is not None:
             venue["host"] = host

@@ -48,12 +48,18 @@ REGIMES = (
 CROWDS = (4, 20, 50, 150)  # live orders a market that commands steer to
 
 
+def guarded_of(markets: int) -> int:
+    """The one market of a trial in which self-trades are prevented."""
+    return markets // 2
+
+
 class Generator:
     """Draws one command after another; ``core`` is the twin that has run all commands so far."""
 
     def __init__(self, seed: int, markets: int = 3, owners: int = 5, regimes: tuple[Regime, ...] = REGIMES) -> None:
         self.random = random.Random(seed)
         self.core = NaiveCore(markets)
+        self.core.prevent_self_trades(guarded_of(markets))
         self.markets = markets
         self.owners = owners
         self.regimes = regimes

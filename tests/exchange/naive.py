@@ -158,6 +158,7 @@ class Book:
         self.waiting: dict[int, list[Order]] = {BUY: [], SELL: []}
         self.last: int | None = None
         self.closed = False
+        self.guarded = False
 
     def best(self, side: int) -> int | None:
         prices = [order.price for order in self.resting[side]]
@@ -311,6 +312,9 @@ class NaiveCore:
                 self._visit("close: order of another time in force stays")
         book.closed = True
 
+    def prevent_self_trades(self, market: int, wanted: bool = True) -> None:
+        self.books[market].guarded = wanted
+
     def open(self, market: int) -> None:
         self.books[market].closed = False
 
@@ -451,6 +455,8 @@ class NaiveCore:
             return
         before = order.filled
         self._trade(time, order)
+        if order.order_id not in self.live:
+            return
         if order.open == 0:
             self._visit("execute: taker filled")
             del self.live[order.order_id]
@@ -467,8 +473,11 @@ class NaiveCore:
             self.books[order.market].resting[order.side].append(order)
 
     def _can_fill(self, order: Order) -> bool:
-        others = self.books[order.market].resting[-order.side]
-        available = sum(other.open for other in others if order.accepts(other.price))
+        others = [other for other in self.books[order.market].resting[-order.side] if order.accepts(other.price)]
+        others.sort(key=lambda other: -other.price * -order.side)  # best price first; sorting is stable
+        if self.books[order.market].guarded and any(other.owner == order.owner for other in others):
+            others = others[: [other.owner for other in others].index(order.owner)]
+        available = sum(other.open for other in others)
         self._visit("execute: FOK filled to the last lot", available == order.open)
         self._visit("execute: FOK filled with liquidity to spare", available > order.open)
         return available >= order.open
@@ -481,6 +490,10 @@ class NaiveCore:
             if price is None or not order.accepts(price):
                 return
             maker = book.level(-order.side, price)[0]
+            if book.guarded and maker.owner == order.owner:
+                self._visit("execute: stopped in front of an own order")
+                self._leave(time, EventKind.CANCELED, order, Reason.SELF_TRADE)
+                return
             quantity = min(order.open, maker.open)
             order.filled += quantity
             maker.filled += quantity

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import REGIMES, Generator, Regime, apply
+from commands import REGIMES, Generator, Regime, apply, guarded_of
 from desk import BUY, SELL, Desk
 from test_twin import Trial, run_stream
 
@@ -168,6 +168,7 @@ def test_the_same_stream_whatever_the_tables_began_with(monkeypatch: pytest.Monk
     monkeypatch.setattr(core_module, "Table", TinyTable)
     monkeypatch.setattr(core_module, "_CHUNK", 8)
     core, generator = tiny_core(3), Generator(11)
+    core.prevent_self_trades(guarded_of(3))
     for _ in range(200):
         apply(core, generator.next())
     assert core.events().tobytes() == plain

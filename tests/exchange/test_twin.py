@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 from audit import Audit, Row, check_answer
-from commands import REGIMES, Command, Generator, Regime, apply, generate
+from commands import REGIMES, Command, Generator, Regime, apply, generate, guarded_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import BUY, CASES, SELL, NaiveCore
@@ -50,6 +50,8 @@ class Trial:
     def __init__(self, markets: int = MARKETS, core: MatchingCore | None = None) -> None:
         self.core = core or MatchingCore(markets)
         self.twin = NaiveCore(markets)
+        for side in (self.core, self.twin):
+            side.prevent_self_trades(guarded_of(markets))
         self.audit = Audit()
         self.markets = markets
         self.commands = 0

@@ -40,7 +40,7 @@ def test_defaults() -> None:
         "duration": "30min",
         "warm_up": "0s",
         "grid": "1ns",
-        "venues": {"XSIM": {"fees": {"maker": "0bps", "taker": "0bps"}, "processing": "0s"}},
+        "venues": {"XSIM": {"fees": {"maker": "0bps", "taker": "0bps"}, "processing": "0s", "self_trades": "allow"}},
         "instruments": {"ABC": {"tick_size": "0.01", "lot_size": 1, "reference_price": 100, "currency": "USD"}},
         "network": {"latency": {"type": "constant", "latency": "100us"}},
         "feeds": {},
@@ -163,9 +163,9 @@ def test_the_fingerprint_is_golden() -> None:
         '"duration":"30min","feeds":{},"grid":"1ns","instruments":{"ABC":{"currency":"USD","lot_size":1,'
         '"reference_price":100,"tick_size":"0.01"}},"name":"scenario","network":{"latency":{"latency":"100us",'
         '"type":"constant"}},"record":{"log":true},"schema":1,"seed":0,"start":"09:30:00","timeline":[],'
-        '"venues":{"XSIM":{"fees":{"maker":"0bps","taker":"0bps"},"processing":"0s"}},"warm_up":"0s"}'
+        '"venues":{"XSIM":{"fees":{"maker":"0bps","taker":"0bps"},"processing":"0s","self_trades":"allow"}},"warm_up":"0s"}'
     )
-    assert made.fingerprint() == "6894a3643fc96217fd7b5e7d7a06d472"
+    assert made.fingerprint() == "85dccdaab15ec633c10a5bc9037ebb25"
 
 
 def test_a_spec_cannot_be_changed() -> None:

@@ -179,3 +179,51 @@ def test_timeline_changes_parameters_and_tells_news() -> None:
     assert len(sessions["reader"].agent.heard) == 1  # type: ignore[attr-defined]
     notes = execution.run().annotations
     assert notes["key"].tolist() == ["parameter quantity"]
+
+
+@pytest.mark.parametrize("mode", ["allow", "cancel_newest"])
+def test_a_venue_may_prevent_self_trades(mode: str) -> None:
+    class Both(Counter):
+        def on_start(self) -> None:
+            super().on_start()
+            self.sell(self.instrument, 5, limit=10_000)
+            self.buy(self.instrument, 3, limit=10_000)
+
+    simulation = ms.Simulation(duration="1s").add_venue(instruments=[INSTRUMENT], self_trades=mode)
+    simulation.add_agent(Both(), "both")
+    run = simulation.run()
+    assert len(run.trades) == (1 if mode == "allow" else 0)
+    if mode == "cancel_newest":
+        assert run.orders["reason"].tolist() == ["", "SELF_TRADE"]
+
+
+def test_a_quote_without_quantity_has_no_price() -> None:
+    """A peer's best quote may show a price with quantity zero."""
+    quotes = market().run().quotes
+    assert (quotes["bid"].isna() == (quotes["bid_quantity"] == 0)).all()
+    assert (quotes["ask"].isna() == (quotes["ask_quantity"] == 0)).all()
+    assert (quotes["ask"] > quotes["bid"]).sum() > 50
+
+
+def test_nothing_is_delivered_before_it_was_sent() -> None:
+    """A peer with a missing link delivers before sending."""
+    late: list[bool] = []
+
+    class Watcher(ms.Agent):
+        def on_quote(self, quote: ms.Quote) -> None:
+            late.append(self.now >= quote.time)
+
+    simulation = market(latency=ms.Uniform("0ns", "1ms"))
+    simulation.add_agent(Watcher(), "watcher")
+    simulation.run()
+    assert len(late) > 50
+    assert all(late)
+
+
+def test_two_simulations_in_one_process_share_nothing() -> None:
+    """A peer numbers orders process-wide and draws from global random state."""
+    first = market(duration="2s")
+    alone = first.run()
+    market(seed=99, duration="2s").run()
+    assert market(duration="2s").run().digest == alone.digest
+    assert alone.orders["order_id"].min() == 1
