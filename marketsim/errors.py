@@ -25,10 +25,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class MarketSimError(Exception):
-    """Base of every error that marketsim raises on purpose."""
+    """Base of every error that marketsim raises on purpose. Each can be sent to another process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[MarketSimError], args: tuple[Any, ...], state: dict[str, Any]) -> MarketSimError:
+    """An error as it was: its constructor may make the message from other arguments, and does not run again."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class ConfigurationError(MarketSimError):
@@ -80,7 +92,7 @@ class SimulationError(MarketSimError):
 class AgentError(SimulationError):
     """An agent's own code raised; the original exception is the ``__cause__``."""
 
-    def __init__(self, message: str, *, agent: str, time: int | None = None) -> None:
+    def __init__(self, message: str, *, agent: str = "", time: int | None = None) -> None:
         self.agent = agent
         super().__init__(message, time=time)
 

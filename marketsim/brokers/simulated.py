@@ -260,8 +260,10 @@ class SimulatedSession:
         return self._environment.timeout(delay)
 
     def process(self, generator: Generator[Any, Any, Any]) -> Any:
-        """Run a generator as a SimPy process."""
-        return self._environment.process(self._wrapped(generator))
+        """Run a generator as a SimPy process. What it raises goes to the process that waits for it, if there is one."""
+        running: list[Any] = []
+        running.append(self._environment.process(self._wrapped(generator, running)))
+        return running[0]
 
     # --- Session ---
 
@@ -352,12 +354,14 @@ class SimulatedSession:
         except Exception as error:
             raise self._blame(error) from error
 
-    def _wrapped(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    def _wrapped(self, generator: Generator[Any, Any, Any], running: list[Any]) -> Generator[Any, Any, Any]:
         try:
             return (yield from generator)
         except _OURS:
             raise
         except Exception as error:
+            if running[0].callbacks:
+                raise
             raise self._blame(error) from error
 
     def _blame(self, error: Exception) -> AgentError:
