@@ -86,9 +86,7 @@ def rate(value: object) -> float:
     try:
         result = float(number) * SECOND / per  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise InvalidValueError(
-            f'{value!r} is not a rate: write a number per unit of time, such as "0.5/s"'
-        ) from None
+        raise InvalidValueError(f'{value!r} is not a rate: write a number per unit of time, such as "0.5/s"') from None
     if not 0.0 <= result < float("inf"):
         raise InvalidValueError(f"{value!r} is not a rate: it must be finite and not negative")
     return result

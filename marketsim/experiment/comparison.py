@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Paired:
     """One measure in both scenarios. Its unit is the measure's own; ``gain`` is the factor by which pairing narrows
-    the interval, against two independent samples of the same sizes."""
+    the interval, against two independent samples of the same sizes.
+    """
 
     measure: str
     left: float  # means

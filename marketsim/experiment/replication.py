@@ -51,10 +51,9 @@ def replicate_all(
         raise InvalidValueError("there is nothing to run: give at least one seed")
     count = min(workers or os.cpu_count() or 1, len(jobs))
     results: list[Measures | None] = [None] * len(jobs)
-    done = 0
-    for index, measures in _inline(jobs) if count == 1 else _spread(jobs, count):
+    found = _inline(jobs) if count == 1 else _spread(jobs, count)
+    for done, (index, measures) in enumerate(found, start=1):
         results[index] = measures
-        done += 1
         if progress is not None:
             progress(done, len(jobs))
     return [measures for measures in results if measures is not None]

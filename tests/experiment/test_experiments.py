@@ -89,7 +89,7 @@ def test_processes_give_what_one_process_gives() -> None:
 def test_a_run_that_fails_is_named_by_its_seed() -> None:
     broken = scenario().to_dict()
     broken["agents"]["noise"]["rate"] = -1.0
-    with pytest.raises(SimulationError, match="seed [56] failed: noise: rate"):
+    with pytest.raises(SimulationError, match=r"seed [56] failed: noise: rate"):
         replicate_all([(broken, 5), (broken, 6)], workers=2)
 
 
