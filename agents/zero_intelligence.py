@@ -17,7 +17,7 @@ from marketsim.agents.checks import check_choice, to_duration, to_number, to_num
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.message import Kind
-from marketsim.domain.units import SECOND
+from marketsim.domain.units import MINUTE, SECOND
 from marketsim.errors import InvalidValueError
 from marketsim.kernel.compiled import Record, Rows, compiled
 from marketsim.kernel.random import below, exponential, normal, purpose_of, uniform
@@ -29,7 +29,7 @@ _START, _WAKE, _TIMER, _TRADE_PRINT = int(Kind.START), int(Kind.WAKE), int(Kind.
 _TRADE = int(Kind.REPORT + EventKind.TRADE)
 _CANCELED = int(Kind.REPORT + EventKind.CANCELED)
 _CANCEL_REJECTED = int(Kind.REPORT + EventKind.CANCEL_REJECTED)
-_WHEN, _SIDE, _PRICE, _VALUE = (purpose_of(name) for name in ("when", "side", "price", "value"))
+_WHEN, _SIDE, _PRICE, _VALUE, _RENEW = (purpose_of(name) for name in ("when", "side", "price", "value", "renew"))
 
 STATE = np.dtype(
     [
@@ -44,6 +44,8 @@ STATE = np.dtype(
         ("private", np.int64),  # whether values are private and relative to a common one
         ("worth", np.float64, (UNITS,)),  # ticks: of the units in order of trading, or private values in falling order
         ("deviation", np.float64),  # ticks, of private values
+        ("renewal", np.float64),  # probability of new private values on waking
+        ("drawn", np.int64),  # private values so far
         ("margin", np.float64),  # ticks, most that is asked for above one's own value
         ("reference", np.float64),  # ticks
         ("quantity", np.int64),  # lots of a unit
@@ -58,6 +60,8 @@ STATE = np.dtype(
 def zero_intelligence_policy(me: Record, seen: Record, out: Record) -> int:
     """Wake, take back, shout."""
     if seen.kind == _WAKE:
+        if me.private != 0 and uniform(seen.key, _RENEW, me.draw) < me.renewal:
+            _draw_values(me, seen.key)
         _schedule(me, seen, out)
         me.wanting = 1
         cancel_all(out)
@@ -82,7 +86,7 @@ def zero_intelligence_policy(me: Record, seen: Record, out: Record) -> int:
 def _begin(me: Record, seen: Record, out: Record) -> None:
     if me.reset != 0:
         subscribe(out, TRADES)
-    if me.period > 0:
+    if me.private == 0 and me.period > 0:
         timer_at(out, seen.now + me.period, 0)
     if me.private != 0:
         _draw_values(me, seen.key)
@@ -100,7 +104,8 @@ def _draw_values(me: Record, key: int) -> None:
     """Private values in falling order: each further unit held is worth less (insertion sort)."""
     worth = me.worth
     for unit in range(2 * me.units):
-        value = me.deviation * normal(key, _VALUE, unit)
+        value = me.deviation * normal(key, _VALUE, me.drawn)
+        me.drawn += 1
         place = unit
         while place > 0 and worth[place - 1] < value:
             worth[place] = worth[place - 1]
@@ -166,8 +171,8 @@ class ZeroIntelligence(CompiledAgent):
 
     Without ``values``, as background flow (Wah, Wright and Wellman 2017, JAIR 59): the value of holding one more unit
     is that of the agent's feed, or the reference price, plus a private part. The private parts of the ``units`` that it
-    may hold long or short are normal with ``deviation`` and put in falling order. The price leaves a profit that is
-    uniform from 0 to ``margin``.
+    may hold long or short are normal with ``deviation`` and put in falling order; after times of mean ``period`` they
+    are drawn anew, which keeps trade going. The price leaves a profit that is uniform from 0 to ``margin``.
     """
 
     rate: float | str = field(default=0.1, metadata={"unit": "rate", "help": "shouts a second"})
@@ -189,7 +194,12 @@ class ZeroIntelligence(CompiledAgent):
     )
     reset: bool = field(default=False, metadata={"help": "take the order back whenever anybody trades"})
     period: int | str | None = field(
-        default=None, metadata={"unit": "duration", "help": "after which all units may be traded again"}
+        default=None,
+        metadata={
+            "unit": "duration",
+            "help": "after which all units may be traded again, never when left out; without values the mean time "
+            "until private values are drawn anew, 1min when left out",
+        },
     )
     units: int = field(default=10, metadata={"help": "most units held long or short, without values"})
     quantity: int = field(default=1, metadata={"help": "lots of a unit"})
@@ -227,6 +237,7 @@ class ZeroIntelligence(CompiledAgent):
         rows["low"] = 1 if self.low is None else math.ceil(round(self.low / tick, 6))
         rows["high"] = 2 * reference if self.high is None else math.floor(round(self.high / tick, 6))
         rows["period"] = self.period or 0
+        rows["renewal"] = min(SECOND / float(self.rate) / float(self.period or MINUTE), 1.0)
         rows["quantity"], rows["reference"] = self.quantity, reference
         deviation = 0.001 * reference if self.deviation is None else self.deviation / tick
         rows["deviation"] = deviation

@@ -83,7 +83,6 @@ def digest(crowds: list[Crowd], *, python: bool, grid: int, stepped: bool = Fals
     return market.digest, len(market.events)
 
 
-@pytest.mark.uncompiled
 @pytest.mark.boundscheck
 @pytest.mark.parametrize("grid", [1, 1_000_000])
 @pytest.mark.parametrize("python", [False, True], ids=["alone", "with Python"])
@@ -94,6 +93,13 @@ def test_stepping_changes_nothing(name: str, python: bool, grid: int) -> None:
     assert count > 50, "a run in which nothing happens proves nothing"
     assert compiled == stepped
     assert compiled == digest(CROWDS[name](), python=python, grid=grid)[0]
+
+
+@pytest.mark.uncompiled
+@pytest.mark.parametrize("name", ["fundamental", "schedules"])
+def test_stepping_plain_python_changes_nothing(name: str) -> None:
+    compiled, stepped = (digest(CROWDS[name](), python=True, grid=1_000_000, stepped=way) for way in (False, True))
+    assert compiled == stepped
 
 
 def test_a_grid_of_a_millisecond_makes_ties() -> None:

@@ -356,7 +356,6 @@ def test_an_order_that_is_taken_back_at_once_is_over() -> None:
     assert working(market, market.numbers["undecided.0"]) == set()
 
 
-@pytest.mark.uncompiled
 def test_timers_and_wake_ups_come_when_they_were_asked_for() -> None:
     market = Market([Crowd(Alarm(amount=200), 30, latency=ZERO)], processing=0, start=100).run(1)
     me = market.state("alarm")[17]
