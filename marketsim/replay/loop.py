@@ -6,11 +6,10 @@ It stops where a table is too short and goes on when called again.
 from __future__ import annotations
 
 from marketsim.data.tape import ASK_PRICE, BID_PRICE, TapeFlag, TapeKind
-from marketsim.exchange.ladder import key_of_price
 from marketsim.exchange.state import ASK, BID, ladders_of, levels_of, rungs_of
 from marketsim.kernel.compiled import Record, Rows, compiled
-from marketsim.replay.foresight import EVERYTHING, UNSEEN
-from marketsim.replay.plan import plan_message, plan_opening, plan_view
+from marketsim.replay.foresight import UNSEEN
+from marketsim.replay.plan import plan_message, plan_opening, plan_view, worst_in_view
 from marketsim.replay.send import send
 from marketsim.replay.state import DONE, SHORT_OF_REQUESTS
 
@@ -65,16 +64,6 @@ def _record_side(core: Record, row: int, shown: Rows, ladder: int) -> None:
 
 
 @compiled
-def _worst(book: Rows, row: int, ladder: int) -> int:
-    """Sort key of the worst price in view after a row."""
-    column = BID_PRICE if ladder == BID else ASK_PRICE
-    last = book.shape[1] - 1
-    if book[row, last, column + 1] == 0:
-        return EVERYTHING
-    return key_of_price(ladder, book[row, last, column])
-
-
-@compiled
 def advance(
     cores: Rows,
     states: Rows,
@@ -87,18 +76,21 @@ def advance(
     mismatches: Rows,
     exceptions: Rows,
     shown: Rows,
+    bounds: Rows,
     stop: int,
 ) -> int:
-    """Work until the event ``stop``. Answers DONE or a SHORT_OF code, its own or the core's; call again then."""
+    """Work until the event ``stop``; ``bounds`` are the sort keys of the worst bid and ask in view before the row.
+
+    Answers DONE or a SHORT_OF code, its own or the core's; call again then.
+    """
     core = cores[0]
     state = states[0]
     recorded = book.shape[0] > 0
     while state.row < stop:
         event = events[state.row]
         if recorded and state.stage == _FIRST and (state.row == 0 or int(event["flags"]) & _GAP != 0):
-            state.bid_bound = UNSEEN
-            state.ask_bound = UNSEEN
-        unseen = recorded and state.bid_bound == UNSEEN
+            bounds[:] = UNSEEN
+        unseen = recorded and bounds[BID] == UNSEEN
         if state.stage == _FIRST or state.stage == _SECOND:
             live = ladders_of(core)[BID].orders + ladders_of(core)[ASK].orders
             if len(requests) - state.planned < 2 * live + state.seeds + 4 * book.shape[1] + 8:
@@ -111,9 +103,7 @@ def advance(
             if (state.stage == _SECOND) == unseen:
                 plan_message(core, state, requests, event, notes, unseen)
             elif recorded:
-                bid_now = _worst(book, state.row, BID)
-                ask_now = _worst(book, state.row, ASK)
-                plan_view(core, state, requests, event, notes, entries, book, bid_now, ask_now)
+                plan_view(core, state, requests, event, notes, entries, book, bounds)
             state.stage += 1
         if state.stage == _SEND_FIRST or state.stage == _SEND_SECOND:
             answer = send(core, state, requests, notes, exceptions)
@@ -121,14 +111,12 @@ def advance(
                 return answer
             state.stage += 1
         if state.stage == _COMPARE:
-            if recorded:
-                _compare_side(core, state, book, mismatches, BID)
-                _compare_side(core, state, book, mismatches, ASK)
-                state.bid_bound = _worst(book, state.row, BID)
-                state.ask_bound = _worst(book, state.row, ASK)
-            if shown.shape[0] > 0:
-                _record_side(core, state.row, shown, BID)
-                _record_side(core, state.row, shown, ASK)
+            for ladder in range(BID, ASK + 1):
+                if recorded:
+                    _compare_side(core, state, book, mismatches, ladder)
+                    bounds[ladder] = worst_in_view(book, state.row, ladder)
+                if shown.shape[0] > 0:
+                    _record_side(core, state.row, shown, ladder)
             state.stage = _FIRST
             state.row += 1
     return DONE

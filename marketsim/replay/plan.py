@@ -9,7 +9,7 @@ from marketsim.data.tape import ASK_PRICE, BID_PRICE, TapeKind
 from marketsim.exchange.ladder import key_of_price, level_at, locate
 from marketsim.exchange.state import ASK, BID, ladders_of, levels_of, orders_of, rungs_of, slots_of
 from marketsim.kernel.compiled import Record, Rows, compiled
-from marketsim.replay.foresight import UNSEEN
+from marketsim.replay.foresight import EVERYTHING, UNSEEN
 from marketsim.replay.request import Cause, RequestKind
 
 _ADD, _REDUCE, _DELETE, _EXECUTE = int(TapeKind.ADD), int(TapeKind.REDUCE), int(TapeKind.DELETE), int(TapeKind.EXECUTE)
@@ -301,6 +301,16 @@ def _clear_side(
 
 
 @compiled
+def worst_in_view(book: Rows, row: int, ladder: int) -> int:
+    """Sort key of the worst price in view after a row."""
+    column = BID_PRICE if ladder == BID else ASK_PRICE
+    last = book.shape[1] - 1
+    if book[row, last, column + 1] == 0:
+        return EVERYTHING
+    return key_of_price(ladder, book[row, last, column])
+
+
+@compiled
 def plan_view(
     core: Record,
     state: Record,
@@ -309,15 +319,14 @@ def plan_view(
     notes: Rows,
     entries: Rows,
     book: Rows,
-    bid_now: int,
-    ask_now: int,
+    bounds: Rows,
 ) -> None:
     """What comes into view in this row takes its recorded size."""
-    if bid_now < state.bid_bound:
-        _clear_side(core, state, requests, event, book, BID, state.bid_bound, bid_now)
-    if ask_now < state.ask_bound:
-        _clear_side(core, state, requests, event, book, ASK, state.ask_bound, ask_now)
-    unseen = state.bid_bound == UNSEEN
+    for ladder in range(BID, ASK + 1):
+        now = worst_in_view(book, state.row, ladder)
+        if now < bounds[ladder]:
+            _clear_side(core, state, requests, event, book, ladder, bounds[ladder], now)
+    unseen = bounds[BID] == UNSEEN
     while state.entry < len(entries) and entries[state.entry].row == state.row:
         entry = state.entry
         size = entries[entry].quantity

@@ -65,6 +65,7 @@ class Replay:
         self._requests = Table(REQUEST, 4 * len(tape) // 3 + 4096)
         self._mismatches = Table(MISMATCH, _MISMATCHES_KEPT)
         self._exceptions = Table(EXCEPTION, 1024)
+        self._bounds = np.zeros(2, np.int64)
         self._state = Table(PROGRESS, 1)
         self._foresight = foresee(tape, ahead=ahead)
         self._firsts = _first_mentions(tape) if self._foresight.opening else _rows(tape.events[:1])
@@ -101,7 +102,7 @@ class Replay:
             answer = advance(
                 self.core.record, self._state.rows, self._events, self._recorded, self._foresight.notes,
                 self._foresight.entries, self._firsts, self._requests.rows, self._mismatches.rows,
-                self._exceptions.rows, self.book, stop,
+                self._exceptions.rows, self.book, self._bounds, stop,
             )  # fmt: skip
             if answer == DONE:
                 return

@@ -108,56 +108,40 @@ def _judge(core: Record, state: Record, request: Record, notes: Rows, exceptions
 
 
 @compiled
-def _send_new(core: Record, state: Record, request: Record) -> int:
-    before = core.log_count
-    answer = new_order(
-        core, request.time, BOOK_OWNER, 0, int(request.side), _LIMIT, _GTC, 0, request.price, 0,
-        request.quantity, 0, request.order_id,
-    )  # fmt: skip
-    if answer >= 0:
-        kind = events_of(core)[core.log_count - 1].kind
-        state.refused += 1 if kind == _REJECTED else 0
-        state.crossed += 1 if core.log_count - before > 1 else 0
-    return answer
-
-
-@compiled
-def _send_cancel(core: Record, state: Record, request: Record) -> int:
-    answer = cancel_order(core, request.time, BOOK_OWNER, request.order_id, request.quantity)
-    if answer >= 0 and events_of(core)[core.log_count - 1].kind == _CANCEL_REJECTED:
-        state.refused += 1
-    return answer
-
-
-@compiled
-def _send_execution(core: Record, state: Record, request: Record, notes: Rows, exceptions: Rows) -> int:
-    if state.exceptions == len(exceptions):
-        return SHORT_OF_EXCEPTIONS
-    _look_at_queue(core, state, request)
-    before = core.log_count
-    answer = new_order(
-        core, request.time, TAKER, 0, int(request.side), _LIMIT, _IOC, 0, request.price, 0, request.quantity, 0,
-        request.order_id,
-    )  # fmt: skip
-    if answer >= 0:
-        _judge(core, state, request, notes, exceptions, before)
-    return answer
+def _note_arrival(core: Record, state: Record, before: int) -> None:
+    """A recorded arrival comes to rest; anything else is noted."""
+    kind = events_of(core)[core.log_count - 1].kind
+    state.refused += 1 if kind == _REJECTED else 0
+    state.crossed += 1 if core.log_count - before > 1 else 0
 
 
 @compiled
 def send(core: Record, state: Record, requests: Rows, notes: Rows, exceptions: Rows) -> int:
     """Hand the planned requests to the core, one by one; 0 when all are answered, else a SHORT_OF code."""
+    nothing = state.nothing  # Numba would compile the core once more for numbers that it knows beforehand
     while state.sent < state.planned:
         request = requests[state.sent]
-        kind = int(request.kind)
-        answer = 0
-        if kind == _NEW:
-            answer = _send_new(core, state, request)
-        elif kind == _CANCEL:
-            answer = _send_cancel(core, state, request)
-        elif kind == _TAKE:
-            answer = _send_execution(core, state, request, notes, exceptions)
-        if answer < 0:
-            return answer
+        takes = request.kind == _TAKE
+        before = core.log_count
+        if request.kind == _NEW or takes:
+            if takes:
+                if state.exceptions == len(exceptions):
+                    return SHORT_OF_EXCEPTIONS
+                _look_at_queue(core, state, request)
+            answer = new_order(
+                core, request.time, TAKER if takes else BOOK_OWNER, nothing, request.side + nothing, _LIMIT + nothing,
+                _IOC if takes else _GTC, nothing, request.price, nothing, request.quantity, nothing, request.order_id,
+            )  # fmt: skip
+            if answer < 0:
+                return answer
+            if takes:
+                _judge(core, state, request, notes, exceptions, before)
+            else:
+                _note_arrival(core, state, before)
+        elif request.kind == _CANCEL:
+            answer = cancel_order(core, request.time, BOOK_OWNER + nothing, request.order_id, request.quantity)
+            if answer < 0:
+                return answer
+            state.refused += 1 if events_of(core)[before].kind == _CANCEL_REJECTED else 0
         state.sent += 1
     return 0

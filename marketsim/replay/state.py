@@ -7,6 +7,7 @@ import numpy as np
 PROGRESS = np.dtype(
     [
         ("row", np.int64),  # the event at work
+        ("nothing", np.int64),  # always 0
         ("stage", np.int64),
         ("planned", np.int64),  # requests written
         ("sent", np.int64),  # requests that the core has answered
@@ -15,8 +16,6 @@ PROGRESS = np.dtype(
         ("next_id", np.int64),
         ("seeds", np.int64),  # orders without recorded arrival
         ("opening", np.int64),
-        ("bid_bound", np.int64),  # sort key of the worst price in view before this row
-        ("ask_bound", np.int64),
         # what the report counts
         ("observations", np.int64),
         ("entered", np.int64),
