@@ -239,8 +239,8 @@ class Agent:
         """Call a function at a time in ns."""
         self._session.clock.call_at(time, function, *arguments)
 
-    def every(self, interval: int | str, function: Callable[[], Any]) -> None:
-        """Call a function at regular intervals, first after one interval, for as long as the run lasts.
+    def every(self, interval: int | str, function: Callable[[], Any]) -> Callable[[], None]:
+        """Call a function at regular intervals, first after one interval, until the run ends or the answer is called.
 
         Beats that a busy agent has missed are left out; the later ones keep the beat.
         """
@@ -248,12 +248,21 @@ class Agent:
         if period <= 0:
             raise InvalidValueError(f"every({interval!r}): the interval must be above zero")
 
+        going = True
+
         def again(due: int) -> None:
+            if not going:
+                return
             due = max(due + period, due + -(-(self.now - due) // period) * period)
             self._session.clock.call_at(due, again, due)
             function()
 
+        def stop() -> None:
+            nonlocal going
+            going = False
+
         self._session.clock.call_at(self.now + period, again, self.now + period)
+        return stop
 
     def sleep(self, delay: int | str) -> Any:
         """To be yielded in a process, which goes on after the delay, even while the agent is busy."""

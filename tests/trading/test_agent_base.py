@@ -327,6 +327,15 @@ def test_after_at_and_every() -> None:
     assert me.pages == ["at", 1_000, "after", 2_000, 3_000]
 
 
+def test_every_can_be_stopped() -> None:
+    me, market = diary()
+    stop = me.every("1us", lambda: me.pages.append(me.now))
+    market.advance("2us")
+    stop()
+    market.environment.run()
+    assert me.pages == [1_000, 2_000]
+
+
 @pytest.mark.parametrize("interval", [0, "0"])
 def test_every_needs_an_interval(interval: int | str) -> None:
     me, _ = diary()
