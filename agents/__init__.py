@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from marketsim.agents.momentum import Momentum
     from marketsim.agents.noise import Noise
     from marketsim.agents.poisson_flow import PoissonFlow
+    from marketsim.agents.replay import Replay
     from marketsim.agents.zero_intelligence import ZeroIntelligence
 
 _HOMES = {
@@ -25,6 +26,7 @@ _HOMES = {
     "Momentum": "momentum",
     "Noise": "noise",
     "PoissonFlow": "poisson_flow",
+    "Replay": "replay",
     "ZeroIntelligence": "zero_intelligence",
 }
 
@@ -37,6 +39,7 @@ __all__ = [
     "Momentum",
     "Noise",
     "PoissonFlow",
+    "Replay",
     "ZeroIntelligence",
 ]
 

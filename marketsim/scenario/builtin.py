@@ -20,6 +20,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "momentum": f"{_AGENTS}.momentum:Momentum",
         "noise": f"{_AGENTS}.noise:Noise",
         "poisson_flow": f"{_AGENTS}.poisson_flow:PoissonFlow",
+        "replay": f"{_AGENTS}.replay:Replay",
         "zero_intelligence": f"{_AGENTS}.zero_intelligence:ZeroIntelligence",
     },
     "feed": {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -28,6 +28,7 @@ from marketsim.population.engine import Engine
 from marketsim.scenario.registry import REGISTRY
 from marketsim.scenario.shocks import News
 from marketsim.scenario.spec import AgentSpec, ScenarioSpec, VenueSpec
+from marketsim.simulation.tapes import tape_of
 from marketsim.trading.agent import Agent
 from marketsim.trading.feed import FeedHandle, FeedModel
 from marketsim.trading.risk import Limits
@@ -206,6 +207,7 @@ class Assembly:
         return chosen
 
     def _build_python(self, world: World, key: str, spec: AgentSpec, agent: Agent, allowed: Sequence[int]) -> None:
+        agent = _with_tape(agent)
         feeds = {name: world.feeds[name] for name in (spec.feeds if spec.feeds is not None else world.feeds)}
         for name in spec.names(key):
             session = SimulatedSession(
@@ -290,6 +292,17 @@ class Assembly:
     @staticmethod
     def _is_of(name: str, family: str | None) -> bool:
         return family is not None and name.rpartition(".")[0] == family
+
+
+def _with_tape(agent: Agent) -> Agent:
+    """A replay agent that names a scenario gets the tape that is made from it."""
+    if not hasattr(agent, "scenario"):
+        return agent
+    from marketsim.agents.replay import Replay  # brings readers of recorded data along
+
+    if isinstance(agent, Replay) and agent.scenario:
+        return replace(agent, path=str(tape_of(agent.scenario, agent.levels)), scenario="")
+    return agent
 
 
 def _setter(agent: Agent, parameter: str, value: Any) -> Any:

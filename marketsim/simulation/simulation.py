@@ -41,6 +41,8 @@ class Simulation:
     start: time of day at which it begins, such as ``"09:30"``.
     warm_up: how much of the beginning analysis leaves out.
     latency: of every agent that names none; text such as ``"100us"`` or a latency model.
+    topology: sites and links that hosts are looked up in: a preset's name such as ``"europe"``, or a mapping as in
+    scenario files. A Topology object is taken as it is, without hosts, and is not stored with the run.
     grid: times at which messages arrive and agents wake are rounded up to it.
     stepped: handle compiled events one at a time on the SimPy queue; slower, and the same result.
     """
@@ -54,7 +56,7 @@ class Simulation:
         start: str | int = 0,
         warm_up: str | int = 0,
         latency: str | LatencyModel = "100us",
-        topology: Topology | None = None,
+        topology: Topology | Mapping[str, Any] | str | None = None,
         grid: str | int = 1,
         stepped: bool = False,
     ) -> None:
@@ -72,7 +74,13 @@ class Simulation:
             "timeline": [],
             "network": {"latency": _described("latency", latency)},
         }
-        self._topology = topology
+        self._topology: Topology | None = None
+        if isinstance(topology, str):
+            self._raw["network"]["topology"] = {"preset": topology}
+        elif isinstance(topology, Mapping):
+            self._raw["network"]["topology"] = dict(topology)
+        else:
+            self._topology = topology
         self._stepped = stepped
         self._spec: ScenarioSpec | None = None
         self._agents: dict[str, Agent | CompiledAgent] = {}
