@@ -4,7 +4,7 @@ It takes tapes and knows no file format, agent, clock or network.
 """
 
 from marketsim.replay.flow import FlowRequest, OrderFlow, order_flow
-from marketsim.replay.replay import Replay, rebuild, replay
+from marketsim.replay.core_replay import Replay, rebuild, replay, warm
 from marketsim.replay.report import ExceptionCause, ReplayReport
 from marketsim.replay.request import REQUEST, Cause, RequestKind
 
@@ -20,4 +20,5 @@ __all__ = [
     "order_flow",
     "rebuild",
     "replay",
+    "warm",
 ]

@@ -20,7 +20,7 @@ from marketsim.domain.instrument import Instrument
 from marketsim.domain.order import Side
 from marketsim.domain.units import format_time
 from marketsim.errors import DataError, InvalidValueError
-from marketsim.replay.replay import Replay
+from marketsim.replay.core_replay import Replay
 from marketsim.replay.request import REQUEST, Cause, RequestKind
 
 

@@ -549,6 +549,24 @@ def test_progress_is_told() -> None:
     assert heard == [(len(tape), len(tape))]
 
 
+def test_warming_up_replays_something_that_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports: list[ReplayReport] = []
+    from marketsim.replay import core_replay as module
+
+    plain = module.replay
+    monkeypatch.setattr(module, "replay", lambda tape: reports.append(plain(tape)))
+    module.warm()
+    assert reports[0].agrees
+    assert (reports[0].executions, reports[0].known_first, reports[0].observations) == (1, 1, 6)
+
+
+def test_what_the_room_offers_is_there_and_sorted() -> None:
+    import marketsim.replay as room
+
+    assert sorted(room.__all__) == sorted(set(room.__all__))
+    assert all(getattr(room, name) is not None for name in room.__all__)
+
+
 # --- compiled or not -------------------------------------------------------------------------------------------------
 
 
