@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from test_twin import sequences
 
 from marketsim.domain.event import EVENT, EventKind
-from marketsim.domain.order import OrderState, OrderType, Reason
+from marketsim.domain.order import OrderState, OrderType, Reason, TimeInForce
 from marketsim.exchange.core import MatchingCore
 from marketsim.results.events import MemoryEvents
 from marketsim.results.history import History, OrderIndex
@@ -77,9 +77,9 @@ def test_levels_after_every_request_of_each_regime(regime: Any) -> None:
 
 
 @pytest.mark.boundscheck
-@pytest.mark.parametrize("levels", [1, 2, 10])
+@pytest.mark.parametrize("levels", [1, 10])
 def test_levels_after_every_request_of_a_long_stream(levels: int) -> None:
-    witness = Witness(generate(11, 6_000), markets=3, levels=levels)
+    witness = Witness(generate(11, 5_000), markets=3, levels=levels)
     changes = [witness.confirm(market, levels) for market in range(3)]
     assert min(changes) > 300
     kinds = Counter(witness.core.events()["kind"].tolist())
@@ -253,6 +253,19 @@ def test_a_duplicate_does_not_touch_the_order_whose_id_it_used() -> None:
     assert history.levels([0], 1).rows.tolist() == [[0, 0, 10, 3], [0, 0, 10, 2]]
 
 
+def test_requests_count_for_the_order_that_was_there_and_its_owner() -> None:
+    """Not for one whose number was used too early, nor for what a stranger asked."""
+    refused = {"order_id": 5, "market": 65_535, "reason": int(Reason.UNKNOWN_ORDER)}
+    rows = [
+        row(EventKind.CANCEL_REJECTED, 1, **refused),
+        row(EventKind.ACCEPTED, 2, order_id=5, price=10, quantity=3, leaves=3, side=1, order_type=1, time_in_force=1),
+        row(EventKind.CANCEL_REJECTED, 3, **{**refused, "owner": 8}),
+        row(EventKind.REPLACE_REJECTED, 4, **{**refused, "owner": 8}),
+        row(EventKind.REPLACE_REJECTED, 5, **refused),
+    ]
+    assert History(MemoryEvents([np.array(rows, EVENT)])).orders()["cancel_requests"].tolist() == [1]
+
+
 @pytest.mark.parametrize("offset", [0, 1 << 39])
 def test_places_of_ids_near_and_far_apart(offset: int) -> None:
     ids = np.array([3, 9, 4, 9, 1], np.int64) + offset
@@ -280,3 +293,16 @@ def test_any_beginning_of_a_log_can_be_read() -> None:
             found = run.history.levels([market], 2)
             count = max(len(found.time) - 1, 0)  # the last state may be that of half a request
             assert np.array_equal(found.rows[:count], whole[market].rows[:count])
+
+
+def test_half_a_request_leaves_nothing_on_the_book_that_could_never_rest() -> None:
+    """The log ends after the first of an IOC order's trades; a GTC order would rest with what is left."""
+    for time_in_force, rests in ((TimeInForce.GTC, True), (TimeInForce.IOC, False), (TimeInForce.FOK, False)):
+        core = MatchingCore(1)
+        for quantity in (1, 2):
+            core.new(1, 1, 0, SELL, 1, 1, 0, 10, 0, quantity)
+        core.new(2, 2, 0, BUY, 1, int(time_in_force), 0, 10, 0, 3)
+        rows = core.events()
+        assert rows["kind"].tolist()[-2:] == [EventKind.TRADE, EventKind.TRADE]
+        levels = History(MemoryEvents([rows[:-1]])).levels([0], 1)
+        assert levels.rows[-1].tolist() == [10, 2, *((10, 2) if rests else (0, 0))]
