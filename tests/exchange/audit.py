@@ -48,7 +48,8 @@ class Known:
 class Audit:
     """``feed`` it the rows of one request at a time; it raises AssertionError at the first row that cannot be."""
 
-    def __init__(self) -> None:
+    def __init__(self, guarded: Iterable[int] = ()) -> None:
+        self.guarded = set(guarded)  # markets that prevent self-trades
         self.orders: dict[int, Known] = {}
         self.gone: dict[int, Known] = {}
         self.last: dict[int, int] = {}
@@ -148,6 +149,7 @@ class Audit:
         assert quantity >= 1, row
         assert taker.stop is None is maker.stop, f"a waiting stop traded: {row}"
         assert (maker.owner, maker.market, maker.side) == (row["peer"], taker.market, -taker.side), (row, maker)
+        assert taker.market not in self.guarded or taker.owner != maker.owner, f"a self-trade: {row}"
         best = max(maker.side * price for price in self._prices(maker.market, maker.side))
         assert price == maker.price == maker.side * best, f"not the maker's price or not the best: {row}"
         first = min(

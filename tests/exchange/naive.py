@@ -55,6 +55,7 @@ CASES = (
     "execute: maker partly filled",
     "execute: more than one level",
     "execute: more than one maker at a level",
+    "execute: stopped in front of an own order",
     "execute: trade elects a buy stop",
     "execute: trade elects a sell stop",
     "execute: trade elects both sides",

@@ -320,10 +320,92 @@ def test_a_partly_filled_maker_stays_in_front(desk: Desk) -> None:
 
 
 def test_the_core_itself_lets_a_participant_trade_with_itself(desk: Desk) -> None:
-    """Preventing that is a matter of the venue's policy; the core treats all owners alike."""
+    """Unless the venue wants it prevented, all owners are alike."""
     desk.buy(5, 10, owner=3)
     desk.sell(5, 10, owner=3)
     assert desk.told()[-1] == "TRADE #2 with #1 5@10 leaves 0"
+
+
+@pytest.mark.parametrize("limit", [12, None])
+def test_where_self_trades_are_prevented_the_newer_order_is_canceled(desk: Desk, limit: int | None) -> None:
+    """It trades with those in front of its owner's order, then leaves; the older order stays as it was."""
+    desk.core.prevent_self_trades(0)
+    desk.sell(5, 10, owner=4)
+    desk.sell(5, 11, owner=4)
+    desk.sell(5, 11, owner=3)
+    desk.sell(5, 11, owner=4)
+    desk.rows()
+    desk.buy(20, limit, owner=3)
+    shown = limit or 0
+    assert desk.told() == [
+        f"ACCEPTED #5 20@{shown}",
+        "TRADE #5 with #1 5@10 leaves 0",
+        "TRADE #5 with #2 5@11 leaves 0",
+        f"CANCELED #5 10@{shown} leaves 0 SELF_TRADE",
+    ]
+    assert (desk.bids(), desk.queue(SELL, 11)) == ([], [(3, 5), (4, 5)])
+
+
+def test_an_own_order_that_is_not_reached_does_no_harm(desk: Desk) -> None:
+    desk.core.prevent_self_trades(0)
+    desk.sell(5, 10, owner=4)
+    desk.sell(5, 10, owner=3)
+    desk.sell(5, 11, owner=3)
+    desk.rows()
+    desk.buy(5, 11, owner=3)
+    desk.buy(5, 9, owner=3)
+    assert desk.told() == ["ACCEPTED #4 5@11", "TRADE #4 with #1 5@10 leaves 0", "ACCEPTED #5 5@9"]
+    assert desk.bids() == [(9, 5, 1)]
+
+
+def test_fill_or_kill_counts_only_what_stands_in_front_of_an_own_order(desk: Desk) -> None:
+    desk.core.prevent_self_trades(0)
+    desk.sell(5, 10, owner=4)
+    desk.sell(2, 11, owner=5)
+    desk.sell(5, 11, owner=3)
+    desk.sell(50, 11, owner=4)
+    desk.sell(50, 12, owner=4)
+    desk.rows()
+    desk.buy(8, 12, owner=3, tif=FOK)
+    desk.buy(7, 12, owner=3, tif=FOK)
+    assert desk.told() == [
+        "ACCEPTED #6 8@12",
+        "CANCELED #6 8@12 leaves 0 FILL_OR_KILL",
+        "ACCEPTED #7 7@12",
+        "TRADE #7 with #1 5@10 leaves 0",
+        "TRADE #7 with #2 2@11 leaves 0",
+    ]
+
+
+def test_self_trades_are_prevented_in_replaces_and_elections_too(desk: Desk) -> None:
+    desk.core.prevent_self_trades(0)
+    desk.last_price(10)
+    desk.sell(5, 12, owner=3)
+    desk.buy(5, 9, owner=3)
+    desk.rows()
+    desk.replace(4, 12, 6, owner=3)
+    desk.buy(5, 12, stop=10, owner=3)
+    assert desk.told() == [
+        "REPLACED #4 6@12 leaves 6",
+        "CANCELED #4 6@12 leaves 0 SELF_TRADE",
+        "ACCEPTED #5 5@12",
+        "TERMS #5 stop 10 expire 0",
+        "TRIGGERED #5 5@10",
+        "CANCELED #5 5@12 leaves 0 SELF_TRADE",
+    ]
+    assert (desk.bids(), desk.asks()) == ([], [(12, 5, 1)])
+
+
+def test_self_trades_are_prevented_market_by_market_and_only_while_wanted(desk: Desk) -> None:
+    desk.core.prevent_self_trades(0)
+    desk.core.prevent_self_trades(0, False)
+    desk.core.prevent_self_trades(1)
+    for market in range(2):
+        desk.sell(5, 10, owner=3, market=market)
+        desk.buy(5, 10, owner=3, market=market)
+    assert [line.split()[0] for line in desk.told()] == ["ACCEPTED", "ACCEPTED", "TRADE"] + ["ACCEPTED"] * 2 + [
+        "CANCELED"
+    ]
 
 
 @pytest.mark.parametrize("tif", [GTC, DAY, IOC])

@@ -99,15 +99,47 @@ def test_one_ladder_grows_while_its_neighbours_stay(side: int, resting: bool) ->
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_sweep_longer_than_a_chunk() -> None:
+@pytest.mark.parametrize("kind", ["limit", "market", "stop", "stop-limit", "replace"])
+def test_a_sweep_longer_than_a_chunk(kind: str) -> None:
+    """Whatever sends it: room for the worst is made before the first row is written."""
     desk = Desk(tiny_core(1))
+    desk.last_price(-1)
+    first = desk.buy(60, -5) if kind == "replace" else 2
     for number in range(60):
-        desk.sell(1, number)
+        desk.sell(1, 100 + number)
     desk.rows()
-    desk.buy(60, 60)
-    assert desk.told() == ["ACCEPTED #61 60@60"] + [
-        f"TRADE #61 with #{number + 1} 1@{number} leaves 0" for number in range(60)
+    taker = first + 61
+    if kind == "replace":
+        taker = first
+        desk.replace(first, 160, 60)
+    else:
+        limit = 160 if "limit" in kind else None
+        assert desk.buy(60, limit, stop=-1 if "stop" in kind else None) == taker
+    assert [line for line in desk.told() if line.startswith("TRADE")] == [
+        f"TRADE #{taker} with #{first + 1 + number} 1@{100 + number} leaves 0" for number in range(60)
     ]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_numbers_beside_the_end_of_the_table() -> None:
+    """An id that the table has no place for is unknown, and nothing behind the table is read."""
+    desk = Desk(tiny_core(1))
+    for _ in range(3):
+        desk.buy(1, 10)
+    desk.rows()
+    end = len(desk.core._slots)
+    for order_id in (end - 1, end, end + 1, 0, -1):
+        desk.cancel(order_id)
+        desk.replace(order_id, 10, 1)
+        desk.expire(order_id)
+    expected = []
+    for order_id in (end - 1, end, end + 1, 0, -1):
+        if order_id == 3:
+            expected += ["CANCELED #3 1@10 leaves 0 BY_REQUEST"]
+        else:
+            expected += [f"CANCEL_REJECTED #{order_id} 0 UNKNOWN_ORDER"]
+        expected += [f"REPLACE_REJECTED #{order_id} 1@10 UNKNOWN_ORDER"]
+    assert desk.told() == expected
 
 
 def test_every_level_that_changed_was_noted() -> None:

@@ -52,7 +52,7 @@ class Trial:
         self.twin = NaiveCore(markets)
         for side in (self.core, self.twin):
             side.prevent_self_trades(guarded_of(markets))
-        self.audit = Audit()
+        self.audit = Audit([guarded_of(markets)])
         self.markets = markets
         self.commands = 0
         self.done = 0
@@ -168,7 +168,7 @@ IOC, FOK = int(TimeInForce.IOC), int(TimeInForce.FOK)
 
 
 def new(time: int, side: int, order_type: int, price: int, stop_price: int, quantity: int, **more: int) -> Command:
-    terms = {"owner": 1, "market": 1, "time_in_force": GTC, "flags": 0, "expire": 0, "order_id": 0, **more}
+    terms = {"owner": 1, "market": 2, "time_in_force": GTC, "flags": 0, "expire": 0, "order_id": 0, **more}
     return (
         "new", time, terms["owner"], terms["market"], side, order_type, terms["time_in_force"], terms["flags"], price,
         stop_price, quantity, terms["expire"], terms["order_id"],
@@ -194,10 +194,10 @@ def test_one_order_sweeps_thousands_of_levels() -> None:
     trial = Trial()
     prices = [(number * 7919) % 2_500 for number in range(2_500)]  # every price once, in a shuffled order
     feed(trial, [new(number, SELL, LIMIT, price, 0, 1 + price % 3) for number, price in enumerate(prices)])
-    assert len(trial.core.depth(1, SELL)) == 2_500
-    total = trial.core.depth(1, SELL)
+    assert len(trial.core.depth(2, SELL)) == 2_500
+    total = trial.core.depth(2, SELL)
     feed(trial, [new(9_999, BUY, LIMIT, 2_500, 0, sum(level[1] for level in total), time_in_force=FOK)])
-    assert trial.core.depth(1, SELL) == []
+    assert trial.core.depth(2, SELL) == []
     assert trial.twin.cases["execute: maker filled"] == 2_500
 
 
@@ -210,9 +210,9 @@ def test_one_trade_elects_thousands_of_stops() -> None:
     feed(trial, [new(1, SELL, STOP_LIMIT, 100_000 + stop * 3, 9 - stop % 5, 2) for stop in stops])
     feed(trial, [new(1, BUY, STOP_LIMIT, -100_000 - stop, 11 + stop % 3, 2) for stop in stops])
     feed(trial, [new(2, BUY, LIMIT, 4, 0, 1), new(2, SELL, LIMIT, 4, 0, 1)])
-    assert len(trial.core.depth(1, SELL)) == 1_500
+    assert len(trial.core.depth(2, SELL)) == 1_500
     feed(trial, [new(3, SELL, LIMIT, 50, 0, 1), new(3, BUY, LIMIT, 50, 0, 1)])
-    assert len(trial.core.depth(1, BUY)) == 1_500
+    assert len(trial.core.depth(2, BUY)) == 1_500
     assert trial.twin.cases["election: stop-limit"] == 3_000
 
 
@@ -251,7 +251,7 @@ def test_explicit_ids_far_apart() -> None:
     for number, order_id in enumerate((5, 70_000, 6, 300_000, 0, 299_999, 70_000)):
         trial.run(new(number, BUY, LIMIT, 10 + number, 0, 1, order_id=order_id))
     trial.compare()
-    assert trial.core.queue(1, BUY, 14) == [(300_001, 1)]
+    assert trial.core.queue(2, BUY, 14) == [(300_001, 1)]
 
 
 # --- small sequences, shrunk when they fail --------------------------------------------------------------------------

@@ -55,8 +55,8 @@ def _core(name: str, old: str, new: str, mistake: str) -> Mutation:
 PRIORITY = (
     _matching(
         "last come first served",
-        "_trade(core, order, opposite, levels[level].head)",
-        "_trade(core, order, opposite, levels[level].tail)",
+        "        maker = levels[level].head\n",
+        "        maker = levels[level].tail\n",
         "The youngest order of a level trades first.",
     ),
     _matching(
@@ -130,8 +130,8 @@ PRIORITY = (
 ORDERS = (
     _matching(
         "fill or kill wants more",
-        "order.leaves) < order.leaves:",
-        "order.leaves) <= order.leaves:",
+        "limit, guarded) < order.leaves:",
+        "limit, guarded) <= order.leaves:",
         "An FOK order that could be filled to the last lot is killed.",
     ),
     _matching(
@@ -142,15 +142,39 @@ ORDERS = (
     ),
     _ladder(
         "fill or kill stops a tick early",
-        "total < enough and rungs[position].key >= key:",
-        "total < enough and rungs[position].key > key:",
+        "total < enough and rungs[position].key >= key:\n        total +=",
+        "total < enough and rungs[position].key > key:\n        total +=",
         "The level at the limit itself is not counted.",
     ),
     _ladder(
         "fill or kill misses the last level",
-        "    while position >= side.start and total",
-        "    while position > side.start and total",
+        "    while position >= side.start and total < enough and rungs[position].key >= key:\n        total +=",
+        "    while position > side.start and total < enough and rungs[position].key >= key:\n        total +=",
         "The level farthest away is not counted.",
+    ),
+    _matching(
+        "self-trades pass",
+        "        if guarded and orders_of(core)[maker].owner == order.owner:",
+        "        if guarded and orders_of(core)[maker].owner == order.owner and order.time_in_force == _DAY:",
+        "A participant trades with itself where that is prevented.",
+    ),
+    _matching(
+        "self-trades are prevented everywhere",
+        "        if guarded and orders_of(core)[maker].owner == order.owner:",
+        "        if orders_of(core)[maker].owner == order.owner:",
+        "A participant's order is canceled in a market that never asked for it.",
+    ),
+    _matching(
+        "fill or kill counts its owner's orders",
+        "    if guarded:\n        return quantity_of_others",
+        "    if False:\n        return quantity_of_others",
+        "An FOK order fills in part, up to an order of its owner.",
+    ),
+    _ladder(
+        "fill or kill looks behind its owner's order",
+        "            if orders[slot].owner == owner:\n                return total",
+        "            if orders[slot].owner == owner:\n                break",
+        "An FOK order counts worse levels that it cannot reach.",
     ),
     _matching(
         "stop orders rest",
@@ -426,6 +450,12 @@ SESSIONS_AND_TABLES = (
         "    if core.free_levels < more:",
         "    if core.free_levels < 0:",
         "A new price takes a level that is not there.",
+    ),
+    _matching(
+        "no room for market orders",
+        "    busy = known and (stopped or not limited or crosses)",
+        "    busy = known and (stopped or crosses)",
+        "A market order that sweeps writes past the end of the log's chunk.",
     ),
     _matching(
         "one ladder of stops in its neighbour's room",
