@@ -112,14 +112,14 @@ def _tell(done: Run, *, with_report: bool, browse: bool) -> None:
 
 
 def _headline(done: Run) -> str:
-    from marketsim.domain.units import format_duration
+    from marketsim.domain.units import SECOND, format_duration
 
     manifest = done.manifest
-    seconds = manifest.timings.get("engine", 0.0)
-    rate = f", {done.manifest.events / seconds:,.0f} a second" if seconds > 0 else ""
+    span, seconds = manifest.end - manifest.start, manifest.timings.get("engine", 0.0)
+    speed = f" ({span / SECOND / seconds:,.0f} times as fast as real time)" if seconds > 0 else ""
     return (
-        f"{manifest.name}, seed {manifest.seed}: {len(manifest.agents):,} agents, "
-        f"{format_duration(manifest.end - manifest.start)} in {seconds:,.1f} s ({manifest.events:,} events{rate})"
+        f"{manifest.name}, seed {manifest.seed}: {len(manifest.agents):,} agents, {manifest.events:,} events, "
+        f"{format_duration(span)} in {seconds:,.1f} s{speed}"
     )
 
 

@@ -65,7 +65,7 @@ def test_a_run_shows_its_table_and_keeps_everything(marketsim: Any, place: Path)
     run = Run.open(place / "runs" / "small-5-1")
     assert run.complete
     assert _digest(result.stdout) == run.digest
-    assert result.stdout.startswith("small, seed 5: 20 agents, 20s in ")
+    assert result.stdout.startswith(f"small, seed 5: 20 agents, {len(run.events):,} events, 20s in ")
     for word in ("orders", "fills", "P&L", "inventory", "noise", "spread", "volatility", "volume"):
         assert word in result.stdout
     orders = ms.analysis.summarize(run).families.loc["noise", "orders"]
