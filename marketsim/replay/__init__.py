@@ -3,8 +3,8 @@
 It takes tapes and knows no file format, agent, clock or network.
 """
 
-from marketsim.replay.flow import FlowRequest, OrderFlow, order_flow
 from marketsim.replay.core_replay import Replay, rebuild, replay, warm
+from marketsim.replay.flow import FlowRequest, OrderFlow, order_flow
 from marketsim.replay.report import ExceptionCause, ReplayReport
 from marketsim.replay.request import REQUEST, Cause, RequestKind
 
