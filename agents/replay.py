@@ -1,9 +1,9 @@
 """The replay agent: recorded order flow enters the live book, and everybody else reacts to it.
 
 It sends what the recorded participants sent, at the recorded times: arrivals, cancels, and executions as marketable
-limit orders. In a market where others trade too some requests meet another book than the recorded one; a cancel may find
-its order gone, a marketable order may fill against somebody else. Other agents' orders queue behind recorded ones and
-consume recorded liquidity. Give it a latency of 0, so that requests arrive when they were recorded.
+limit orders. In a market where others trade too some requests meet another book than the recorded one; a cancel may
+find its order gone, a marketable order may fill against somebody else. Other agents' orders queue behind recorded ones
+and consume recorded liquidity. Give it a latency of 0, so that requests arrive when they were recorded.
 
 It never looks at the market, and it owns all recorded orders.
 """
