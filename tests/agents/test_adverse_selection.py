@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from marketsim.agents.adverse_selection import AdverseSelectionGuard, Stance
 from marketsim.domain.order import Side
 from marketsim.domain.units import SECOND
@@ -38,7 +40,7 @@ def test_balanced_flow_is_no_sign() -> None:
 def test_flow_is_forgotten() -> None:
     it = guard()
     it.filled(0, SELL, 100, 30)
-    assert it.flow(5 * SECOND) == -30 / math.e
+    assert it.flow(5 * SECOND) == pytest.approx(-30 / math.e)
     assert it.stance(0, SELL) is Stance.WIDE
     assert it.stance(5 * SECOND, SELL) is Stance.NORMAL
 
