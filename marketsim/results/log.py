@@ -44,15 +44,14 @@ class EventLog:
         self._archive: _Archive = _Memory(memory) if folder is None else _Parts(folder)
         self._clerk = _Clerk(self._archive)
         self._chunk = chunk
-        self._handed_out: Table | None = None
-        self._taken = 0
+        self._out: _HandOut | None = None
         self._digest: str | None = None
         self._finalizer = weakref.finalize(self, self._clerk.stop)
 
     @property
     def rows(self) -> int:
-        """Rows handed over so far."""
-        return self._taken
+        """Rows stored so far; after ``close`` all of them."""
+        return self._clerk.rows
 
     def next_chunk(self, full: Table | None, used: int, needed: int) -> Table:
         """Take the first ``used`` rows of a chunk and hand out one with room for at least ``needed`` rows.
@@ -62,16 +61,17 @@ class EventLog:
         self._clerk.complain()
         if self._digest is not None:
             raise StoreError("this event log is closed: a new run needs a new log")
-        if full is not self._handed_out:  # interrupted while it was swapped: taken already
-            used = 0
-        if used == 0 and self._handed_out is not None and len(self._handed_out) >= needed:
-            return self._handed_out
-        fresh = self._free_chunk(needed)
-        if full is not None and used:
-            self._taken += used
-            self._clerk.take(full, used)
-        self._handed_out = fresh
-        return fresh
+        out = self._out
+        if out is not None:
+            if full is not out.chunk:  # an interrupt came after its rows were taken
+                used = 0
+            if used == 0 and len(out.chunk) >= needed:
+                return out.chunk
+        fresh = _HandOut(self._free_chunk(needed))
+        if out is not None and used:
+            self._clerk.take(out, used)
+        self._out = fresh
+        return fresh.chunk
 
     def annotate(self, time: int, agent: str, key: str, value: object) -> None:
         """Remember something beside the events."""
@@ -84,9 +84,8 @@ class EventLog:
         StoreError when something could not be written.
         """
         if self._digest is None:
-            self._clerk.stop()
+            self._clerk.finish()
             self._clerk.complain()
-            self._archive.close()
             digest = self._clerk.digest
             if len(self.annotations):
                 digest.update(self.annotations.digest())
@@ -112,16 +111,26 @@ class EventLog:
         return chunk if len(chunk) >= needed else Table(EVENT, needed)
 
 
+class _HandOut:
+    """One handing out of a chunk: the same chunk comes round again, a hand-out does not."""
+
+    def __init__(self, chunk: Table) -> None:
+        self.chunk = chunk
+
+
 class _Clerk:
     """Hashes and stores chunks in their order on a thread of its own, which starts with the first of them.
 
-    After a failure it goes on taking chunks and gives them back unread, so that nobody waits for ever.
+    A hand-out that comes twice, because an interrupt hid that it had been taken, is stored once. After a failure the
+    clerk goes on taking chunks and gives them back unread, so that nobody waits for ever.
     """
 
     def __init__(self, archive: _Archive) -> None:
         self.digest = hashlib.blake2b(digest_size=DIGEST_SIZE)
         self.free: queue.SimpleQueue[Table] = queue.SimpleQueue()
-        self._queue: queue.SimpleQueue[tuple[Table, int] | None] = queue.SimpleQueue()
+        self.rows = 0
+        self._queue: queue.SimpleQueue[tuple[_HandOut, int] | None] = queue.SimpleQueue()
+        self._last: _HandOut | None = None
         self._taken = self._returned = 0
         self._archive = archive
         self._failure: BaseException | None = None
@@ -132,13 +141,13 @@ class _Clerk:
         """Chunks that were taken and have not come back."""
         return self._taken - self._returned
 
-    def take(self, chunk: Table, used: int) -> None:
+    def take(self, out: _HandOut, used: int) -> None:
         """Queue the first ``used`` rows of a chunk."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="marketsim event log", daemon=True)
             self._thread.start()
         self._taken += 1
-        self._queue.put((chunk, used))
+        self._queue.put((out, used))
 
     def stop(self) -> None:
         """Finish what is waiting and end the thread."""
@@ -154,20 +163,32 @@ class _Clerk:
         if self._failure is not None:
             raise StoreError(f"the event log could not be stored: {self._failure}") from self._failure
 
+    def finish(self) -> None:
+        """Stop, and complete what was stored."""
+        self.stop()
+        if self._failure is None:
+            try:
+                self._archive.close()
+            except StoreError as error:
+                self._failure = error
+
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
-            chunk, used = item
-            if self._failure is None:
-                try:
-                    self._store(np.asarray(chunk.rows[:used]))
-                except BaseException as error:  # noqa: BLE001 - raised again on the main thread by complain()
-                    self._failure = error
-            self.free.put(chunk)
+            out, used = item
+            if out is not self._last:
+                self._last = out
+                if self._failure is None:
+                    self._store(np.asarray(out.chunk.rows[:used]))
+                self.free.put(out.chunk)
             self._returned += 1
 
     def _store(self, rows: NDArray[Any]) -> None:
-        self.digest.update(rows.view(np.uint8).data)
-        self._archive.write(rows)
+        try:
+            self.digest.update(rows.view(np.uint8).data)
+            self._archive.write(rows)
+            self.rows += len(rows)
+        except BaseException as error:  # noqa: BLE001 - raised again on the main thread by complain()
+            self._failure = error
 
 
 class _Archive(Protocol):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import sys
 import threading
 import tracemalloc
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -160,6 +162,51 @@ def test_a_chunk_handed_over_before_an_interrupt_is_not_taken_twice() -> None:
     assert log.events.rows()["time"].tolist() == [1, 2, 3, 4, 5]
 
 
+class Interrupter:
+    """Raises KeyboardInterrupt before the n-th line that runs inside the log, as a signal handler would."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> Interrupter | None:
+        if not frame.f_code.co_filename.endswith(("results/log.py", "exchange/core.py")):
+            return None
+        if event == "line":
+            self.line -= 1
+            if self.line == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+@pytest.mark.skipif(sys.gettrace() is not None, reason="a debugger or coverage is tracing")
+@pytest.mark.parametrize("used", [1, 60])
+def test_an_interrupt_at_any_line_loses_and_doubles_nothing(used: int) -> None:
+    """At each line of the hand-over in turn; afterwards the core offers what it believes to hold, and closes."""
+    interrupted = 0
+    for line in range(1, 200):
+        log = EventLog(chunk=64)
+        chunk, taken = log.next_chunk(None, 0, 1), 0
+        try:
+            for number in range(3):
+                chunk.rows["time"][:used] = number
+                sys.settrace(Interrupter(line - 1000 * (number != 1)))
+                try:
+                    following = log.next_chunk(chunk, used, 1)
+                finally:
+                    sys.settrace(None)
+                chunk, taken = following, taken + 1
+        except KeyboardInterrupt:
+            interrupted += 1
+        if taken < 3:
+            log.next_chunk(chunk, used, 1)
+        log.close()
+        stored = log.events.rows()["time"].tolist()
+        assert stored == [number for number in range(min(taken + 1, 3)) for _ in range(used)], line
+        if line > interrupted:
+            break
+    assert interrupted > 5
+
+
 def test_memory_stays_bounded(tmp_path: Path) -> None:
     """A million rows are 64 MB; what the log holds of them while they pass is a fraction of that."""
     rows = some_rows(100_000)
@@ -245,8 +292,10 @@ def test_a_full_disk_at_the_very_end(tmp_path: Path, monkeypatch: pytest.MonkeyP
     full_disk(monkeypatch, after=0)
     log = EventLog(tmp_path / "events")
     feed(log, some_rows(500), [])
-    with pytest.raises(StoreError, match="No space left"):
-        log.close()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="No space left"):
+            log.close()
+    assert len(log.salvage()) == 0
     assert parts_of(tmp_path / "events") == []
 
 
