@@ -54,22 +54,27 @@ class RunProgress(_Shown):
     def __init__(self, start: int, end: int) -> None:
         super().__init__(_run_bar)
         self._start, self._end = start, end
-        self._told = 0.0
+        self._last = (0.0, 0)  # wall seconds and events when it was last told
 
     def __call__(self, progress: Progress) -> None:
         """The run is this far."""
+        if self._bar is not None:
+            done, total = progress.time - self._start, self._end - self._start
+            self._bar.update(
+                self._task, description="running", completed=done, total=total, details=self._details(progress)
+            )
+        elif progress.elapsed - self._last[0] >= _EVERY:
+            note(f"{progress.fraction:4.0%}  {self._details(progress)}")
+
+    def _details(self, progress: Progress) -> str:
+        """Simulated time, events a second since it was last told, and the time that is left."""
         from marketsim.domain.units import format_time
 
-        clock = format_time(progress.time).partition(".")[0]
-        if self._bar is not None:
-            done = progress.time - self._start
-            details = f"{clock} · {_rate(progress)}"
-            self._bar.update(
-                self._task, description="running", completed=done, total=self._end - self._start, details=details
-            )
-        elif progress.elapsed - self._told >= _EVERY:
-            self._told = progress.elapsed
-            note(f"{progress.fraction:4.0%}  {clock} · {_rate(progress)} · {progress.remaining:,.0f} s left")
+        seconds, events = progress.elapsed - self._last[0], progress.events - self._last[1]
+        self._last = (progress.elapsed, progress.events)
+        rate = f" · {events / seconds:,.0f} events/s" if seconds > 0 else ""
+        left = f" · {progress.remaining:,.0f} s left" if progress.remaining >= 0 else ""
+        return f"{format_time(progress.time).partition('.')[0]}{rate}{left}"
 
 
 class CountProgress(_Shown):
@@ -89,13 +94,8 @@ class CountProgress(_Shown):
             note(f"{done / total:4.0%}  {done:,} of {total:,} {self._what}")
 
 
-def _rate(progress: Progress) -> str:
-    rate = progress.events / progress.elapsed if progress.elapsed > 0 else 0.0
-    return f"{rate:,.0f} events/s"
-
-
 def _run_bar() -> Bar:
-    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bar
 
     return Bar(
@@ -104,7 +104,6 @@ def _run_bar() -> Bar:
         BarColumn(bar_width=30),
         TaskProgressColumn(),
         TextColumn("{task.fields[details]}"),
-        TimeRemainingColumn(compact=True),
         console=notices(),
         transient=True,
     )

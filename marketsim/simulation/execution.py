@@ -36,7 +36,7 @@ class Progress(NamedTuple):
     fraction: float
     events: int
     elapsed: float  # wall seconds
-    remaining: float  # estimated wall seconds
+    remaining: float  # estimated wall seconds; NaN as long as nothing can be told
 
 
 class Execution:
@@ -118,16 +118,17 @@ class Execution:
         if progress is None:
             self._go(self.spec.end)
             return
-        told = began = wall.perf_counter()
+        told = began = settled = wall.perf_counter()
         first = self.now
         for number in range(1, _SLICES + 1):
             self._go(first + (self.spec.end - first) * number // _SLICES)
             now = wall.perf_counter()
+            if number == 1:
+                settled = now  # the first slice also waits for code that is loaded or compiled
             if now - told >= _PATIENCE or number == _SLICES:
                 told = now
-                fraction = number / _SLICES
-                elapsed = now - began
-                progress(Progress(self.now, fraction, self.events, elapsed, elapsed / fraction - elapsed))
+                left = (now - settled) / (number - 1) * (_SLICES - number) if number > 1 else float("nan")
+                progress(Progress(self.now, number / _SLICES, self.events, now - began, left))
 
     def _end_session(self) -> None:
         """The session ends with the run: DAY orders expire, agents are told."""
@@ -150,9 +151,9 @@ class Execution:
             raise
 
     def _close(self, failure: Failure | None) -> Run:
-        self.world.core.flush()
         return self._recorder.close(
             failure,
+            self.world.core.flush,
             engine_seconds=self._engine_seconds,
             wall_seconds=wall.perf_counter() - self._began,
             events=self.events,

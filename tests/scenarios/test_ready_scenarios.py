@@ -33,7 +33,18 @@ def test_a_short_run_trades_and_has_the_same_digest_twice(name: str) -> None:
     first, second = (Simulation.from_spec(spec).run() for _ in range(2))
     assert first.digest == second.digest
     assert len(first.trades) > 50
-    assert Simulation.from_spec(check(name, [*SHORT, f"seed={spec.seed + 1}"])).run().digest != first.digest
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "replay_day"])
+def test_another_seed_is_another_run(name: str) -> None:
+    spec = check(name, SHORT)
+    other = check(name, [*SHORT, f"seed={spec.seed + 1}"])
+    assert Simulation.from_spec(spec).run().digest != Simulation.from_spec(other).run().digest
+
+
+def test_a_recorded_day_is_the_same_under_every_seed() -> None:
+    first, second = (Simulation.from_spec(check("replay_day", [*SHORT, f"seed={seed}"])).run() for seed in (1, 2))
+    assert first.digest == second.digest
 
 
 @pytest.mark.parametrize("name", NAMES)
