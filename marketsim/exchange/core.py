@@ -423,8 +423,9 @@ class MatchingCore:
         self._publish()
 
     def _swap_chunk(self, needed: int) -> None:
-        self._take_chunk(self._log.next_chunk(self._chunk, self.events_in_chunk, needed))
-        self._core.rows["log_count"] = 0
+        chunk = self._log.next_chunk(self._chunk, self.events_in_chunk, needed)
+        self._core.rows["log_count"] = 0  # first: an interrupt may come between any two of these lines
+        self._take_chunk(chunk)
         self._publish()
 
     def _take_chunk(self, chunk: Table) -> None:

@@ -30,7 +30,7 @@ Rows = Any  # an array of records: attribute access to fields is not expressible
 Record = Any  # one record of such an array
 
 UNCOMPILED = bool(config.DISABLE_JIT)
-_ROOMS = ("domain", "kernel", "exchange", "network", "trading", "population", "replay", "agents", "data")
+_ROOMS = ("domain", "kernel", "exchange", "network", "trading", "population", "replay", "agents", "data", "results")
 
 
 def _user_cache() -> Path:

@@ -7,10 +7,13 @@ nothing about the market.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from marketsim.errors import StoreError
 from marketsim.results import folder as folders
 from marketsim.results.log import EventLog
 from marketsim.results.manifest import AgentEntry, Failure, Manifest, MarketEntry, versions
@@ -68,10 +71,27 @@ class Recorder:
         if self._partial is not None:
             shutil.rmtree(self._partial, ignore_errors=True)
 
+    def _give_up(self, failure: Failure) -> None:
+        """Events could not be stored: keep what was, and say why the rest is missing, as far as the disk lets us."""
+        rows = len(self.log.salvage())
+        if self._partial is not None:
+            with suppress(StoreError):
+                folders.write_manifest(self._partial, self._manifest.with_(failure=failure, events=rows))
+
     def close(
-        self, failure: Failure | None, *, engine_seconds: float, wall_seconds: float, events: int, python_events: int
+        self,
+        failure: Failure | None,
+        flush: Callable[[], None],
+        *,
+        engine_seconds: float,
+        wall_seconds: float,
+        events: int,
+        python_events: int,
     ) -> Run:
-        """Store what is left and write the manifest; ``failure`` marks the run incomplete."""
+        """Store what is left and write the manifest; ``failure`` marks the run incomplete.
+
+        ``flush`` hands the last rows over. StoreError when something could not be stored.
+        """
         changes: dict[str, Any] = {
             "complete": failure is None,
             "failure": failure,
@@ -79,7 +99,12 @@ class Recorder:
             "counts": {"events handled": events, "of them in Python": python_events},
             "timings": {"engine": engine_seconds, "wall": wall_seconds},
         }
-        changes["digest"] = self.log.close()
+        try:
+            flush()
+            changes["digest"] = self.log.close()
+        except StoreError as error:
+            self._give_up(failure or Failure.of(error))
+            raise
         self._manifest = self._manifest.with_(events=self.log.rows, **changes)
         if self._partial is None:
             return Run(self._manifest, self.log.events, self.log.annotations)

@@ -8,7 +8,14 @@ import pytest
 from markets import INSTRUMENT, Bomb, Counter, market
 
 import marketsim as ms
-from marketsim.errors import AgentError, ConfigurationError, InvalidValueError, ScenarioError, SimulationError
+from marketsim.errors import (
+    AgentError,
+    ConfigurationError,
+    InvalidValueError,
+    ScenarioError,
+    SimulationError,
+    StoreError,
+)
 from marketsim.results.run import Run
 
 
@@ -227,3 +234,22 @@ def test_two_simulations_in_one_process_share_nothing() -> None:
     market(seed=99, duration="2s").run()
     assert market(duration="2s").run().digest == alone.digest
     assert alone.orders["order_id"].min() == 1
+
+
+@pytest.mark.parametrize("chunks", [1, 10_000])
+def test_a_full_disk_leaves_a_run_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
+    """Whether it is noticed on the way or at the end."""
+    from marketsim.exchange import core
+    from marketsim.results.parts import PartWriter
+
+    def full(self: PartWriter, rows: object) -> None:
+        raise StoreError("no space left on the device; free some")
+
+    monkeypatch.setattr(PartWriter, "write", full)
+    monkeypatch.setattr(core, "_CHUNK", chunks)
+    with pytest.raises(StoreError, match="no space left"):
+        market(duration="3s").run(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    left = Run.open(tmp_path / "run.partial")
+    assert not left.manifest.complete
+    assert "no space left" in left.manifest.status
