@@ -21,6 +21,7 @@ from pages import ROOT, blocks_of, commands_of, pages, same, tidy
 WRITE = bool(os.environ.get("MARKETSIM_WRITE_PAGES"))
 RUN = Path(__file__).with_name("run_page.py")
 _NEEDS = {"docs/mesa.md": "mesa"}
+_READS = {"docs/replay.md": "lobster"}  # folder of recorded data whose files lie where the page runs
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 
@@ -34,7 +35,7 @@ def _runs_something(page: Path) -> bool:
 
 def _run(page: Path, folder: Path) -> list[dict[str, Any]]:
     results = folder / "results.json"
-    (folder / "place").mkdir()
+    (folder / "place").mkdir(exist_ok=True)
     done = subprocess.run(
         [sys.executable, str(RUN), str(page), str(results)],
         cwd=folder / "place",
@@ -59,6 +60,8 @@ def _run(page: Path, folder: Path) -> list[dict[str, Any]]:
 def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     if _name(page) in _NEEDS:
         pytest.importorskip(_NEEDS[_name(page)])
+    if _name(page) in _READS:
+        _lay_out(_READS[_name(page)], tmp_path / "place")
     outcomes = _run(page, tmp_path)
     for outcome in outcomes:
         where = f"{_name(page)}:{outcome['line']}"
@@ -72,6 +75,18 @@ def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
             for o in wrong
         )
         pytest.fail(f"{told}\n\n(MARKETSIM_WRITE_PAGES=1 writes what is printed into the page)", pytrace=False)
+
+
+def _lay_out(data: str, place: Path) -> None:
+    """Recorded files where the page looks for them; it is skipped where they are missing."""
+    from marketsim.data import find_data
+
+    folder = find_data(data)
+    if folder is None:
+        pytest.skip("no recorded data: set MARKETSIM_DATA")
+    place.mkdir()
+    for file in folder.iterdir():
+        (place / file.name).symlink_to(file.resolve())
 
 
 def _kept(outcome: dict[str, Any]) -> bool:

@@ -1,0 +1,85 @@
+"""Draw the pictures of the documentation from simulated runs; nothing recorded is ever drawn here.
+
+    python3 docs/make_images.py [FOLDER] [DURATION]
+
+Without arguments it writes docs/images from the whole of quickstart and of the market that docs/analysis.md shows.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import marketsim as ms
+
+HERE = Path(__file__).resolve().parent
+_PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def main(folder: str | Path = HERE / "images", duration: str | None = None) -> list[Path]:
+    """Write all pictures; their paths."""
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    quickstart = ms.load("quickstart", {} if duration is None else {"duration": duration, "warm_up": "0s"}).run()
+    analysis = shown_in("analysis.md", duration)
+    figures = ms.analysis.figures
+    books = ms.analysis.accounts(quickstart)
+    pictures = {
+        "quickstart": stacked(
+            figures.price_and_quotes(quickstart, width=10),
+            figures.pnl_parts(quickstart, books=books, width=10),
+        ),
+        "price_and_quotes": png(figures.price_and_quotes(analysis)),
+        "pnl_parts": png(figures.pnl_parts(analysis)),
+        "depth": png(figures.depth(analysis)),
+        "impact": png(figures.impact(analysis)),
+    }
+    for name, picture in pictures.items():
+        (place / f"{name}.png").write_bytes(picture)
+    return sorted(place.glob("*.png"))
+
+
+def shown_in(page: str, duration: str | None) -> Any:
+    """The run that the first Python block of a page makes."""
+    found = _PYTHON.search((HERE / page).read_text(encoding="utf-8"))
+    assert found is not None, f"{page} has no Python block"
+    code = (
+        found[1]
+        if duration is None
+        else re.sub(r'duration="[^"]+", warm_up="[^"]+"', f'duration="{duration}"', found[1])
+    )
+    names: dict[str, Any] = {}
+    exec(compile(code, page, "exec"), names)  # noqa: S102 - our own page
+    return names["run"]
+
+
+def png(figure: Any, **options: Any) -> bytes:
+    """A figure as a PNG file without the versions of whoever drew it."""
+    stream = io.BytesIO()
+    metadata: Mapping[str, Any] = {"Software": None}
+    figure.savefig(stream, format="png", dpi=100, metadata=metadata, **options)
+    return stream.getvalue()
+
+
+def stacked(*figures: Any) -> bytes:
+    """Figures of one width, one below the other."""
+    import matplotlib.image as image
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    parts = [image.imread(io.BytesIO(png(figure)))[..., :3] for figure in figures]
+    width = min(part.shape[1] for part in parts)
+    whole = np.concatenate([part[:, :width] for part in parts])
+    height = whole.shape[0]
+    sheet = Figure(figsize=(width / 100, height / 100), dpi=100)
+    sheet.figimage(whole)
+    return png(sheet)
+
+
+if __name__ == "__main__":
+    for path in main(*sys.argv[1:]):
+        print(path, path.stat().st_size)
