@@ -7,6 +7,7 @@ user's own Matplotlib settings.
 from __future__ import annotations
 
 import functools
+import io
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec
 
@@ -88,9 +89,19 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return inside
 
 
+class Sheet(Figure):
+    """A figure that shows itself in a notebook; Matplotlib's own do so only once pyplot has been imported."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with mpl.rc_context(LOOK):
+            self.savefig(buffer, format="png", dpi=100.0)
+        return buffer.getvalue()
+
+
 def canvas(width: float, height: float) -> Figure:
     """An empty figure of ``width`` by ``height`` inches that arranges itself without overlaps."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Sheet(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
