@@ -46,7 +46,7 @@ from marketsim.exchange.state import (
 from marketsim.kernel.compiled import Record, Rows, Table, array_at, compiled, entry_of
 
 _CHUNK = 65_536
-_LARGEST_ID = 1 << 40
+_ID_GAP = 1 << 24  # the table of ids is dense: 8 bytes for each number up to the highest used
 _OWNERS = 1 << 31  # as the rows of the log hold them
 _TYPES, _TIMES = int(max(OrderType)), int(max(TimeInForce))
 _TRADE = int(EventKind.TRADE)
@@ -97,7 +97,7 @@ def _match(core: Record, asked: Rows) -> int:
     if owner >= _OWNERS or owner < -_OWNERS:
         return _UNKNOWN_CODE
     if kind == _NEW:
-        if not _is_known(asked[4], asked[5], asked[6], asked[7]) or not 0 <= asked[12] < _LARGEST_ID:
+        if not _is_known(asked[4], asked[5], asked[6], asked[7]) or not 0 <= asked[12] <= core.next_id + _ID_GAP:
             return _UNKNOWN_CODE
         return matching.new_order(
             core,
@@ -446,7 +446,7 @@ class MatchingCore:
         asked = self._request.rows
         while answer < 0:
             if answer == _UNKNOWN_CODE:
-                raise InvalidValueError(_refusal([int(field) for field in asked]))
+                raise InvalidValueError(_refusal([int(field) for field in asked], int(self._core.rows["next_id"][0])))
             if answer == SHORT_OF_SLOTS:
                 self.make_room_for_ids(int(asked[12]))
             else:
@@ -494,12 +494,12 @@ def _objection(*request: Any) -> Exception:
     return InvalidValueError(f"{largest} is too large: {_NOT_INTS}")
 
 
-def _refusal(asked: list[int]) -> str:
-    """What is wrong with a request that matching does not know how to read."""
+def _refusal(asked: list[int], highest: int) -> str:
+    """What is wrong with a request that matching cannot read; ``highest`` is the next free order number."""
     if not -_OWNERS <= asked[2] < _OWNERS:
         return f"owner={asked[2]}: a participant's number has at most 32 bits"
-    if asked[0] == _NEW and not 0 <= asked[12] < _LARGEST_ID:
-        return f"order_id={asked[12]}: use 0 for the next free number, or a number below 2**40"
+    if asked[0] == _NEW and not 0 <= asked[12] <= highest + _ID_GAP:
+        return f"order_id={asked[12]}: use 0 for the next free number, or one at most 2**24 above the highest used"
     return (
         f"side={asked[4]}, order_type={asked[5]}, time_in_force={asked[6]}, flags={asked[7]}: "
         "use the numbers of Side, OrderType, TimeInForce and OrderFlag.POST_ONLY or 0"
