@@ -152,15 +152,21 @@ PATHS = 20_000
 
 
 def play(gamma: float, inventory: bool) -> Row:
-    """The paper's own market: s=100, T=1, σ=2, dt=0.005, k=1.5, A=140, steps of ±σ√dt, at most one fill a side."""
+    """The paper's own market: s=100, T=1, σ=2, dt=0.005, k=1.5, A=140, steps of ±σ√dt, at most one fill a side.
+
+    The symmetric strategy quotes around the mid, at all times with the inventory strategy's mean spread.
+    """
     sigma, k, rate, step = 2.0, 1.5, 140.0, 0.005
     agent = AvellanedaStoikov(gamma=gamma, sigma=sigma, k=k)
     generator = np.random.default_rng(2008)
     mid, held, cash = np.full(PATHS, 100.0), np.zeros(PATHS), np.zeros(PATHS)
     spreads = []
+    even = 0.5 * total_spread(gamma, sigma, k, 0.5)
     for number in range(200):
         left = 1.0 - number * step
-        bid, ask = agent.quotes(mid, held if inventory else 0.0, sigma, k, left)  # type: ignore[arg-type]
+        bid, ask = agent.quotes(mid, held, sigma, k, left)  # type: ignore[arg-type]
+        if not inventory:
+            bid, ask = mid - even, mid + even
         spreads.append(float(np.mean(ask - bid)))
         bought = generator.random(PATHS) < rate * np.exp(-k * (mid - bid)) * step
         sold = generator.random(PATHS) < rate * np.exp(-k * (ask - mid)) * step
