@@ -181,9 +181,10 @@ class PoissonFlow(CompiledAgent):
     at ``cancel_rates``[i−1] while it is i ticks from the opposite best (the last of them beyond). All orders hold
     ``quantity`` lots.
 
-    In the notation of Farmer, Patelli and Zovko 2005 (PNAS 102), read as rates of one side and in lots: α = limit_rate·quantity a
-    tick, μ = market_rate·quantity, δ = cancel_rate, σ = quantity. Far from the best, a price holds α/δ lots on average.
-    Several agents are several flows, whose rates add up. An empty side is taken to be where it was seen last.
+    In the notation of Farmer, Patelli and Zovko 2005 (PNAS 102), read as rates of one side and in lots:
+    α = limit_rate·quantity a tick, μ = market_rate·quantity, δ = cancel_rate, σ = quantity. Far from the best, a price
+    holds α/δ lots on average. Several agents are several flows, whose rates add up. An empty side is taken to be where
+    it was seen last.
     """
 
     limit_rate: float | str = field(

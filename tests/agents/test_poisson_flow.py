@@ -153,8 +153,8 @@ def test_the_spread_is_that_of_a_naive_double_auction(limit: float, market: floa
     """Two independent programs of one model: eight runs each, means within four standard errors of each other.
 
     The published law, s = (μ/α)(0.28 + 1.86 ε^¾) with ε = δσ/μ, is only checked for its size: with all rates taken of
-    one side (our reading) both programs lie 11 % above it at ε = .1 and 21 % below it at ε = 1. At ε = .02, not run here,
-    they lay 27 to 32 % above. So this is no reproduction of the law, whose exact definitions remain to be settled.
+    one side (our reading) both programs lie 11 % above it at ε = .1 and 21 % below it at ε = 1. At ε = .02, not run
+    here, they lay 27 to 32 % above. So this is no reproduction of the law, whose exact definitions are to be settled.
     """
     ours, theirs = [], []
     for seed in range(8):
