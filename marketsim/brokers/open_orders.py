@@ -65,12 +65,13 @@ class OpenOrders:
 
     def could_trade(self, order: Order) -> int:
         """Lots that the other orders of its instrument and side could still trade."""
-        symbol, side = order.instrument.symbol, order.side
-        return sum(
-            self._open(other)
-            for other in self._orders.values()
-            if other.side is side and other is not order and other.instrument.symbol == symbol
-        )
+        total = 0
+        if self._orders:
+            symbol, side = order.instrument.symbol, order.side
+            for other in self._orders.values():
+                if other.side is side and other is not order and other.instrument.symbol == symbol:
+                    total += self._open(other)
+        return total
 
     def _open(self, order: Order) -> int:
         """Open lots of an order, or more where a replace that asks for more is on its way."""

@@ -123,6 +123,7 @@ class SimulatedSession:
         self.number = -1  # given by the engine
         self.instruments = tuple(dict.fromkeys(markets[number].instrument for number in allowed))
         self.receive: Callable[[list[int]], None] = self._receive_in_turn if computation else self._handle
+        self._due: Callable[[Any], None] = self._call_in_turn if computation else self._call
         self._seed = seed
         self._environment = environment
         self._wire = wire
@@ -253,7 +254,7 @@ class SimulatedSession:
 
     def call_at(self, time: int, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a function at a time, or as soon after as the agent is free."""
-        self._environment.call_at(time, self._timer, (function, arguments))
+        self._environment.call_at(time, self._due, (function, arguments))
 
     def sleep(self, delay: int) -> Any:
         """A SimPy timeout."""
@@ -327,13 +328,12 @@ class SimulatedSession:
         self._busy_until = start + self._computation
         return start
 
-    def _timer(self, call: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
-        if self._computation:
-            start = self._reserve()
-            if start > self._environment.now:
-                self._environment.call_at(start, self._call, call)
-                return
-        self._call(call)
+    def _call_in_turn(self, call: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
+        start = self._reserve()
+        if start > self._environment.now:
+            self._environment.call_at(start, self._call, call)
+        else:
+            self._call(call)
 
     def _call(self, call: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
         try:
@@ -430,19 +430,17 @@ class SimulatedSession:
         if order is not None:
             self._orders.apply(order, report)
         if kind is _TRADE:
-            self._book_fill(self._markets[place], report)
-        self._tell(number, order, report)
+            market, is_maker = self._markets[place], maker == 1
+            fee = market.fee(price, quantity, is_maker)
+            self.portfolio.trade(sent, market.instrument, report.side, price, quantity, fee, is_maker)
+        if self._on_any_report is not None or self._hooks[number] is not None:
+            self._tell(number, order, report)
 
     def _place(self, number: int) -> tuple[Instrument, str]:
         """Instrument and venue of a report whose order is not known; a refused request may name no market at all."""
         if number < len(self._markets):
             return self._markets[number].instrument, self._markets[number].venue
         return self.instruments[0], ""
-
-    def _book_fill(self, market: Market, report: Report) -> None:
-        price, quantity, maker = report.price, report.quantity, report.maker
-        fee = market.fee(price, quantity, maker)
-        self.portfolio.trade(report.time, market.instrument, report.side, price, quantity, fee, maker)
 
     def _tell(self, number: int, order: Order | None, report: Report) -> None:
         """Call the hooks that the agent overrides: on_report for all, then the particular one."""

@@ -103,7 +103,13 @@ class Order:
         """Take in what the venue says about this order."""
         kind = report.kind
         if kind is _TRADE:
-            self._traded(report)
+            quantity, self.leaves = report.quantity, report.leaves
+            self.filled += quantity
+            self.value += quantity * report.price
+            if self.leaves == 0:
+                self.state = _FILLED
+            elif self.state is not _PENDING_CANCEL:
+                self.state = _PARTLY
         elif kind is _ACCEPTED:
             self.order_id = report.order_id
             if self.state is _PENDING_NEW:
@@ -116,15 +122,6 @@ class Order:
             self.state, self.reason, self.leaves = OrderState.REJECTED, report.reason, 0
         elif kind is _CANCEL_REJECTED and report.quantity == 0 and self.state is _PENDING_CANCEL:
             self.state = _PARTLY if self.filled else _WORKING
-
-    def _traded(self, report: Report) -> None:
-        self.filled += report.quantity
-        self.value += report.quantity * report.price
-        self.leaves = report.leaves
-        if report.leaves == 0:
-            self.state = _FILLED
-        elif self.state is not _PENDING_CANCEL:
-            self.state = _PARTLY
 
     def _reduced(self, report: Report) -> None:
         """All that was open is gone, or a part of it was canceled; then ``quantity`` shrinks by that part."""

@@ -27,7 +27,8 @@ class Limits:
 
     def objection(self, order: Order, position: int, open_same_side: int) -> str:
         """Why an order is refused, with the largest quantity that would pass; "" when it may go."""
-        return self._objection(order.side, order.quantity, order.quantity, position, open_same_side)
+        quantity = order.quantity
+        return self._objection(order.side, quantity, quantity, position, open_same_side)
 
     def objection_to_replace(self, order: Order, quantity: int, position: int, open_same_side: int) -> str:
         """The same for new terms of an order, ``quantity`` the new total; ``open_same_side`` leaves this order out."""
