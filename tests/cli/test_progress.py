@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
@@ -19,12 +18,12 @@ NOON = 12 * 3600 * SECOND
 
 
 @pytest.fixture(params=[True, False], ids=["terminal", "file"])
-def screen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[bool, io.StringIO]]:
+def screen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, io.StringIO]:
     written = io.StringIO()
     console = Console(file=written, force_terminal=request.param, width=140, color_system=None)
     for place in (consoles, module):
         monkeypatch.setattr(place, "notices", lambda: console)
-    yield request.param, written
+    return request.param, written
 
 
 def test_a_run_tells_time_rate_and_what_is_left(screen: tuple[bool, io.StringIO]) -> None:
