@@ -46,6 +46,10 @@ if TYPE_CHECKING:
     from marketsim.trading.portfolio import Portfolio
     from marketsim.trading.risk import Limits
 
+    BUY, SELL = Side.BUY, Side.SELL
+    DAY, GTC, GTD = TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD
+    FOK, IOC = TimeInForce.FOK, TimeInForce.IOC
+
 _HOMES = {
     "analysis.page": ("report",),
     "domain.forms": ("from_dict", "from_json", "to_dict", "to_json"),
@@ -84,7 +88,63 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MEMBERS = {"BUY": "Side", "SELL": "Side"} | dict.fromkeys(("DAY", "FOK", "GTC", "GTD", "IOC"), "TimeInForce")
 _ROOMS = ("agents", "analysis")
 
-__all__ = sorted([*_HOME_OF, *_MEMBERS, *_ROOMS, "__version__"])  # noqa: PLE0605 - every name is text
+# Written out: type checkers read it.
+__all__ = [  # noqa: RUF022 - in plain order
+    "BUY",
+    "DAY",
+    "FOK",
+    "GTC",
+    "GTD",
+    "IOC",
+    "SELL",
+    "Agent",
+    "BookSnapshot",
+    "CompiledAgent",
+    "Constant",
+    "CubicJitter",
+    "Empirical",
+    "Environment",
+    "Gamma",
+    "Instrument",
+    "LevelUpdate",
+    "Limits",
+    "LinearInLoad",
+    "LocalBook",
+    "LogNormal",
+    "MarketSimError",
+    "MatchingCore",
+    "MeanReverting",
+    "Order",
+    "OrderBook",
+    "OrderState",
+    "OrderType",
+    "Pareto",
+    "Portfolio",
+    "Progress",
+    "Quote",
+    "RandomWalk",
+    "Reason",
+    "Report",
+    "Run",
+    "ScenarioSpec",
+    "Side",
+    "Simulation",
+    "TimeInForce",
+    "TradePrint",
+    "TruncatedNormal",
+    "Uniform",
+    "__version__",
+    "agents",
+    "analysis",
+    "compare",
+    "from_dict",
+    "from_json",
+    "load",
+    "report",
+    "to_dict",
+    "to_json",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from marketsim.cli.options import Debug, Settings
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from marketsim.cli.progress import CountProgress
     from marketsim.experiment.comparison import Comparison, Paired
 
 
@@ -47,10 +48,21 @@ def compare(
     first = read(left, [*(settings or ()), *(left_settings or ())])
     second = read(right, [*(settings or ()), *(right_settings or ())])
     with CountProgress("runs") as progress:
+        if workers != 1:
+            _compile(progress)
         found = comparison(first, second, seeds, confidence=confidence, workers=workers, progress=progress)
     _tell(found)
     if out is not None:
         _write(found, out)
+
+
+def _compile(progress: CountProgress) -> None:
+    """Compile the market here, so that the processes load it instead of compiling it side by side."""
+    from marketsim.kernel.compilation import watched_compilation
+    from marketsim.simulation import warm
+
+    with watched_compilation(progress.compiling):
+        warm()
 
 
 def _tell(found: Comparison) -> None:

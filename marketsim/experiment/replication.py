@@ -7,9 +7,10 @@ named ``market.ABC.spread_bps`` or ``agents.mm.pnl``.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any
 
 from marketsim.errors import InvalidValueError, SimulationError
@@ -65,7 +66,8 @@ def _inline(jobs: Sequence[tuple[Mapping[str, Any], int]]) -> Iterator[tuple[int
 
 
 def _spread(jobs: Sequence[tuple[Mapping[str, Any], int]], workers: int) -> Iterator[tuple[int, Measures]]:
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    others = set(active_children())
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts) as pool:
         waiting = {pool.submit(replicate, given, seed): index for index, (given, seed) in enumerate(jobs)}
         try:
             while waiting:
@@ -77,5 +79,14 @@ def _spread(jobs: Sequence[tuple[Mapping[str, Any], int]], workers: int) -> Iter
                         seed = jobs[index][1]
                         raise SimulationError(f"the run with seed {seed} failed: {error}") from error
                     yield index, future.result()
+        except BaseException:
+            for process in set(active_children()) - others:
+                process.terminate()  # runs under way are of no use any more
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; the one that started the others ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import marketsim as package
 from marketsim.results.run import Run
 from marketsim.scenario.loader import ready_scenarios
 from marketsim.scenario.registry import REGISTRY
@@ -32,17 +38,29 @@ def test_init_writes_what_runs_at_once(marketsim: Any, place: Path) -> None:
     assert len(traded) > 10, "the starter's own agent should have something to do"
 
 
-def test_inits_agent_passes_the_checks_of_careful_people(marketsim: Any, place: Path) -> None:
+def _checked(place: Path, *command: str) -> str:
+    """What a tool says about the generated agent."""
+    pytest.importorskip(command[0])
+    environment = {**os.environ, "MYPYPATH": str(Path(package.__file__).resolve().parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-m", *command, "hunter_agent.py"], cwd=place, env=environment, capture_output=True, text=True
+    )
+    return "\n".join(line for line in done.stdout.splitlines() if "hunter_agent.py" in line)
+
+
+def test_inits_agent_is_clean(marketsim: Any, place: Path) -> None:
     marketsim("init", "hunter")
     assert "starter" not in (place / "hunter_agent.py").read_text() + (place / "hunter.yaml").read_text()
-    for tool in (["ruff", "check", "--isolated", "--select", "E,F,I,UP,B"], ["mypy", "--strict"]):
-        pytest.importorskip(tool[0])
-        done = subprocess.run(
-            [sys.executable, "-m", *tool, "hunter_agent.py"], cwd=place, capture_output=True, text=True
-        )
-        assert "hunter_agent.py:" not in done.stdout, done.stdout
-        if tool[0] == "ruff":
-            assert done.returncode == 0, done.stdout
+    assert _checked(place, "ruff", "check", "--isolated", "--select", "E,F,I,UP,B") == ""
+
+
+@pytest.mark.slow
+def test_inits_agent_is_typed(marketsim: Any, place: Path) -> None:
+    marketsim("init", "hunter")
+    assert _checked(place, "mypy", "--strict", "--follow-imports=silent") == ""
+    agent = place / "hunter_agent.py"
+    agent.write_text(agent.read_text().replace("quote.ask,", "quote.aks,"))
+    assert "aks" in _checked(place, "mypy", "--strict", "--follow-imports=silent")
 
 
 @pytest.mark.parametrize("name", ["two words", "class", "1st", "a-b", "../up"])
@@ -240,6 +258,40 @@ def test_compare_finds_agents_of_ones_own_in_other_processes(marketsim: Any, pla
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "agents.sniper.quantity" in result.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups to interrupt")
+def test_an_interrupted_comparison_ends_at_once_with_all_its_processes(place: Path) -> None:
+    command = [sys.executable, "-m", "marketsim", "compare", "small.yaml", "small.yaml", "--workers", "2"]
+    child = subprocess.Popen(
+        [*command, "--set", "duration=300d", "--seeds", "3"],
+        cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        _wait_until(lambda: _members(child.pid) >= 4)  # itself, the resource tracker and two that run
+        time.sleep(3)
+        os.killpg(child.pid, signal.SIGINT)
+        said, complaint = child.communicate(timeout=30)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+    assert child.returncode == 130
+    assert "interrupted" in complaint
+    assert "Traceback" not in complaint
+    assert said == ""
+
+
+def _members(group: int) -> int:
+    """How many processes a group has."""
+    listed = subprocess.run(["ps", "-eo", "pgid="], capture_output=True, text=True, check=True).stdout.split()
+    return listed.count(str(group))
+
+
+def _wait_until(happened: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 240
+    while not happened():
+        assert time.monotonic() < limit, "nothing happened"
+        time.sleep(0.2)
 
 
 def test_compare_refuses_what_cannot_be_compared(marketsim: Any) -> None:
