@@ -120,7 +120,7 @@ def peer_rate(book: np.ndarray, stream: np.ndarray, repeats: int = 2) -> float:
 
 def table() -> list[tuple[str, float, float | None, str]]:
     """(what, messages a second, ratio to the peer, target)."""
-    few, many, wide = mixed(MESSAGES, 300), mixed(MESSAGES, 5_000), mixed(MESSAGES, 20_000, spread_over=2_000)
+    few, many, wide = mixed(MESSAGES, 300), mixed(MESSAGES, 5_000), mixed(MESSAGES, 20_000, reach=2_200)
     stubs = mixed(MESSAGES, 300, stubs=100)
     peer = peer_rate(*few)
     rows: list[tuple[str, float, float | None, str]] = [("lightmatchingengine, some hundred resting", peer, None, "")]

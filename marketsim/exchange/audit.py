@@ -106,19 +106,19 @@ def _check_free(core: Record) -> int:
         used += ladders[ladder].rungs
     count = 0
     slot = core.free_order
-    while slot != 0 and count <= len(orders):
+    while slot != 0 and count <= core.orders_length:
         if orders[slot].place != GONE:
             return 10
         count += 1
         slot = orders[slot].next
-    if count != core.free_orders or count + live != len(orders) - 1:
+    if count != core.free_orders or count + live != core.orders_length - 1:
         return 10
     count = 0
     level = core.free_level
-    while level != 0 and count <= len(levels):
+    while level != 0 and count <= core.levels_length:
         count += 1
         level = levels[level].head
-    return 0 if count == core.free_levels and count + used == len(levels) - 1 else 10
+    return 0 if count == core.free_levels and count + used == core.levels_length - 1 else 10
 
 
 @compiled

@@ -43,7 +43,7 @@ from marketsim.exchange.state import (
     TOUCH,
     WAITING,
 )
-from marketsim.kernel.compiled import Record, Rows, Table, array_at, compiled, entry_of
+from marketsim.kernel.compiled import Record, Rows, Table, array_at, compiled, entrance, entry_of
 
 _CHUNK = 65_536
 _ID_GAP = 1 << 24  # the table of ids is dense: 8 bytes for each number up to the highest used
@@ -52,10 +52,12 @@ _TYPES, _TIMES = int(max(OrderType)), int(max(TimeInForce))
 _TRADE = int(EventKind.TRADE)
 _UNKNOWN_CODE = -100
 _NEW, _CANCEL, _REPLACE, _EXPIRE, _CLOSE = range(5)
-_FIELDS = 13  # of the longest request, its kind included
+_FIELDS = 13  # of the longest request, its kind included; behind them:
+_CORE, _FIRST, _ROWS = 13, 14, 15  # address of the core; first row that the request wrote, and how many
 _WORD = np.dtype(np.int64)
 _WRITERS = [struct.Struct(f"{count}q").pack_into for count in range(_FIELDS + 1)]  # these refuse floats
-_write_new = _WRITERS[_FIELDS]
+_write_new, _write_cancel = _WRITERS[_FIELDS], _WRITERS[5]
+_tellings = struct.Struct("=16x3q18xB5x").iter_unpack  # match_id, price, quantity and kind of a row
 _NOT_INTS = "a request takes integers of 64 bits: ticks, lots, ns and numbers; convert prices with Instrument.to_ticks"
 
 
@@ -123,18 +125,21 @@ def _match(core: Record, asked: Rows) -> int:
     return matching.close_order(core, time, asked[3])
 
 
-@compiled
-def _request(core_address: int, request_address: int) -> Any:
-    """One request, given as integers at an address: (answer, first row that it wrote, one behind the last)."""
-    core = array_at(core_address, 1, CORE)[0]
+@entrance
+def _request(address: int) -> int:
+    """One request, given as integers at an address: what the function of matching answers."""
+    asked = array_at(address, _ROWS + 1, _WORD)
+    core = array_at(asked[_CORE], 1, CORE)[0]
     first = core.log_count
-    answer = _match(core, array_at(request_address, _FIELDS, _WORD))
-    return answer, first, core.log_count
+    answer = _match(core, asked)
+    asked[_FIRST] = first
+    asked[_ROWS] = core.log_count - first
+    return answer
 
 
 @cache
 def _entry() -> Any:
-    return entry_of(_request, 2)
+    return entry_of(_request, 1)
 
 
 class MatchingCore:
@@ -156,12 +161,12 @@ class MatchingCore:
         self._books = Table(BOOK, markets)
         self._slots = Table(np.dtype(np.int64), 4096)
         self._touched = Table(TOUCH, 1024)
-        self._request = Table(_WORD, _FIELDS)
-        self._buffer: Any = memoryview(self._request.rows)
-        self._request_address, self._address = self._request.address, self._core.address
+        self._request = Table(_WORD, _ROWS + 1)
+        self._request.rows[_CORE] = self._core.address
+        self._asked: Any = memoryview(self._request.rows)
+        self._address = self._request.address
         self._enter = _entry()
         self._take_chunk(self._log.next_chunk(None, 0, _CHUNK))
-        self._first_row = self._end_row = 0  # rows of the last request in the chunk
         self._prepare(markets)
 
     # --- requests ---
@@ -184,18 +189,24 @@ class MatchingCore:
         """A new order; answers its id (``order_id``, or the next free number for 0). A reject is a row."""
         try:
             _write_new(
-                self._buffer, 0, _NEW, time, owner, market, side, order_type, time_in_force, flags, price, stop_price,
+                self._asked, 0, _NEW, time, owner, market, side, order_type, time_in_force, flags, price, stop_price,
                 quantity, expire, order_id,
             )  # fmt: skip
         except struct.error as error:
             raise _objection(time, owner, market, side, order_type, time_in_force, flags, price, stop_price, quantity,
                              expire, order_id) from error  # fmt: skip
-        answer, self._first_row, self._end_row = self._enter(self._address, self._request_address)
+        answer: int = self._enter(self._address)
         return self._repeat(answer) if answer < 0 else answer
 
     def cancel(self, time: int, owner: int, order_id: int, quantity: int = 0) -> None:
         """Cancel an order, or ``quantity`` lots of it."""
-        self._ask(_CANCEL, time, owner, order_id, quantity)
+        try:
+            _write_cancel(self._asked, 0, _CANCEL, time, owner, order_id, quantity)
+        except struct.error as error:
+            raise _objection(time, owner, order_id, quantity) from error
+        answer = self._enter(self._address)
+        if answer < 0:
+            self._repeat(answer)
 
     def replace(self, time: int, owner: int, order_id: int, price: int, quantity: int, stop_price: int = 0) -> None:
         """New terms for a live order; ``quantity`` is the new total, including what was filled."""
@@ -226,14 +237,17 @@ class MatchingCore:
 
     def last_rows(self) -> NDArray[Any]:
         """The rows of the last request (dtype EVENT), valid until the next one."""
-        return np.asarray(self._chunk.rows[self._first_row : self._end_row])
+        first = self._asked[_FIRST]
+        return np.asarray(self._chunk.rows[first : first + self._asked[_ROWS]])
 
     def fills(self) -> list[tuple[int, int, int]]:
         """(resting order, price, quantity) of each trade of the last request, in order."""
-        if self._end_row - self._first_row < 2:
+        rows = self._asked[_ROWS]
+        if rows < 2:
             return []
-        words = self._words[self._first_row + 1 : self._end_row].tolist()
-        return [(word[2], word[3], word[4]) for word in words if word[7] >> 16 & 255 == _TRADE]
+        first = self._asked[_FIRST] + 1
+        told = _tellings(self._bytes[first * EVENT.itemsize : (first + rows - 1) * EVENT.itemsize])
+        return [(order_id, price, quantity) for order_id, price, quantity, kind in told if kind == _TRADE]
 
     def best(self, market: int) -> tuple[int, int, int, int]:
         """(bid, bid quantity, ask, ask quantity) in ticks and lots; an empty side is 0, 0."""
@@ -430,14 +444,14 @@ class MatchingCore:
 
     def _take_chunk(self, chunk: Table) -> None:
         self._chunk = chunk
-        self._words = np.asarray(chunk.rows).view(_WORD).reshape(len(chunk), -1)  # eight to a row, little-endian
+        self._bytes = memoryview(chunk.rows.view(np.uint8))
 
     def _ask(self, *request: int) -> None:
         try:
-            _WRITERS[len(request)](self._buffer, 0, *request)
+            _WRITERS[len(request)](self._asked, 0, *request)
         except struct.error as error:
             raise _objection(*request) from error
-        answer, self._first_row, self._end_row = self._enter(self._address, self._request_address)
+        answer = self._enter(self._address)
         if answer < 0:
             self._repeat(answer)
 
@@ -451,7 +465,7 @@ class MatchingCore:
                 self.make_room_for_ids(int(asked[12]))
             else:
                 self.relieve(answer)
-            answer, self._first_row, self._end_row = self._enter(self._address, self._request_address)
+            answer = self._enter(self._address)
         return int(answer)
 
     def _ladder(self, market: int, side: int) -> int:

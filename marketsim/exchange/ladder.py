@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from marketsim.exchange.state import (
     BID,
-    LADDERS,
+    NO_KEY,
     SELL_STOP,
     books_of,
     ladders_of,
@@ -18,30 +18,55 @@ from marketsim.exchange.state import (
     rungs_of,
     touched_of,
 )
-from marketsim.kernel.compiled import Record, compiled, shift
+from marketsim.kernel.compiled import Record, Rows, compiled, inlined, shift
 
 
-@compiled
+@inlined
 def key_of_price(ladder: int, price: int) -> int:
     """Sort key of a price: the better the price, the larger."""
-    kind = ladder % LADDERS
+    kind = ladder & 3
     return price if kind == BID or kind == SELL_STOP else -price
 
 
-@compiled
-def locate(core: Record, ladder: int, key: int) -> int:
-    """Position of the first rung with a key not below ``key``; the number of rungs when there is none."""
-    rungs = rungs_of(core)
+@inlined
+def best_key(core: Record, ladder: int) -> int:
+    """Key of the best price; NO_KEY, which is below all keys, when the ladder is empty."""
     side = ladders_of(core)[ladder]
-    start = side.start
-    high = side.rungs
-    low = high - 1
+    if side.rungs == 0:
+        return NO_KEY
+    return rungs_of(core)[side.start + side.rungs - 1].key
+
+
+@inlined
+def _climb(rungs: Rows, start: int, low: int, top: int, key: int) -> int:
+    """Position of the first rung not below ``key``, galloping up from ``low``; the rung at ``top`` is not below it."""
+    if rungs[start + low].key == key:
+        return low
+    high = low + 1
+    step = 1
+    while high < top and rungs[start + high].key < key:
+        low = high
+        high += step
+        step += step
+    return _between(rungs, start, low, min(high, top), key)
+
+
+@inlined
+def _descend(rungs: Rows, start: int, top: int, key: int) -> int:
+    """The same, galloping down from ``top``."""
+    high = top
+    low = top - 1
     step = 1
     while low >= 0 and rungs[start + low].key >= key:
         high = low
         low -= step
         step += step
-    low = max(low, -1)
+    return _between(rungs, start, max(low, -1), high, key)
+
+
+@inlined
+def _between(rungs: Rows, start: int, low: int, high: int, key: int) -> int:
+    """The same, between a rung below ``key`` (or -1) and one that is not."""
     while high - low > 1:
         middle = (low + high) >> 1
         if rungs[start + middle].key >= key:
@@ -52,9 +77,30 @@ def locate(core: Record, ladder: int, key: int) -> int:
 
 
 @compiled
+def locate(core: Record, ladder: int, key: int) -> int:
+    """Position of the first rung with a key not below ``key``; the number of rungs when there is none.
+
+    Prices of a busy side lie side by side: the first guess is as many rungs below the best as the price is ticks away.
+    Gaps make it too low, never too high. Where it falls off the ladder the search starts at the best.
+    """
+    rungs = rungs_of(core)
+    side = ladders_of(core)[ladder]
+    start = side.start
+    top = side.rungs - 1
+    if top < 0:
+        return 0
+    away = rungs[start + top].key - key
+    if away < 0:
+        return top + 1
+    if away <= top:
+        return _climb(rungs, start, top - away, top, key)
+    return _descend(rungs, start, top, key)
+
+
+@compiled
 def touch(core: Record, ladder: int, price: int) -> None:
     """Remember that a request changed the level at this price, for the market data feed."""
-    if books_of(core)[ladder // LADDERS].track != 0 and ladder % LADDERS < 2:
+    if books_of(core)[ladder >> 2].track != 0 and ladder & 3 < 2:
         touched = touched_of(core)
         count = core.touches
         if count == 0 or touched[count - 1].ladder != ladder or touched[count - 1].price != price:
@@ -118,10 +164,8 @@ def append(core: Record, ladder: int, slot: int, price: int) -> None:
     order.level = level
     order.next = 0
     order.prev = at.tail
-    if at.tail != 0:
-        orders[at.tail].next = slot
-    else:
-        at.head = slot
+    orders[at.tail].next = slot  # slot 0 takes what nobody reads, and a branch is saved
+    at.head = slot if at.orders == 0 else at.head
     at.tail = slot
     at.orders += 1
     at.quantity += order.leaves
@@ -152,14 +196,14 @@ def remove(core: Record, ladder: int, slot: int) -> None:
     order = orders[slot]
     level = order.level
     at = levels_of(core)[level]
-    if order.prev != 0:
-        orders[order.prev].next = order.next
-    else:
-        at.head = order.next
-    if order.next != 0:
-        orders[order.next].prev = order.prev
-    else:
-        at.tail = order.prev
+    before = order.prev
+    behind = order.next
+    head = at.head
+    tail = at.tail
+    orders[before].next = behind
+    orders[behind].prev = before
+    at.head = behind if before == 0 else head
+    at.tail = before if behind == 0 else tail
     at.orders -= 1
     at.quantity -= order.leaves
     side = ladders_of(core)[ladder]

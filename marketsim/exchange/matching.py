@@ -11,6 +11,7 @@ from marketsim.domain.event import EventKind
 from marketsim.domain.order import OrderFlag, OrderType, Reason, TimeInForce
 from marketsim.exchange.ladder import (
     append,
+    best_key,
     best_level,
     key_of_price,
     quantity_of_others,
@@ -42,7 +43,7 @@ from marketsim.exchange.state import (
     orders_of,
     slots_of,
 )
-from marketsim.kernel.compiled import Record, compiled
+from marketsim.kernel.compiled import Record, compiled, inlined
 
 _ACCEPTED, _TERMS, _TRADE = int(EventKind.ACCEPTED), int(EventKind.TERMS), int(EventKind.TRADE)
 _CANCELED, _REPLACED, _EXPIRED = int(EventKind.CANCELED), int(EventKind.REPLACED), int(EventKind.EXPIRED)
@@ -139,7 +140,29 @@ def _refuse(core: Record, kind: int, order_id: int, owner: int, price: int, quan
 # --- room ------------------------------------------------------------------------------------------------------------
 
 
-@compiled
+@inlined
+def _room_to_tell(core: Record, rows: int) -> int:
+    """0 when there is room for so many rows, and twice as many notes of touched levels."""
+    if core.log_length - core.log_count < rows:
+        core.log_needed = rows
+        return SHORT_OF_LOG
+    if core.touched_length - core.touches < 2 * rows:
+        core.log_needed = rows
+        return SHORT_OF_TOUCHES
+    return 0
+
+
+@inlined
+def _room(core: Record, rows: int, levels: int) -> int:
+    """0 when there is room for an order, so many rows and so many levels."""
+    if core.free_orders < 1:
+        return SHORT_OF_ORDERS
+    if core.free_levels < levels:
+        return SHORT_OF_LEVELS
+    return _room_to_tell(core, rows)
+
+
+@inlined
 def _rungs_short(core: Record, ladder: int, more: int) -> bool:
     side = ladders_of(core)[ladder]
     if side.rungs + more > side.capacity:
@@ -148,30 +171,30 @@ def _rungs_short(core: Record, ladder: int, more: int) -> bool:
     return False
 
 
-@compiled
-def _short_of(core: Record, market: int, busy: bool) -> int:
-    """The table that is too short for a request in this market; 0 when there is room.
+@inlined
+def _room_to_rest(core: Record, ladder: int) -> int:
+    """0 when there is room for an order that comes to rest on a ladder, and does no more."""
+    short = _room(core, _ROWS_OF_ONE, 1)
+    if short != 0:
+        return short
+    return SHORT_OF_RUNGS if _rungs_short(core, ladder, 1) else 0
 
-    A trade finishes at least one order and a stop is elected once, so a ``busy`` request (one that may trade or elect)
-    writes at most two rows an order that is there, two more a stop, and a few for itself.
+
+@compiled
+def _room_for_much(core: Record, market: int) -> int:
+    """The table that is too short for a request that may trade or elect; 0 when there is room.
+
+    A trade finishes at least one order and a stop is elected once: at most two rows an order that is there, two more a
+    stop, and a few for the request itself. Every stop may come to rest at a price of its own.
     """
-    if core.free_orders < 1:
-        return SHORT_OF_ORDERS
     first = market * LADDERS
     ladders = ladders_of(core)
     stops = ladders[first + BUY_STOP].orders + ladders[first + SELL_STOP].orders
-    rows = _ROWS_OF_ONE
-    if busy:
-        rows += 2 * (ladders[first + BID].orders + ladders[first + ASK].orders) + 4 * stops
-    if core.log_length - core.log_count < rows:
-        core.log_needed = rows
-        return SHORT_OF_LOG
-    if core.touched_length - core.touches < 2 * rows:
-        core.log_needed = rows
-        return SHORT_OF_TOUCHES
-    more = 2 + (stops if busy else 0)
-    if core.free_levels < more:
-        return SHORT_OF_LEVELS
+    rows = _ROWS_OF_ONE + 2 * (ladders[first + BID].orders + ladders[first + ASK].orders) + 4 * stops
+    more = 2 + stops
+    short = _room(core, rows, more)
+    if short != 0:
+        return short
     if _rungs_short(core, first + BID, more) or _rungs_short(core, first + ASK, more):
         return SHORT_OF_RUNGS
     if _rungs_short(core, first + BUY_STOP, 1) or _rungs_short(core, first + SELL_STOP, 1):
@@ -203,13 +226,10 @@ def _stop_ladder(order: Record) -> int:
     return order.market * LADDERS + (BUY_STOP if order.side > 0 else SELL_STOP)
 
 
-@compiled
+@inlined
 def _would_trade(core: Record, market: int, side: int, price: int) -> bool:
     opposite = market * LADDERS + (ASK if side > 0 else BID)
-    level = best_level(core, opposite)
-    if level == 0:
-        return False
-    return key_of_price(opposite, levels_of(core)[level].price) >= key_of_price(opposite, price)
+    return best_key(core, opposite) >= key_of_price(opposite, price)
 
 
 @compiled
@@ -249,12 +269,10 @@ def _queue_election(core: Record, slot: int) -> None:
 @compiled
 def _elect_ladder(core: Record, ladder: int, key: int) -> None:
     """Elect every stop of a ladder whose key is not below ``key``, best first, first come first."""
-    level = best_level(core, ladder)
-    while level != 0 and key_of_price(ladder, levels_of(core)[level].price) >= key:
-        slot = levels_of(core)[level].head
+    while best_key(core, ladder) >= key:
+        slot = levels_of(core)[best_level(core, ladder)].head
         remove(core, ladder, slot)
         _queue_election(core, slot)
-        level = best_level(core, ladder)
 
 
 @compiled
@@ -354,16 +372,13 @@ def _execute(core: Record, slot: int) -> None:
         order.place = GONE
         _end(core, slot, _CANCELED, _FILL_OR_KILL)
         return
-    levels = levels_of(core)
-    level = best_level(core, opposite)
-    while order.leaves > 0 and level != 0 and key_of_price(opposite, levels[level].price) >= limit:
-        maker = levels[level].head
+    while order.leaves > 0 and best_key(core, opposite) >= limit:
+        maker = levels_of(core)[best_level(core, opposite)].head
         if guarded and orders_of(core)[maker].owner == order.owner:
             order.place = GONE
             _end(core, slot, _CANCELED, _SELF_TRADE)
             return
         _trade(core, order, opposite, maker)
-        level = best_level(core, opposite)
     if order.leaves == 0:
         _release(core, slot)
     elif unlimited:
@@ -433,19 +448,22 @@ def new_order(
     order_id: int,
 ) -> int:
     """A new order. Answers its id (``order_id``, or the next free number for 0) or a SHORT_OF code."""
-    known = 0 <= market < core.markets
     if order_id == 0:
         order_id = core.next_id
     if order_id >= core.slots_length:
         return SHORT_OF_SLOTS
-    limited = order_type == _LIMIT or order_type == _STOP_LIMIT
-    stopped = order_type == _STOP or order_type == _STOP_LIMIT
-    crosses = known and not _out_of_range(price) and _would_trade(core, market, side, price)
-    busy = known and (stopped or not limited or crosses)
-    short = _short_of(core, market if known else 0, busy)
+    known = 0 <= market < core.markets
+    if not known:
+        short = _room_to_tell(core, _ROWS_OF_ONE)
+    elif order_type == _LIMIT and (_out_of_range(price) or not _would_trade(core, market, side, price)):
+        short = _room_to_rest(core, market * LADDERS + (BID if side > 0 else ASK))
+    else:
+        short = _room_for_much(core, market)
     if short != 0:
         return short
     core.time = time
+    limited = order_type == _LIMIT or order_type == _STOP_LIMIT
+    stopped = order_type == _STOP or order_type == _STOP_LIMIT
     effective = price if limited else 0
     effective_stop = stop_price if stopped else 0
     if not known:
@@ -489,6 +507,23 @@ def new_order(
             flags,
         )
         return order_id
+    _write(
+        core,
+        _ACCEPTED,
+        order_id,
+        0,
+        effective,
+        quantity,
+        quantity,
+        owner,
+        0,
+        market,
+        side,
+        0,
+        order_type,
+        time_in_force,
+        flags,
+    )
     slot = core.free_order
     order = orders_of(core)[slot]
     core.free_order = order.next
@@ -502,15 +537,11 @@ def new_order(
     order.expire = expire
     order.owner = owner
     order.market = market
-    order.next = 0
-    order.prev = 0
-    order.level = 0
     order.place = GONE
     order.side = side
     order.order_type = order_type
     order.time_in_force = time_in_force
     order.instructions = flags
-    _write_order(core, _ACCEPTED, order, effective, quantity, quantity, 0)
     if stopped or expire != 0:
         _write_order(core, _TERMS, order, effective_stop, 0, expire, 0)
     if stopped:
@@ -525,7 +556,7 @@ def new_order(
 @compiled
 def cancel_order(core: Record, time: int, owner: int, order_id: int, quantity: int) -> int:
     """Cancel an order, or part of it; quantity 0 means all. Answers 0 or a SHORT_OF code."""
-    short = _short_of(core, 0, False)
+    short = _room_to_tell(core, _ROWS_OF_ONE)
     if short != 0:
         return short
     core.time = time
@@ -601,7 +632,7 @@ def replace_order(
     """New terms for a live order; ``quantity`` is the new total. Answers 0 or a SHORT_OF code."""
     slot = slots_of(core)[order_id] if 0 < order_id < core.slots_length else 0
     market = orders_of(core)[slot].market if slot > 0 else 0
-    short = _short_of(core, market, slot > 0)
+    short = _room_for_much(core, market) if slot > 0 else _room_to_tell(core, _ROWS_OF_ONE)
     if short != 0:
         return short
     core.time = time
@@ -635,7 +666,7 @@ def replace_order(
 @compiled
 def expire_order(core: Record, time: int, order_id: int) -> int:
     """A live order reaches its expire time; nothing happens when it is gone. Answers 0 or a SHORT_OF code."""
-    short = _short_of(core, 0, False)
+    short = _room_to_tell(core, _ROWS_OF_ONE)
     if short != 0:
         return short
     slot = slots_of(core)[order_id] if 0 < order_id < core.slots_length else 0
@@ -648,7 +679,7 @@ def expire_order(core: Record, time: int, order_id: int) -> int:
 @compiled
 def close_order(core: Record, time: int, order_id: int) -> int:
     """A live order ends with its session. Answers 0 or a SHORT_OF code."""
-    short = _short_of(core, 0, False)
+    short = _room_to_tell(core, _ROWS_OF_ONE)
     if short != 0:
         return short
     core.time = time

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from marketsim.domain.event import EVENT
-from marketsim.kernel.compiled import Record, Rows, array_at, compiled
+from marketsim.kernel.compiled import Record, Rows, array_at, inlined
 
 ORDER = np.dtype(
     [
@@ -99,33 +99,34 @@ BID, ASK, BUY_STOP, SELL_STOP = 0, 1, 2, 3  # ladder of a market: 4 * market + o
 LADDERS = 4
 GONE, RESTING, WAITING, ELECTED = 0, 1, 2, 3
 NO_MARKET = 65535
+NO_KEY = -9223372036854775808
 
 # What a function answers when a table is too short; nothing has happened then, and the call is to be repeated.
 SHORT_OF_ORDERS, SHORT_OF_LEVELS, SHORT_OF_RUNGS = -1, -2, -3
 SHORT_OF_SLOTS, SHORT_OF_LOG, SHORT_OF_TOUCHES = -4, -5, -6
 
 
-@compiled
+@inlined
 def orders_of(core: Record) -> Rows:
     return array_at(core.orders, core.orders_length, ORDER)
 
 
-@compiled
+@inlined
 def levels_of(core: Record) -> Rows:
     return array_at(core.levels, core.levels_length, LEVEL)
 
 
-@compiled
+@inlined
 def rungs_of(core: Record) -> Rows:
     return array_at(core.rungs, core.rungs_length, RUNG)
 
 
-@compiled
+@inlined
 def ladders_of(core: Record) -> Rows:
     return array_at(core.ladders, core.markets * LADDERS, LADDER)
 
 
-@compiled
+@inlined
 def books_of(core: Record) -> Rows:
     return array_at(core.books, core.markets, BOOK)
 
@@ -133,16 +134,16 @@ def books_of(core: Record) -> Rows:
 _SLOT = np.dtype(np.int64)
 
 
-@compiled
+@inlined
 def slots_of(core: Record) -> Rows:
     return array_at(core.slots, core.slots_length, _SLOT)
 
 
-@compiled
+@inlined
 def events_of(core: Record) -> Rows:
     return array_at(core.log, core.log_length, EVENT)
 
 
-@compiled
+@inlined
 def touched_of(core: Record) -> Rows:
     return array_at(core.touched, core.touched_length, TOUCH)

@@ -76,8 +76,39 @@ config.CACHE_DIR = str(cache_folder())
 
 def compiled(function: F) -> F:
     """Compile a function on first use for the types that it is given, and keep the result on disk."""
-    result: F = numba.njit(cache=True, nogil=True)(function)
-    return result
+    return _widened(numba.njit(cache=True, nogil=True)(function))
+
+
+def inlined(function: F) -> F:
+    """The same for a small function on a hot path: it becomes part of whoever calls it, at each of its calls."""
+    return _widened(numba.njit(cache=True, nogil=True, forceinline=True)(function))
+
+
+def entrance(function: F) -> F:
+    """The same for a short way from Python into compiled code: handing Python's lock over costs more than the call."""
+    return _widened(numba.njit(cache=True)(function))
+
+
+def _widened(dispatcher: Any) -> Any:
+    """Every integer that fits 64 bits travels as one.
+
+    Numba would otherwise compile a function, and all that it calls, again for each constant and each narrow field
+    that somebody passes to it.
+    """
+    if not UNCOMPILED:
+        usual = dispatcher.get_call_template
+
+        def get_call_template(arguments: Any, keywords: Any) -> Any:
+            return usual([_wide(argument) for argument in arguments], keywords)
+
+        dispatcher.get_call_template = get_call_template
+    return dispatcher
+
+
+def _wide(kind: Any) -> Any:
+    kind = types.unliteral(kind)
+    fits = isinstance(kind, types.Integer) and (kind.signed or kind.bitwidth < 64)
+    return types.int64 if fits else kind
 
 
 if UNCOMPILED:
@@ -97,38 +128,11 @@ if UNCOMPILED:
         return array.view(np.recarray) if dtype.names else array
 
 else:
-    from llvmlite import ir
-    from numba import carray, types
-    from numba.core import cgutils
-    from numba.extending import intrinsic
+    from numba import types
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def _pointer(typingctx: Any, address: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+    from marketsim.kernel import rows
 
-        return types.voidptr(types.int64), codegen
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def _move_bytes(typingctx: Any, target: Any, source: Any, count: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            target, source = (builder.inttoptr(a, cgutils.voidptr_t) for a in arguments[:2])
-            cgutils.raw_memmove(builder, target, source, arguments[2], ir.Constant(ir.IntType(64), 1))
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64, types.int64), codegen
-
-    @numba.njit(inline="always")  # type: ignore[untyped-decorator]
-    def array_at(address: int, length: int, dtype: np.dtype[Any]) -> Rows:
-        """The array of ``length`` records that lies at an address."""
-        return carray(_pointer(address), (length,), dtype)
-
-    @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-    def shift(rows: Rows, start: int, stop: int, by: int) -> None:
-        """Move rows[start:stop] by ``by`` places; the ranges may overlap."""
-        size = np.int64(rows.itemsize)
-        base = np.int64(rows.ctypes.data)
-        _move_bytes(base + (start + by) * size, base + start * size, (stop - start) * size)
+    array_at, shift = rows.rows_at, rows.move_rows
 
     def zeros(length: int, dtype: np.dtype[Any]) -> Rows:
         """A zeroed array for compiled code."""

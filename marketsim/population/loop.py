@@ -613,7 +613,7 @@ def _act(core: Record, world: Record, number: int) -> int:
     out.wake = -1
     out.first_working = agent.working
     agent.events += 1
-    answer = call_policy(policy.address, policy.table, policy.width, agent.row, seen_of(world), out_of(world))
+    answer = call_policy(policy.address, policy.table, policy.width, agent.row, world.seen, world.out)
     if answer < 0 or out.count > ACTIONS:
         world.culprit = number
         return POLICY_FAILED

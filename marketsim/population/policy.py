@@ -16,7 +16,7 @@ import numpy as np
 
 from marketsim.domain.message import MESSAGE, Kind, Wanted
 from marketsim.domain.order import OrderFlag, OrderType, TimeInForce
-from marketsim.kernel.compiled import UNCOMPILED, Record, Rows, array_at, compiled
+from marketsim.kernel.compiled import UNCOMPILED, Record, array_at, compiled
 from marketsim.population.state import ACTIONS, OUT, SEEN, WORKING
 
 _NEW, _CANCEL, _QUERY, _TIMER = int(Kind.NEW), int(Kind.CANCEL), int(Kind.QUERY), int(Kind.TIMER)
@@ -144,9 +144,10 @@ if UNCOMPILED:
         _policies.append(policy)
         return len(_policies) - 1
 
-    def call_policy(policy: int, table: int, width: int, row: int, seen: Rows, out: Rows) -> int:
+    def call_policy(policy: int, table: int, width: int, row: int, seen: int, out: int) -> int:
         """Call a policy for one row of its table."""
-        return int(_policies[int(policy)](array_at(table, 0, seen.dtype)[row], seen[0], out[0]))
+        me = array_at(table, 0, SEEN)[row]
+        return int(_policies[int(policy)](me, array_at(seen, 1, SEEN)[0], array_at(out, 1, OUT)[0]))
 
 else:
     import numba
@@ -184,6 +185,6 @@ else:
         return types.int64(types.int64, types.int64, types.int64, types.int64), codegen
 
     @compiled
-    def call_policy(policy: int, table: int, width: int, row: int, seen: Rows, out: Rows) -> int:
+    def call_policy(policy: int, table: int, width: int, row: int, seen: int, out: int) -> int:
         """Call a policy for one row of its table; -1 when it raised."""
-        return _call(policy, table + row * width, np.int64(seen.ctypes.data), np.int64(out.ctypes.data))
+        return _call(policy, table + row * width, seen, out)

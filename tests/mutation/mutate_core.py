@@ -55,14 +55,14 @@ def _core(name: str, old: str, new: str, mistake: str) -> Mutation:
 PRIORITY = (
     _matching(
         "last come first served",
-        "        maker = levels[level].head\n",
-        "        maker = levels[level].tail\n",
+        "        maker = levels_of(core)[best_level(core, opposite)].head\n",
+        "        maker = levels_of(core)[best_level(core, opposite)].tail\n",
         "The youngest order of a level trades first.",
     ),
     _matching(
         "a tick short of the limit",
-        "key_of_price(opposite, levels[level].price) >= limit:",
-        "key_of_price(opposite, levels[level].price) > limit:",
+        "best_key(core, opposite) >= limit:",
+        "best_key(core, opposite) > limit:",
         "A limit order does not trade at its limit.",
     ),
     _matching(
@@ -108,9 +108,21 @@ PRIORITY = (
         "A price deep in the book is not found, and gets a second level.",
     ),
     _ladder(
+        "prices without gaps",
+        "    if rungs[start + low].key == key:\n        return low\n",
+        "    if key == key:\n        return low\n",
+        "The first guess of the search is taken for the place of the price.",
+    ),
+    _ladder(
+        "a step too far",
+        "        low = high\n        high += step\n",
+        "        low = high + 1\n        high += step\n",
+        "Galloping over a gap passes the price by.",
+    ),
+    _ladder(
         "the tail is forgotten",
-        "        at.tail = order.prev\n    at.orders -= 1",
-        "        at.tail = at.tail\n    at.orders -= 1",
+        "    at.tail = before if behind == 0 else tail\n",
+        "    at.tail = tail\n",
         "After the last order of a queue leaves, the next one is linked behind a dead one.",
     ),
     _ladder(
@@ -267,8 +279,8 @@ STOPS = (
     ),
     _matching(
         "beyond the stop price",
-        "key_of_price(ladder, levels_of(core)[level].price) >= key:",
-        "key_of_price(ladder, levels_of(core)[level].price) > key:",
+        "best_key(core, ladder) >= key:",
+        "best_key(core, ladder) > key:",
         "A trade at the stop price itself elects nothing.",
     ),
     _matching(
@@ -441,21 +453,27 @@ SESSIONS_AND_TABLES = (
     ),
     _matching(
         "no room for the stops' levels",
-        "    more = 2 + (stops if busy else 0)",
+        "    more = 2 + stops",
         "    more = 2",
         "A cascade runs out of levels half-way.",
     ),
     _matching(
         "levels are never short",
-        "    if core.free_levels < more:",
+        "    if core.free_levels < levels:",
         "    if core.free_levels < 0:",
         "A new price takes a level that is not there.",
     ),
     _matching(
         "no room for market orders",
-        "    busy = known and (stopped or not limited or crosses)",
-        "    busy = known and (stopped or crosses)",
+        "    elif order_type == _LIMIT and (_out_of_range",
+        "    elif order_type == _MARKET or order_type == _LIMIT and (_out_of_range",
         "A market order that sweeps writes past the end of the log's chunk.",
+    ),
+    _matching(
+        "a resting order finds no rung",
+        "SHORT_OF_RUNGS if _rungs_short(core, ladder, 1) else 0",
+        "0",
+        "A side that is full grows into the next ladder.",
     ),
     _matching(
         "one ladder of stops in its neighbour's room",
