@@ -120,6 +120,17 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in _anchors(file), f"{_name(page)}: {target}: no such heading"
 
 
+@pytest.mark.parametrize("page", pages(), ids=_name)
+def test_commands_name_what_is_there(page: Path) -> None:
+    """Also those that the pages only mention."""
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(r"(?:python3? (?:start\.py test )?)((?:tests|examples|benchmarks|docs)/[\w./-]*)", text):
+        assert (ROOT / path).exists(), f"{_name(page)}: {path}"
+    for module in re.findall(r"python3? -m (benchmarks[\w.]*)", text):
+        place = ROOT / module.replace(".", "/")
+        assert place.with_suffix(".py").exists() or (place / "__main__.py").exists(), f"{_name(page)}: {module}"
+
+
 def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
