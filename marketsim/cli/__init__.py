@@ -5,9 +5,15 @@ Every command imports what it needs when it runs, so that ``marketsim --help`` c
 
 from __future__ import annotations
 
+import io
+import sys
+
 
 def main() -> None:
     """What the installed command ``marketsim`` and ``python -m marketsim`` call."""
     from marketsim.cli.app import app
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a sign that a terminal does not know must not end a run
     app(prog_name="marketsim")

@@ -124,3 +124,26 @@ def test_wrong_words_end_with_2(marketsim: Any) -> None:
     assert marketsim("run").exit_code == 2
     assert marketsim("run", "small.yaml", "--sed", "3").exit_code == 2
     assert marketsim("nothing").exit_code == 2
+
+
+def test_signs_that_a_terminal_does_not_know_end_nothing(place: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "marketsim", "run", "small.yaml", "--no-save"],
+        cwd=place, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, encoding="ascii",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "volatility bps/?min" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes close otherwise on Windows")
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "marketsim", "list", "agents"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.close()
+    complaint = child.stderr.read()
+    child.wait()
+    child.stderr.close()
+    assert "Traceback" not in complaint
