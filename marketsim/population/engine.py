@@ -198,7 +198,7 @@ class Engine:
         self.head = (head_time, head_order)
         if count:
             receivers, deliver = self._receivers, environment.deliver
-            for row in self._outbox.rows[:count].view(np.int64).reshape(count, -1).tolist():
+            for row in self._outbox_words[:count].tolist():
                 deliver(row[0], row[1], receivers[row[5]], row)
         if status != DONE:
             self._relieve(status)
@@ -260,6 +260,7 @@ class Engine:
             world[name], world[f"{name}_length"] = table.address, len(table)
         for name in ("agents", "policies", "venues", "markets", "feeds", "seen", "out", "actions"):
             world[name] = getattr(self, f"_{name}").address
+        self._outbox_words = np.asarray(self._outbox.rows).view(np.int64).reshape(len(self._outbox), -1)
         world["agents_count"] = len(self._names)
         world["policies_count"], world["feeds_count"] = len(self._policy_tables), len(self._feed_values)
         world["links"], world["links_length"] = self._network.links.address, len(self._network.links)
