@@ -1,41 +1,34 @@
-"""All benchmarks in one run: ``python -m benchmarks``. Each module prints its ratios beside their targets."""
+"""Everything in one table: ``python -m benchmarks [part …]``. A quiet machine measures best."""
 
 from __future__ import annotations
 
-import runpy
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
+from importlib import import_module
 
-MODULES = ("matching", "python_agents", "replay")
+from benchmarks.measurement import Measurement, keep, show, skipped
 
-
-def seconds(*words: str) -> float:
-    """Wall time of a whole marketsim process."""
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "marketsim", *words], check=True, capture_output=True)
-    return time.perf_counter() - began
+PARTS = ("matching", "python_agents", "replay", "memory", "compilation", "processes")
 
 
-def processes() -> None:
-    """Commands as a user meets them; the first quickstart may compile, the second is warm."""
-    print(f"{'marketsim --help':45s} {min(seconds('--help') for _ in range(5)):8.2f} s   0.4 s")
-    with tempfile.TemporaryDirectory() as folder:
-        seconds("run", "quickstart", "--out", str(Path(folder) / "first"))
-        warm = seconds("run", "quickstart", "--out", str(Path(folder) / "warm"))
-    print(f"{'warm quickstart, report included':45s} {warm:8.2f} s   12 s")
-
-
-def main() -> None:
-    """Every module that is there, then whole processes."""
-    for name in MODULES:
-        print(f"\n{name}")
-        runpy.run_module(f"benchmarks.{name}", run_name="__main__")
-    print("\nwhole processes")
-    processes()
+def main(chosen: list[str]) -> int:
+    """Measure the chosen parts, or all; exit status 1 when a target is missed."""
+    if unknown := [part for part in chosen if part not in PARTS]:
+        print(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    found: list[Measurement] = []
+    for part in chosen or PARTS:
+        began = time.perf_counter()
+        print(f"{part} …", end="", file=sys.stderr, flush=True)
+        try:
+            found.extend(import_module(f"benchmarks.{part}").measure())
+        except ImportError as error:
+            found.append(skipped(part, str(error)))
+        print(f" {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    show(found, "How fast: ratios and times of one run")
+    print(f"kept in {keep(found, 'speed')}")
+    return 1 if any(m.verdict == "MISSED" for m in found) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -12,10 +12,10 @@ from typing import Any
 import simpy
 
 import marketsim as ms
+from benchmarks.measurement import Measurement, show
 
 PAUSE = 1_000_000  # ns between an agent's wake-ups
 PHASE = 977  # ns from one agent's wake-ups to the next one's
-TARGET = 1 / 18
 
 
 class Trader(ms.Agent):
@@ -70,17 +70,19 @@ def _orders(execution: Any) -> int:
     return int(execution.world.core.record["next_id"][0])
 
 
-def table(repeats: int = 5) -> list[tuple[str, float, float]]:
-    """(what, orders a second, ratio to bare SimPy events a second)."""
+def measure(repeats: int = 5) -> list[Measurement]:
+    """Ours beside bare SimPy, in turns."""
     order_rate(2, 100)  # compiles what it needs
-    rows = []
+    found = []
     for agents in (100, 1_000):
         rates = [(bare_rate(agents), order_rate(agents)) for _ in range(repeats)]
         bare, ours = (max(rate) for rate in zip(*rates, strict=True))
-        rows.append((f"Python agents, {agents:,}", ours, ours / bare))
-    return rows
+        note = f"{ours / 1e3:.0f} thousand orders/s; SimPy: {bare / 1e3:.0f} thousand events/s"
+        found.append(
+            Measurement(f"Python agents: {agents:,}", bare / ours, "SimPy events an order", most=18, note=note)
+        )
+    return found
 
 
 if __name__ == "__main__":
-    for what, rate, ratio in table():
-        print(f"{what:24s} {rate / 1e3:8.1f} k orders/s   1/{1 / ratio:.1f} of bare SimPy events   target 1/18")
+    show(measure())

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from time import perf_counter
 
+from benchmarks.measurement import Measurement, show, skipped
 from marketsim.data import find_data, read_lobster
 from marketsim.replay import replay, warm
 
 
-def measure(path: Path, repeats: int = 5) -> dict[str, float]:
+def seconds(path: Path, repeats: int = 5) -> dict[str, float]:
     """Best seconds of ``repeats`` for reading and for replaying one day, and its size; compiled before."""
     warm()
     read, played, rows = [], [], 0
@@ -30,20 +31,22 @@ def measure(path: Path, repeats: int = 5) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Print a line for each recorded day that is there."""
+def measure() -> list[Measurement]:
+    """A line for each recorded day that is there."""
     folder = find_data("lobster")
     if folder is None:
-        print("no recorded data: set MARKETSIM_DATA or put them into ../shared/data")
-        return
+        return [
+            skipped("replay: a recorded day", "no recorded data; set MARKETSIM_DATA or put them into ../shared/data")
+        ]
+    found = []
     for path in sorted(folder.glob("*_message_*.csv*")):
-        found = measure(path)
-        print(
-            f"{path.name.split('_')[0]}: {found['rows']:,} rows, read {found['read']:.3f} s, replayed and checked "
-            f"{found['replay']:.3f} s ({found['rows'] / found['replay'] / 1e6:.1f} million rows/s), "
-            f"together {found['total']:.3f} s"
-        )
+        day, took = path.name.split("_")[0], seconds(path)
+        rate = took["rows"] / took["replay"] / 1e6
+        note = f"{took['rows']:,} rows; read in {took['read']:.3f} s, replayed and checked at {rate:.1f} million rows/s"
+        most = 2.0 if day == "AMZN" else None
+        found.append(Measurement(f"replay: {day}, read, replayed, checked", took["total"], "s", most=most, note=note))
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    show(measure())

@@ -122,7 +122,7 @@ class SimulatedSession:
         self.portfolio = Portfolio(cash, markets[allowed[0]].instrument.currency)
         self.number = -1  # given by the engine
         self.instruments = tuple(dict.fromkeys(markets[number].instrument for number in allowed))
-        self.receive: Callable[[list[int]], None] = self._receive_in_turn if computation else self._handle
+        self.receive: Callable[[Sequence[int]], None] = self._receive_in_turn if computation else self._handle
         self._due: Callable[[Any], None] = self._call_in_turn if computation else self._call
         self._seed = seed
         self._environment = environment
@@ -150,8 +150,8 @@ class SimulatedSession:
         """A hook that the agent overrides; what it leaves alone is not called at all."""
         return getattr(self.agent, name) if name and _overrides(self.agent, name) else None
 
-    def _handlers_by_kind(self) -> list[Callable[[list[int]], None]]:
-        handlers: list[Callable[[list[int]], None]] = [self._on_report] * (_REPORT + len(EventKind) + 1)
+    def _handlers_by_kind(self) -> list[Callable[[Sequence[int]], None]]:
+        handlers: list[Callable[[Sequence[int]], None]] = [self._on_report] * (_REPORT + len(EventKind) + 1)
         handlers[Kind.QUOTE] = self._on_quote
         handlers[Kind.TRADE_PRINT] = self._on_trade
         handlers[Kind.LEVEL] = self._on_level
@@ -191,10 +191,10 @@ class SimulatedSession:
             _NEW,
             market.number,
             0,
-            int(order.side),  # plain ints: the compiled entry takes a tenth of a millisecond to look at an enumeration
-            int(order.order_type),
-            int(order.time_in_force),
-            int(order.flags),
+            order.side,
+            order.order_type,
+            order.time_in_force,
+            order.flags,
             order.price,
             order.stop_price,
             order.quantity,
@@ -235,7 +235,7 @@ class SimulatedSession:
             _REPLACE,
             self._market(order).number,
             order.reference,
-            int(order.side),
+            order.side,
             price=price,
             quantity=quantity,
             other_price=stop_price,
@@ -315,10 +315,10 @@ class SimulatedSession:
 
     # --- inbox ---
 
-    def _receive_in_turn(self, row: list[int]) -> None:
+    def _receive_in_turn(self, row: Sequence[int]) -> None:
         start = self._reserve()
         if start > self._environment.now:
-            self._environment.deliver(start, row[_ORDER], self._handle, row)
+            self._environment.enqueue((start, row[_ORDER], self._handle, row))
         else:
             self._handle(row)
 
@@ -346,7 +346,7 @@ class SimulatedSession:
     def _guarded(self, function: Callable[..., Any], *arguments: Any) -> None:
         self._call((function, arguments))
 
-    def _handle(self, row: list[int]) -> None:
+    def _handle(self, row: Sequence[int]) -> None:
         try:
             self._handlers[row[_KIND]](row)
         except _OURS:
@@ -372,30 +372,30 @@ class SimulatedSession:
 
     # --- market data ---
 
-    def _on_quote(self, row: list[int]) -> None:
+    def _on_quote(self, row: Sequence[int]) -> None:
         _, _, sent, _, _, _, number, _, _, bid, bid_quantity, ask, ask_quantity, _, _, _, _, _, _, _ = row
         market = self._markets[number]
         self.agent.on_quote(_fact(Quote, (sent, market.instrument, bid, bid_quantity, ask, ask_quantity, market.venue)))
 
-    def _on_trade(self, row: list[int]) -> None:
+    def _on_trade(self, row: Sequence[int]) -> None:
         market = self._markets[row[_MARKET]]
         side = _SIDES[row[_SIDE]]
         self.agent.on_trade(TradePrint(row[_SENT], market.instrument, row[_PRICE], row[_QUANTITY], side, market.venue))
 
-    def _on_level(self, row: list[int]) -> None:
+    def _on_level(self, row: Sequence[int]) -> None:
         market = self._markets[row[_MARKET]]
         side, price, quantity = _SIDES[row[_SIDE]], row[_PRICE], row[_QUANTITY]
         self.agent.on_level(
             LevelUpdate(row[_SENT], market.instrument, side, price, quantity, row[_EXPIRE], market.venue)
         )
 
-    def _on_snapshot(self, row: list[int]) -> None:
+    def _on_snapshot(self, row: Sequence[int]) -> None:
         number = row[_MARKET]
         self._snapshots[number] = []
         self._awaited[number] = (row[_QUANTITY], row[_SENT], row[_EXPIRE])
         self._finish_snapshot(number)
 
-    def _on_snapshot_level(self, row: list[int]) -> None:
+    def _on_snapshot_level(self, row: Sequence[int]) -> None:
         self._snapshots[row[_MARKET]].append((row[_SIDE], row[_PRICE], row[_QUANTITY]))
         self._finish_snapshot(row[_MARKET])
 
@@ -412,7 +412,7 @@ class SimulatedSession:
 
     # --- reports ---
 
-    def _on_report(self, row: list[int]) -> None:
+    def _on_report(self, row: Sequence[int]) -> None:
         _, _, sent, number, _, _, place, order_id, side, price, quantity, _, leaves, _, _, _, maker, reason, _, _ = row
         number -= _REPORT
         kind = _KINDS[number]

@@ -12,6 +12,7 @@ SimPy. This module knows no market.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from heapq import heappop, heappush
 from operator import index
 from typing import Any, Protocol
@@ -27,6 +28,7 @@ NORMAL_ORDER = NORMAL * PRIORITY
 NEVER = (1 << 63) - 1
 
 Key = tuple[int, int]
+Entry = tuple[int, int, Callable[[Any], None], Any]  # time, order, what to call, and with what
 
 
 class Source(Protocol):
@@ -49,7 +51,8 @@ class Environment(simpy.Environment):
 
     def __init__(self, start: int = 0, *, stepped: bool = False) -> None:
         super().__init__(_nanoseconds(start, "start"))
-        self._heap: list[tuple[int, int, Callable[[Any], None], Any]] = []
+        self._heap: list[Entry] = []
+        self.enqueue: Callable[[Entry], None] = partial(heappush, self._heap)  # what already has its key
         self._source: Source | None = None
         self.sequence = 0
         self.handled = 0
@@ -71,17 +74,13 @@ class Environment(simpy.Environment):
 
     def call_at(self, time: int, function: Callable[[Any], None], argument: Any = None) -> Key:
         """Call a function at a time; returns the event's key. Lighter than a SimPy event."""
-        moment = _nanoseconds(time, "time")
+        moment = time if type(time) is int else _nanoseconds(time, "time")
         if moment < self._now:
             raise InvalidValueError(f"time {moment} lies before now ({self._now}); events happen now or later")
         self.sequence += 1
         order = NORMAL_ORDER + self.sequence
         heappush(self._heap, (moment, order, function, argument))
         return moment, order
-
-    def deliver(self, time: int, order: int, function: Callable[[Any], None], argument: Any) -> None:
-        """Queue something that already has its key."""
-        heappush(self._heap, (time, order, function, argument))
 
     def attach(self, source: Source) -> None:
         """Let a source advance on this clock."""
@@ -92,7 +91,7 @@ class Environment(simpy.Environment):
     @property
     def now(self) -> int:
         """Current time in nanoseconds."""
-        return int(self._now)
+        return self._now  # type: ignore[return-value]
 
     def peek(self) -> Any:
         """Time of the next event; infinity when there is none, as in SimPy."""
@@ -126,8 +125,28 @@ class Environment(simpy.Environment):
         return None
 
     def _loop(self, end_time: int, end_order: int) -> None:
-        while self._step(end_time, end_order):
-            pass
+        """Handle everything before the end, Python events and the source's in the order of their keys."""
+        source = self._source
+        if source is None or self._stepped:
+            while self._step(end_time, end_order):
+                pass
+            return
+        heap = self._heap
+        end = (end_time, end_order)
+        handled = 0
+        try:
+            while True:
+                bound = heap[0] if heap and heap[0] < end else end  # keys never tie, so only keys are compared
+                if source.head < bound:
+                    source.advance(bound[0], bound[1], self.SLICE)
+                elif bound is end:
+                    return
+                else:
+                    self._now, _, function, argument = heappop(heap)
+                    handled += 1
+                    function(argument)
+        finally:
+            self.handled += handled
 
     def _head(self) -> Key:
         mine = (self._heap[0][0], self._heap[0][1]) if self._heap else (NEVER, NEVER)
@@ -141,31 +160,22 @@ class Environment(simpy.Environment):
             if self._stepped:
                 self._queue_step(source)
             else:
-                self._let_advance(source, end_time, end_order)
-        if not heap:
+                self._let_advance(source, (end_time, end_order))
+        if not heap or heap[0] >= (end_time, end_order):
             return False
-        time, order, function, argument = heap[0]
-        if time > end_time or (time == end_time and order >= end_order):
-            return False
-        heappop(heap)
-        self._now = time
+        self._now, _, function, argument = heappop(heap)
         self.handled += 1
         function(argument)
         return True
 
-    def _let_advance(self, source: Source, end_time: int, end_order: int) -> None:
+    def _let_advance(self, source: Source, end: Key) -> None:
         """The source handles everything that comes before the first Python event and before the end."""
         heap = self._heap
         while True:
-            time, order = end_time, end_order
-            if heap:
-                first = heap[0]
-                if first[0] < time or (first[0] == time and first[1] < order):
-                    time, order = first[0], first[1]
-            head_time, head_order = source.head
-            if head_time > time or (head_time == time and head_order >= order):
+            bound = heap[0] if heap and heap[0] < end else end
+            if source.head >= bound:
                 return
-            source.advance(time, order, self.SLICE)
+            source.advance(bound[0], bound[1], self.SLICE)
 
     def _queue_step(self, source: Source) -> None:
         head = source.head

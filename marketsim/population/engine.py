@@ -6,7 +6,9 @@ Python agents send. It knows no policy by name and no agent's code.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,8 @@ from marketsim.domain.units import format_time
 from marketsim.errors import AgentError, InvalidValueError
 from marketsim.exchange.core import MatchingCore
 from marketsim.exchange.state import SHORT_OF_SLOTS
-from marketsim.kernel.compiled import Rows, Table, zeros
-from marketsim.kernel.environment import NEVER, Environment, Key
+from marketsim.kernel.compiled import Rows, Table, entry_of, zeros
+from marketsim.kernel.environment import NEVER, NORMAL_ORDER, Environment, Key
 from marketsim.kernel.heap import ENTRY
 from marketsim.network.table import NetworkTables
 from marketsim.population.loop import advance, send, wake_first
@@ -26,6 +28,7 @@ from marketsim.population.policy import Policy, address_of
 from marketsim.population.state import (
     ACTIONS,
     AGENT,
+    CALL,
     DONE,
     FEED,
     MARKET,
@@ -42,7 +45,11 @@ from marketsim.population.state import (
     WORLD,
 )
 
-Receiver = Callable[[Any], None]
+Receiver = Callable[[Any], None]  # takes a row: the fields of MESSAGE as a tuple of ints
+_SEQUENCE, _TIME = 0, 1  # places in a CALL
+_call, _message = struct.Struct("=4q"), struct.Struct("=20q")
+_write_call, _read_call, _read_message = _call.pack_into, _call.unpack_from, _message.unpack_from
+_write_request = struct.Struct("=17q").pack_into  # a MESSAGE up to its instructions
 _ID_ROOM = 65_536
 
 
@@ -82,6 +89,12 @@ class Engine:
         self._seen, self._out, self._actions = Table(SEEN, 1), Table(OUT, 1), Table(MESSAGE, ACTIONS)
         self._feed_values: list[Table] = []
         self._policy_tables: list[Table] = []
+        self._call = Table(CALL, 1)
+        self._call.rows["core"], self._call.rows["world"] = core.record.ctypes.data, self._world.address
+        self._called: Any = memoryview(self._call.rows.view(np.int64))
+        self._request: Any = memoryview(self._actions.rows.view(np.int64))
+        self._address = self._call.address
+        self._send, self._advance = _entries()
         self._prepare(processing, market_venues, grid)
         environment.attach(self)
 
@@ -174,32 +187,38 @@ class Engine:
         expire: int = 0,
     ) -> int:
         """A Python agent's request leaves at ``depart``. Answers the order id that a NEW got."""
-        environment = self._environment
-        while True:
-            answer, sequence, time, order = send(
-                self._core.record, self._world.rows, environment.sequence, sender, depart, int(kind), market, order_id,
-                side, order_type, time_in_force, instructions, price, other_price, quantity, expire,
-            )  # fmt: skip
-            environment.sequence = int(sequence)
-            if answer >= 0:
-                break
-            self._relieve(answer)
-        if (time, order) < self.head:
-            self.head = (int(time), int(order))
+        environment, called = self._environment, self._called
+        answer = -1
+        while answer < 0:
+            try:
+                _write_request(
+                    self._request, 0, 0, 0, depart, kind, sender, 0, market, order_id, side, price, quantity,
+                    other_price, 0, expire, order_type, time_in_force, instructions,
+                )  # fmt: skip
+            except struct.error as error:
+                raise InvalidValueError(f"a request takes whole numbers of at most 64 bits: {error}") from error
+            called[_SEQUENCE] = environment.sequence
+            answer = self._send(self._address)
+            if answer < 0:
+                self._relieve(answer)
+        environment.sequence = sequence = called[_SEQUENCE]
+        key = (called[_TIME], NORMAL_ORDER + sequence)
+        if key < self.head:
+            self.head = key
         return int(answer)
 
     def advance(self, time: int, order: int, limit: int) -> None:
         """Handle compiled events before the key (time, order), at most ``limit``; see kernel.environment.Source."""
-        environment = self._environment
-        status, sequence, head_time, head_order, count = advance(
-            self._core.record, self._world.rows, environment.sequence, time, order, limit
-        )
-        environment.sequence = sequence
+        environment, called = self._environment, self._called
+        _write_call(called, 0, environment.sequence, time, order, limit)
+        status = self._advance(self._address)
+        environment.sequence, head_time, head_order, count = _read_call(called, 0)
         self.head = (head_time, head_order)
         if count:
-            receivers, deliver = self._receivers, environment.deliver
-            for row in self._outbox_words[:count].tolist():
-                deliver(row[0], row[1], receivers[row[5]], row)
+            receivers, enqueue, outbox = self._receivers, environment.enqueue, self._sent
+            for place in range(0, count * MESSAGE.itemsize, MESSAGE.itemsize):
+                row = _read_message(outbox, place)
+                enqueue((row[0], row[1], receivers[row[5]], row))
         if status != DONE:
             self._relieve(status)
 
@@ -260,7 +279,7 @@ class Engine:
             world[name], world[f"{name}_length"] = table.address, len(table)
         for name in ("agents", "policies", "venues", "markets", "feeds", "seen", "out", "actions"):
             world[name] = getattr(self, f"_{name}").address
-        self._outbox_words = np.asarray(self._outbox.rows).view(np.int64).reshape(len(self._outbox), -1)
+        self._sent = memoryview(self._outbox.rows.view(np.uint8))
         world["agents_count"] = len(self._names)
         world["policies_count"], world["feeds_count"] = len(self._policy_tables), len(self._feed_values)
         world["links"], world["links_length"] = self._network.links.address, len(self._network.links)
@@ -338,6 +357,11 @@ class Engine:
         ids = int(self._core.record["next_id"][0])
         if len(self._working_of) < ids + 2 * ACTIONS:
             self._working_of.grow(max(2 * len(self._working_of), ids + _ID_ROOM))
+
+
+@cache
+def _entries() -> tuple[Callable[[int], int], Callable[[int], int]]:
+    return entry_of(send, 1), entry_of(advance, 1)
 
 
 def _nobody(row: Any) -> None:

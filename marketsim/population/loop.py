@@ -11,7 +11,6 @@ the engine grows the table and calls again. A venue's answers to one request are
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from marketsim.domain.event import EventKind
 from marketsim.domain.message import Kind, Wanted
@@ -31,7 +30,7 @@ from marketsim.exchange.state import (
     slots_of,
     touched_of,
 )
-from marketsim.kernel.compiled import Record, Rows, compiled
+from marketsim.kernel.compiled import Record, Rows, compiled, entrance
 from marketsim.kernel.environment import NEVER, NORMAL_ORDER
 from marketsim.kernel.heap import heap_pop, heap_push
 from marketsim.network.link import transit
@@ -49,6 +48,8 @@ from marketsim.population.state import (
     SHORT_OF_WORKING,
     actions_of,
     agents_of,
+    call_at,
+    core_of,
     feed_value,
     hops_of,
     links_of,
@@ -64,6 +65,7 @@ from marketsim.population.state import (
     wakes_of,
     working_index_of,
     working_of,
+    world_of,
 )
 
 _START, _WAKE, _TIMER = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER)
@@ -714,30 +716,37 @@ def _one(core: Record, world: Record, wake: bool) -> int:
 
 
 @compiled
-def _answer(core: Record, world: Record, status: int) -> Any:
-    """(status, sequence, time and order of the next event, messages in the outbox)."""
+def _answer(world: Record, call: Record) -> None:
+    """Sequence, time and order of the next event, messages in the outbox."""
+    call.sequence = world.sequence
+    call.limit = world.outbox_count
     if world.stage != _IDLE:
-        return status, world.sequence, world.now, 0, world.outbox_count
-    if world.wakes_count + world.queue_count == 0:
-        return status, world.sequence, NEVER, NEVER, world.outbox_count
-    head = wakes_of(world)[0] if _next_is_wake(world) else queue_of(world)[0]
-    return status, world.sequence, head.time, head.order, world.outbox_count
+        call.time = world.now
+        call.order = 0
+    elif world.wakes_count + world.queue_count == 0:
+        call.time = NEVER
+        call.order = NEVER
+    else:
+        head = wakes_of(world)[0] if _next_is_wake(world) else queue_of(world)[0]
+        call.time = head.time
+        call.order = head.order
 
 
 @compiled
-def advance(cores: Rows, worlds: Rows, sequence: int, time: int, order: int, limit: int) -> Any:
-    """Handle the events before the key (time, order), at most ``limit`` of them."""
-    core = cores[0]
-    world = worlds[0]
-    world.sequence = sequence
-    world.horizon_time = time
-    world.horizon_order = order
+def advance(address: int) -> int:
+    """Handle the events before a key, at most so many, as the CALL at an address says; answers a status."""
+    call = call_at(address)
+    core = core_of(call)
+    world = world_of(call)
+    world.sequence = call.sequence
+    world.horizon_time = call.time
+    world.horizon_order = call.order
     world.outbox_count = 0
     status = DONE
     if world.stage != _IDLE:
         status = _finish_request(core, world)
     handled = 0
-    while status == DONE and handled < limit and world.wakes_count + world.queue_count > 0:
+    while status == DONE and handled < call.limit and world.wakes_count + world.queue_count > 0:
         wake = _next_is_wake(world)
         head = wakes_of(world)[0] if wake else queue_of(world)[0]
         if head.time > world.horizon_time or (head.time == world.horizon_time and head.order >= world.horizon_order):
@@ -746,51 +755,30 @@ def advance(cores: Rows, worlds: Rows, sequence: int, time: int, order: int, lim
         status = _one(core, world, wake)
         handled += 1
     world.events += handled
-    return _answer(core, world, status)
+    _answer(world, call)
+    return status
 
 
-@compiled
-def send(
-    cores: Rows,
-    worlds: Rows,
-    sequence: int,
-    sender: int,
-    depart: int,
-    kind: int,
-    market: int,
-    order_id: int,
-    side: int,
-    order_type: int,
-    time_in_force: int,
-    instructions: int,
-    price: int,
-    other_price: int,
-    quantity: int,
-    expire: int,
-) -> Any:
-    """A Python agent's request leaves. Answers (order id or SHORT_OF code, sequence, time and order of its arrival)."""
-    core = cores[0]
-    world = worlds[0]
+@entrance
+def send(address: int) -> int:
+    """A Python agent's request, the world's first action, leaves when it was ``sent``.
+
+    Answers its order id (a NEW gets one here) or a SHORT_OF code; the CALL tells the time of its arrival.
+    """
+    call = call_at(address)
+    core = core_of(call)
+    world = world_of(call)
     if not _has_room(world, 1):
-        return SHORT_OF_MESSAGES, sequence, 0, 0
-    world.sequence = sequence
-    if kind == _NEW:
-        order_id = core.next_id
-        core.next_id += 1
+        return SHORT_OF_MESSAGES
+    world.sequence = call.sequence
     request = actions_of(world)[0]
-    request.kind = kind
-    request.market = market
-    request.order_id = order_id
-    request.side = side
-    request.order_type = order_type
-    request.time_in_force = time_in_force
-    request.instructions = instructions
-    request.price = price
-    request.other_price = other_price
-    request.quantity = quantity
-    request.expire = expire
-    message = _to_venue(world, request, sender, depart)
-    return order_id, world.sequence, message.time, message.order
+    if request.kind == _NEW:
+        request.order_id = core.next_id
+        core.next_id += 1
+    message = _to_venue(world, request, request.sender, request.sent)
+    call.sequence = world.sequence
+    call.time = message.time
+    return request.order_id
 
 
 @compiled

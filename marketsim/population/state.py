@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from marketsim.domain.message import MESSAGE
+from marketsim.exchange.state import CORE
 from marketsim.kernel.compiled import Record, Rows, array_at, compiled
 from marketsim.kernel.heap import ENTRY
 from marketsim.network.link import LINK
@@ -161,6 +162,17 @@ WORLD = np.dtype(
     ]
 )
 
+CALL = np.dtype(  # a call from Python: what it takes and what it answers
+    [
+        ("sequence", np.int64),
+        ("time", np.int64),  # of the horizon; answered: of the next event, or of an arrival
+        ("order", np.int64),
+        ("limit", np.int64),  # events at most; answered: messages in the outbox
+        ("core", np.int64),  # addresses
+        ("world", np.int64),
+    ]
+)
+
 CHANNELS = 3
 ORDERS_UP, REPORTS_DOWN, DATA_DOWN = 0, 1, 2
 ACTIONS = 256  # requests that one policy call may make
@@ -170,6 +182,21 @@ DONE, SHORT_OF_MESSAGES, SHORT_OF_SUBSCRIBERS, SHORT_OF_WORKING, POLICY_FAILED =
 
 _WORD = np.dtype(np.int64)
 _REAL = np.dtype(np.float64)
+
+
+@compiled
+def call_at(address: int) -> Record:
+    return array_at(address, 1, CALL)[0]
+
+
+@compiled
+def core_of(call: Record) -> Record:
+    return array_at(call.core, 1, CORE)[0]
+
+
+@compiled
+def world_of(call: Record) -> Record:
+    return array_at(call.world, 1, WORLD)[0]
 
 
 @compiled

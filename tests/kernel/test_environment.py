@@ -259,7 +259,7 @@ def test_an_event_made_while_the_source_ran_is_not_passed_over() -> None:
             if self.keys[0] == (2, 1):
                 self.keys.pop(0)
                 seen.append("sent")
-                environment.deliver(3, 5, lambda _: seen.append("heard"), None)
+                environment.enqueue((3, 5, lambda _: seen.append("heard"), None))
                 return
             super().advance(time, order, limit)
 
