@@ -17,6 +17,7 @@ class Wanted(IntFlag):
     QUOTES = 1
     TRADES = 2
     LEVELS = 4
+    IMBALANCE = 8  # told when one side of the book holds more than a share of it; the share is in ``price``
 
 
 class Kind(IntEnum):
@@ -31,11 +32,14 @@ class Kind(IntEnum):
     QUERY = 11
     SUBSCRIBE = 12
     EXPIRE = 13
+    ASK_VOLUME = 14
     QUOTE = 16
     TRADE_PRINT = 17
     LEVEL = 18
     SNAPSHOT = 19
     SNAPSHOT_LEVEL = 20
+    VOLUME = 21
+    IMBALANCE = 22
     REPORT = 32
 
 
@@ -49,12 +53,12 @@ MESSAGE = np.dtype(
         ("receiver", np.int64),
         ("market", np.int64),
         ("order_id", np.int64),
-        ("side", np.int64),
-        ("price", np.int64),  # QUOTE: bid
-        ("quantity", np.int64),  # QUOTE: bid quantity
+        ("side", np.int64),  # IMBALANCE: the heavy side, 0 when neither is
+        ("price", np.int64),  # QUOTE: bid; SUBSCRIBE to IMBALANCE: share of the book, in millionths
+        ("quantity", np.int64),  # QUOTE: bid quantity; VOLUME: lots that aggressors bought; IMBALANCE: all lots bid
         ("other_price", np.int64),  # NEW: stop price; QUOTE: ask
-        ("leaves", np.int64),  # QUOTE: ask quantity
-        ("expire", np.int64),  # NEW: expire time; LEVEL: feed sequence; QUOTE: last trade price; TIMER: tag
+        ("leaves", np.int64),  # QUOTE: ask quantity; VOLUME: lots that aggressors sold; IMBALANCE: all lots offered
+        ("expire", np.int64),  # NEW: time; LEVEL: feed sequence; QUOTE: last price; TIMER: tag; VOLUME: ns looked back
         ("order_type", np.int64),
         ("time_in_force", np.int64),
         ("instructions", np.int64),  # OrderFlag; in a report of a trade 1 tells that this order was the maker's

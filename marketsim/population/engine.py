@@ -19,6 +19,7 @@ from marketsim.domain.units import format_time
 from marketsim.errors import AgentError, InvalidValueError
 from marketsim.exchange.core import MatchingCore
 from marketsim.exchange.state import SHORT_OF_SLOTS
+from marketsim.kernel.clock import clock_address, nanoseconds_a_tick
 from marketsim.kernel.compiled import Rows, Table, entry_of, zeros
 from marketsim.kernel.environment import NEVER, NORMAL_ORDER, Environment, Key
 from marketsim.kernel.heap import ENTRY
@@ -31,12 +32,18 @@ from marketsim.population.state import (
     CALL,
     DONE,
     FEED,
+    KINDS,
     MARKET,
+    MOST_CALLS,
     OUT,
     POLICY,
     POLICY_FAILED,
+    POLICY_STUCK,
+    PRINT,
+    PROFILE,
     SEEN,
     SHORT_OF_MESSAGES,
+    SHORT_OF_PRINTS,
     SHORT_OF_SUBSCRIBERS,
     SHORT_OF_WORKING,
     SUBSCRIBER,
@@ -88,6 +95,8 @@ class Engine:
         self._working, self._working_of = Table(WORKING, 1024), Table(np.dtype(np.int64), _ID_ROOM)
         self._seen, self._out, self._actions = Table(SEEN, 1), Table(OUT, 1), Table(MESSAGE, ACTIONS)
         self._feed_values: list[Table] = []
+        self._prints: dict[int, Table] = {}
+        self._profile = Table(PROFILE, 1)
         self._policy_tables: list[Table] = []
         self._call = Table(CALL, 1)
         self._call.rows["core"], self._call.rows["world"] = core.record.ctypes.data, self._world.address
@@ -244,6 +253,26 @@ class Engine:
         """The records of all agents (AGENT): position and cash as compiled agents know them."""
         return np.asarray(self._agents.rows[: len(self._names)])
 
+    def profile(self) -> None:
+        """Measure from now on how long each kind of event takes; ``profiled`` tells."""
+        self._profile = Table(PROFILE, KINDS * (1 + len(self._policy_tables)))
+        self._publish()
+        self._world.rows["clock"] = clock_address()
+
+    def profiled(self) -> NDArray[Any]:
+        """Events and time inside compiled code: rows of ``policy`` (-1 for the venues), ``kind`` (of
+        domain.message.Kind; reports are Kind.REPORT + EventKind), ``events`` and ``nanoseconds``.
+        """
+        rows = self._profile.rows
+        used = np.flatnonzero(rows["events"])
+        told = np.zeros(
+            len(used), [("policy", np.int64), ("kind", np.int64), ("events", np.int64), ("nanoseconds", np.int64)]
+        )
+        told["policy"], told["kind"] = used // KINDS - 1, used % KINDS
+        told["events"] = rows["events"][used]
+        told["nanoseconds"] = rows["nanoseconds"][used] * nanoseconds_a_tick()
+        return told
+
     @property
     def nbytes(self) -> int:
         """Memory of the world's own tables."""
@@ -284,6 +313,7 @@ class Engine:
         world["policies_count"], world["feeds_count"] = len(self._policy_tables), len(self._feed_values)
         world["links"], world["links_length"] = self._network.links.address, len(self._network.links)
         world["hops"], world["hops_length"] = self._network.hops.address, len(self._network.hops)
+        world["profile"], world["profile_length"] = self._profile.address, len(self._profile)
         out = self._out.rows
         out["actions"], out["working"], out["working_length"] = (
             self._actions.address,
@@ -318,12 +348,23 @@ class Engine:
                 agent=name,
                 time=time,
             )
+        if status == POLICY_STUCK:
+            name = self._names[int(world["culprit"][0])]
+            time = int(world["now"][0])
+            raise AgentError(
+                f"{name}: its compiled policy was called {MOST_CALLS:,} times at {format_time(time)} and time does not "
+                "advance; wake it later than now, and do not answer every message with a request at once",
+                agent=name,
+                time=time,
+            )
         if status == SHORT_OF_MESSAGES:
             self._grow_messages(int(world["needed"][0]))
         elif status == SHORT_OF_SUBSCRIBERS:
             self._subscribers.grow(2 * len(self._subscribers))
         elif status == SHORT_OF_WORKING:
             self._grow_working()
+        elif status == SHORT_OF_PRINTS:
+            self._grow_prints(int(world["culprit"][0]))
         elif status == SHORT_OF_SLOTS:
             self._core.make_room_for_ids(int(self._core.record["next_id"][0]) + _ID_ROOM)
         else:
@@ -344,6 +385,18 @@ class Engine:
             self._outbox.grow(4 * needed)
         if int(world["wakes_count"][0]) == len(self._wakes):  # policies may ask for several wake-ups at once
             self._wakes.grow(2 * len(self._wakes))
+
+    def _grow_prints(self, market: int) -> None:
+        """Room for more trades that a market remembers: a ring of twice the length, in which each keeps its number."""
+        row = self._markets.rows[market : market + 1]
+        old = self._prints.get(market)
+        table = Table(PRINT, 1024 if old is None else 2 * len(old))
+        if old is not None:
+            numbers = np.arange(int(row["prints_first"][0]), int(row["prints_count"][0]))
+            for name in PRINT.names or ():
+                table.rows[name][numbers % len(table)] = old.rows[name][numbers % len(old)]
+        self._prints[market] = table
+        row["prints"], row["prints_length"] = table.address, len(table)
 
     def _grow_working(self) -> None:
         world = self._world.rows

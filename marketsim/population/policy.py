@@ -20,7 +20,8 @@ from marketsim.kernel.compiled import UNCOMPILED, Record, array_at, compiled
 from marketsim.population.state import ACTIONS, OUT, SEEN, WORKING
 
 _NEW, _CANCEL, _QUERY, _TIMER = int(Kind.NEW), int(Kind.CANCEL), int(Kind.QUERY), int(Kind.TIMER)
-_SUBSCRIBE = int(Kind.SUBSCRIBE)
+_SUBSCRIBE, _ASK_VOLUME = int(Kind.SUBSCRIBE), int(Kind.ASK_VOLUME)
+_IMBALANCE = int(Wanted.IMBALANCE)
 _LIMIT, _MARKET = int(OrderType.LIMIT), int(OrderType.MARKET)
 _GTC, _IOC = int(TimeInForce.GTC), int(TimeInForce.IOC)
 _POST_ONLY = int(OrderFlag.POST_ONLY)
@@ -120,6 +121,27 @@ def subscribe(out: Record, wanted: int) -> None:
 def ask_quote(out: Record) -> None:
     """Ask the home market for its best quotes; the answer comes as a QUOTE."""
     _action(out, _QUERY)
+
+
+@compiled
+def ask_volume(out: Record, lookback: int) -> None:
+    """Ask the home market for what was traded in the last ``lookback`` ns; the answer comes as a VOLUME.
+
+    It tells the lots that aggressors bought (``quantity``) and sold (``leaves``). A venue remembers trades from the
+    first time that anybody asks, for the longest time that was asked for: ask once at the start.
+    """
+    _action(out, _ASK_VOLUME).expire = lookback
+
+
+@compiled
+def watch_imbalance(out: Record, share: float) -> None:
+    """Be told, by an IMBALANCE, whenever one side of the book comes to hold more than a share of it, or no longer does.
+
+    ``side`` is the heavy side, 0 when neither is; ``quantity`` and ``leaves`` are the lots bid and offered.
+    """
+    action = _action(out, _SUBSCRIBE)
+    action.instructions = _IMBALANCE
+    action.price = int(share * 1_000_000 + 0.5)
 
 
 @compiled

@@ -29,6 +29,8 @@ AGENT = np.dtype(
         ("cash", np.int64),  # ticks x lots, as it knows
         ("working", np.int64),  # first of its working orders; 0 for none
         ("events", np.int64),  # handled
+        ("called_at", np.int64),  # time of the last of them
+        ("calls", np.int64),  # at that time
     ]
 )
 POLICY = np.dtype([("address", np.int64), ("table", np.int64), ("width", np.int64)])
@@ -42,14 +44,31 @@ MARKET = np.dtype(
         ("trades_tail", np.int64),
         ("levels", np.int64),
         ("levels_tail", np.int64),
+        ("imbalances", np.int64),
+        ("imbalances_tail", np.int64),
         ("subscribers", np.int64),
         ("bid", np.int64),  # as last published
         ("bid_quantity", np.int64),
         ("ask", np.int64),
         ("ask_quantity", np.int64),
+        ("window", np.int64),  # ns for which its trades are remembered; 0 as long as nobody has asked
+        ("prints", np.int64),  # address of a ring of PRINT
+        ("prints_length", np.int64),
+        ("prints_first", np.int64),  # the oldest that is remembered, counted from the first of all
+        ("prints_count", np.int64),
+        ("bought", np.int64),  # lots that aggressors bought, since trades are remembered
+        ("sold", np.int64),
     ]
 )
-SUBSCRIBER = np.dtype([("agent", np.int64), ("next", np.int64)])
+PRINT = np.dtype([("time", np.int64), ("bought", np.int64), ("sold", np.int64)])  # a trade, and the sums before it
+SUBSCRIBER = np.dtype(
+    [
+        ("agent", np.int64),
+        ("next", np.int64),
+        ("share", np.float64),  # of the book, above which a side is heavy
+        ("heavy", np.int64),  # side last told: +1, -1, or 0 for neither
+    ]
+)
 FEED = np.dtype([("values", np.int64), ("length", np.int64), ("step", np.int64), ("start", np.int64)])
 WORKING = np.dtype(  # an order that a compiled agent knows to be open
     [
@@ -158,10 +177,14 @@ WORLD = np.dtype(
         ("horizon_order", np.int64),
         ("needed", np.int64),  # messages for which there was no room
         ("events", np.int64),  # handled
-        ("culprit", np.int64),  # agent whose policy failed
+        ("culprit", np.int64),  # agent whose policy failed; market whose prints are too many
+        ("clock", np.int64),  # address of a clock; 0 when nothing is measured
+        ("profile", np.int64),  # address of the table of PROFILE
+        ("profile_length", np.int64),
     ]
 )
 
+PROFILE = np.dtype([("events", np.int64), ("nanoseconds", np.int64)])  # row: KINDS * (1 + policy) + kind
 CALL = np.dtype(  # a call from Python: what it takes and what it answers
     [
         ("sequence", np.int64),
@@ -176,9 +199,12 @@ CALL = np.dtype(  # a call from Python: what it takes and what it answers
 CHANNELS = 3
 ORDERS_UP, REPORTS_DOWN, DATA_DOWN = 0, 1, 2
 ACTIONS = 256  # requests that one policy call may make
+MOST_CALLS = 1_000_000  # of one agent at one nanosecond
+KINDS = 64  # of messages, reports included
 
 # Answers of the loop, beside the SHORT_OF codes of the matching core.
-DONE, SHORT_OF_MESSAGES, SHORT_OF_SUBSCRIBERS, SHORT_OF_WORKING, POLICY_FAILED = 0, -11, -12, -13, -14
+DONE, SHORT_OF_MESSAGES, SHORT_OF_SUBSCRIBERS, SHORT_OF_WORKING, SHORT_OF_PRINTS = 0, -11, -12, -13, -14
+POLICY_FAILED, POLICY_STUCK = -15, -16
 
 _WORD = np.dtype(np.int64)
 _REAL = np.dtype(np.float64)

@@ -132,3 +132,14 @@ class Broken(Puppet):
 
 class Undecided(Puppet):
     policy: ClassVar[Policy] = staticmethod(undecided_policy)
+
+
+@compiled
+def hasty_policy(me: Record, seen: Record, out: Record) -> int:
+    """After a second of patience, wake at once, again and again."""
+    wake_at(out, max(seen.now, 1_000_000_000))
+    return 0
+
+
+class Hasty(Puppet):
+    policy: ClassVar[Policy] = staticmethod(hasty_policy)
