@@ -41,7 +41,7 @@ _EXPIRED, _REJECTED = int(EventKind.EXPIRED), int(EventKind.REJECTED)
 
 
 @compiled
-def _begin_working(world: Record, agent: int, request: Record) -> None:
+def begin_working(world: Record, agent: int, request: Record) -> None:
     """An agent remembers an order that it sends."""
     working = working_of(world)
     slot = world.free_working
@@ -80,7 +80,7 @@ def _end_working(world: Record, slot: int) -> None:
 
 
 @compiled
-def _learn(world: Record, agent: Record, message: Record) -> None:
+def learn(world: Record, agent: Record, message: Record) -> None:
     """What an agent takes from a report before its policy sees it: position, cash, open orders."""
     event = message.kind - _REPORT
     slot = working_index_of(world)[message.order_id] if message.order_id < world.working_of_length else 0
@@ -96,27 +96,38 @@ def _learn(world: Record, agent: Record, message: Record) -> None:
 
 
 @compiled
-def _show(world: Record, seen: Record, agent: Record, number: int, kind: int) -> None:
-    """What every policy sees, whatever has happened."""
+def show(world: Record, seen: Record, agent: Record, number: int, kind: int) -> None:
+    """What every policy sees, whatever has happened; nothing is left of what another one was shown."""
     seen.kind = kind
     seen.now = world.now
     seen.agent = number
     seen.key = agent.key
     seen.market = agent.market
     seen.order_id = 0
+    seen.side = 0
+    seen.price = 0
+    seen.quantity = 0
+    seen.leaves = 0
+    seen.reason = 0
+    seen.maker = 0
     seen.tag = 0
+    seen.bid = 0
     seen.bid_quantity = 0
+    seen.ask = 0
     seen.ask_quantity = 0
+    seen.last_price = 0
     seen.position = agent.position
     seen.cash = agent.cash
     seen.value = feed_value(world, agent.feed, world.now) if agent.feed >= 0 else math.nan
 
 
 @compiled
-def _show_message(seen: Record, message: Record) -> None:
+def show_message(seen: Record, message: Record) -> None:
     """The message that a policy is called with."""
-    seen.order_id = message.order_id
     seen.tag = message.expire
+    if message.kind == _TIMER:
+        return
+    seen.order_id = message.order_id
     seen.side = message.side
     seen.price = message.price
     seen.quantity = message.quantity
@@ -152,8 +163,8 @@ def _is_stuck(world: Record, agent: Record) -> bool:
 
 
 @compiled
-def _act(core: Record, world: Record, number: int) -> int:
-    """Let the policy of an agent decide on what ``seen`` shows, and send what it answers."""
+def decide(world: Record, number: int, next_id: int) -> int:
+    """Let the policy of an agent decide on what ``seen`` shows; its answers lie in ``out``."""
     agent = agents_of(world)[number]
     policy = policies_of(world)[agent.policy]
     out = out_of(world)[0]
@@ -161,7 +172,7 @@ def _act(core: Record, world: Record, number: int) -> int:
     out.now = world.now
     out.agent = number
     out.market = agent.market
-    out.next_id = core.next_id
+    out.next_id = next_id
     out.wake = -1
     out.first_working = agent.working
     agent.events += 1
@@ -172,6 +183,17 @@ def _act(core: Record, world: Record, number: int) -> int:
     if answer < 0 or out.count > ACTIONS:
         world.culprit = number
         return POLICY_FAILED
+    return DONE
+
+
+@compiled
+def _act(core: Record, world: Record, number: int) -> int:
+    """Let an agent decide, and send what it answers."""
+    status = decide(world, number, core.next_id)
+    if status != DONE:
+        return status
+    agent = agents_of(world)[number]
+    out = out_of(world)[0]
     core.next_id = out.next_id
     depart = world.now + agent.computation
     actions = actions_of(world)
@@ -186,7 +208,7 @@ def _act(core: Record, world: Record, number: int) -> int:
             message.order_id = 0
         else:
             if action.kind == _NEW:
-                _begin_working(world, number, action)
+                begin_working(world, number, action)
             to_venue(world, action, number, depart)
     if out.wake >= 0:
         heap_push(wakes_of(world), world.wakes_count, on_grid(world, out.wake), next_number(world), 2 * number)
@@ -214,7 +236,7 @@ def wake_up(core: Record, world: Record) -> int:
         return status
     heap_pop(wakes, world.wakes_count)
     world.wakes_count -= 1
-    _show(world, seen_of(world)[0], agent, number, _WAKE if agent.events > 0 else _START)
+    show(world, seen_of(world)[0], agent, number, _WAKE if agent.events > 0 else _START)
     return _act(core, world, number)
 
 
@@ -235,9 +257,9 @@ def at_agent(core: Record, world: Record, slot: int) -> int:
     if status != DONE:
         return status
     if message.kind > _REPORT:
-        _learn(world, agent, message)
+        learn(world, agent, message)
     seen = seen_of(world)[0]
-    _show(world, seen, agent, number, message.kind)
-    _show_message(seen, message)
+    show(world, seen, agent, number, message.kind)
+    show_message(seen, message)
     drop_first(world)
     return _act(core, world, number)
