@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.domain.message import MESSAGE, Kind
-from marketsim.domain.units import format_time
-from marketsim.errors import AgentError, InvalidValueError
+from marketsim.errors import InvalidValueError
 from marketsim.exchange.core import MatchingCore
 from marketsim.exchange.state import SHORT_OF_SLOTS
 from marketsim.kernel.clock import clock_address, nanoseconds_a_tick
@@ -24,6 +23,7 @@ from marketsim.kernel.compiled import Rows, Table, entry_of, zeros
 from marketsim.kernel.environment import NEVER, NORMAL_ORDER, Environment, Key
 from marketsim.kernel.heap import ENTRY
 from marketsim.network.table import NetworkTables
+from marketsim.population.failure import policy_error
 from marketsim.population.loop import advance, send, wake_first
 from marketsim.population.policy import Policy, address_of
 from marketsim.population.state import (
@@ -34,7 +34,6 @@ from marketsim.population.state import (
     FEED,
     KINDS,
     MARKET,
-    MOST_CALLS,
     OUT,
     POLICY,
     POLICY_FAILED,
@@ -339,24 +338,8 @@ class Engine:
 
     def _relieve(self, status: int) -> None:
         world = self._world.rows
-        if status == POLICY_FAILED:
-            name = self._names[int(world["culprit"][0])]
-            time = int(world["now"][0])
-            raise AgentError(
-                f"{name}: its compiled policy raised an exception, or asked for more than {ACTIONS} things at once, at "
-                f"{format_time(time)}; run with NUMBA_DISABLE_JIT=1 to see its own traceback",
-                agent=name,
-                time=time,
-            )
-        if status == POLICY_STUCK:
-            name = self._names[int(world["culprit"][0])]
-            time = int(world["now"][0])
-            raise AgentError(
-                f"{name}: its compiled policy was called {MOST_CALLS:,} times at {format_time(time)} and time does not "
-                "advance; wake it later than now, and do not answer every message with a request at once",
-                agent=name,
-                time=time,
-            )
+        if status in (POLICY_FAILED, POLICY_STUCK):
+            raise policy_error(status, self._names[int(world["culprit"][0])], int(world["now"][0]))
         if status == SHORT_OF_MESSAGES:
             self._grow_messages(int(world["needed"][0]))
         elif status == SHORT_OF_SUBSCRIBERS:
