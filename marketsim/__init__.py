@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
-    from marketsim import agents, analysis
+    from marketsim import agents, analysis, policies
     from marketsim.analysis.page import report
     from marketsim.domain.forms import from_dict, from_json, to_dict, to_json
     from marketsim.domain.instrument import Instrument
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         TruncatedNormal,
         Uniform,
     )
-    from marketsim.population.agent import CompiledAgent
+    from marketsim.population.agent import CompiledAgent, policy
     from marketsim.results.run import Run
     from marketsim.scenario.spec import ScenarioSpec
     from marketsim.simulation import Progress, Simulation, load
@@ -73,7 +73,7 @@ _HOMES = {
         "TruncatedNormal",
         "Uniform",
     ),
-    "population.agent": ("CompiledAgent",),
+    "population.agent": ("CompiledAgent", "policy"),
     "results.run": ("Run",),
     "scenario.spec": ("ScenarioSpec",),
     "simulation": ("Progress", "Simulation", "load"),
@@ -86,7 +86,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MEMBERS = {"BUY": "Side", "SELL": "Side"} | dict.fromkeys(("DAY", "FOK", "GTC", "GTD", "IOC"), "TimeInForce")
-_ROOMS = ("agents", "analysis")
+_ROOMS = ("agents", "analysis", "policies")
 
 # Written out: type checkers read it.
 __all__ = [  # noqa: RUF022 - in plain order
@@ -140,6 +140,8 @@ __all__ = [  # noqa: RUF022 - in plain order
     "from_dict",
     "from_json",
     "load",
+    "policies",
+    "policy",
     "report",
     "to_dict",
     "to_json",

@@ -1,9 +1,14 @@
-"""Compilation, watched: who waits for it wants to know what is going on. It compiles nothing and decides nothing."""
+"""Compilation, watched: who waits for it wants to know what is going on, and who wrote what cannot be compiled, why.
+
+It decides nothing about what the code does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import ast
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -20,3 +25,34 @@ def watched_compilation(tell: Callable[[str], None]) -> Iterator[None]:
 
     with event.install_listener("numba:compile", Listener()):
         yield
+
+
+def procedure(function: Any, arguments: Sequence[Any]) -> Any:
+    """A compiled function that answers nothing or an int, compiled for the given types: Numba's result.
+
+    Raises ConfigurationError with the file and line that are in the way, and Numba's own error as its cause.
+    """
+    from marketsim.kernel.refusal import explained
+
+    arguments = tuple(arguments)
+    try:
+        function.compile(arguments)
+        result = function.overloads[arguments]
+    except Exception as error:
+        raise explained(function, arguments, error) from error
+    _check_answer(function, result.signature.return_type)
+    return result
+
+
+def _check_answer(function: Any, answer: Any) -> None:
+    """Whoever calls it through its address makes room for one int."""
+    from numba import types
+
+    from marketsim.kernel.refusal import kind_of, line_of, refused, start_of
+
+    if types.unliteral(answer) in (types.none, types.int64):
+        return
+    place = line_of(function, lambda node: isinstance(node, (ast.Return, ast.Yield)) and node.value is not None)
+    raise refused(
+        function, place or start_of(function), f"it returns {kind_of(answer)}: return nothing anywhere, or 0 everywhere"
+    )

@@ -6,12 +6,14 @@ Python they are written in. This module never holds state of a market.
 
 The cache of compiled code lies in a folder named by a hash of every source that may be compiled and of the versions
 involved, because Numba does not notice a changed callee or record layout in another file. The folder lies in the
-user's cache, so installs in read-only places are served too.
+user's cache, so installs in read-only places are served too. Functions outside marketsim have a cache of their own in
+it (kernel.own_code), which notices whatever they reach.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import platform
 import sys
@@ -24,6 +26,8 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 from numba import config
+
+from marketsim.kernel.own_code import OwnCode, is_own
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rows = Any  # an array of records: attribute access to fields is not expressible for the type checker
@@ -76,33 +80,53 @@ config.CACHE_DIR = str(cache_folder())
 
 def compiled(function: F) -> F:
     """Compile a function on first use for the types that it is given, and keep the result on disk."""
-    return _widened(numba.njit(cache=True, nogil=True)(function))
+    return _made(function, nogil=True)
 
 
 def inlined(function: F) -> F:
     """The same for a small function on a hot path: it becomes part of whoever calls it, at each of its calls."""
-    return _widened(numba.njit(cache=True, nogil=True, forceinline=True)(function))
+    return _made(function, nogil=True, forceinline=True)
 
 
 def entrance(function: F) -> F:
     """The same for a short way from Python into compiled code: handing Python's lock over costs more than the call."""
-    return _widened(numba.njit(cache=True)(function))
+    return _made(function)
+
+
+def _made(function: Any, **options: bool) -> Any:
+    if UNCOMPILED:
+        return function
+    if not is_own(function):
+        return _widened(numba.njit(cache=True, **options)(function))
+    dispatcher = numba.njit(**options)(function)
+    dispatcher._cache = OwnCode(function, Path(config.CACHE_DIR) / "own")
+    return _widened(dispatcher)
 
 
 def _widened(dispatcher: Any) -> Any:
-    """Every integer that fits 64 bits travels as one.
+    """Every integer that fits 64 bits travels as one, and nothing else where marketsim wants an integer.
 
     Numba would otherwise compile a function, and all that it calls, again for each constant and each narrow field
-    that somebody passes to it.
+    that somebody passes to it; and cut the fraction off a price without a word.
     """
-    if not UNCOMPILED:
-        usual = dispatcher.get_call_template
+    usual = dispatcher.get_call_template
+    names = list(inspect.signature(dispatcher.py_func).parameters)
+    whole = set() if is_own(dispatcher.py_func) else _whole(dispatcher.py_func)
 
-        def get_call_template(arguments: Any, keywords: Any) -> Any:
-            return usual([_wide(argument) for argument in arguments], keywords)
+    def get_call_template(arguments: Any, keywords: Any) -> Any:
+        given = {**dict(zip(names, arguments, strict=False)), **keywords}
+        for name in whole & given.keys():
+            if isinstance(given[name], types.Float):
+                raise TypingError(f"{dispatcher.py_func.__name__} takes a whole number as {name}, not a float")
+        return usual([_wide(argument) for argument in arguments], {n: _wide(kind) for n, kind in keywords.items()})
 
-        dispatcher.get_call_template = get_call_template
+    dispatcher.get_call_template = get_call_template
     return dispatcher
+
+
+def _whole(function: Callable[..., Any]) -> set[str]:
+    """The arguments that a function calls int."""
+    return {name for name, kind in function.__annotations__.items() if kind in (int, "int")}
 
 
 def _wide(kind: Any) -> Any:
@@ -129,6 +153,7 @@ if UNCOMPILED:
 
 else:
     from numba import types
+    from numba.core.errors import TypingError
 
     from marketsim.kernel import rows
 

@@ -1,34 +1,99 @@
-"""A compiled agent: parameters as dataclass fields, behaviour as a policy over records.
+"""A compiled agent: a dataclass whose fields are what its policy sees, and the policy.
 
-A subclass names its policy and the dtype of its records, and fills the records of ``count`` agents from its fields.
-It never runs anything itself.
+The fields of the constructor are parameters, the others (``init=False``) state; ``population.layout`` says how a record
+holds them. A class may give the record and how it is filled itself, ``STATE`` and ``fill``. It never runs anything.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+import inspect
+from abc import ABC
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from marketsim.domain.instrument import Instrument
-from marketsim.kernel.compiled import Rows
+from marketsim.errors import ConfigurationError
+from marketsim.kernel.compiled import Rows, compiled
+from marketsim.kernel.refusal import start_of
+from marketsim.population import layout
 from marketsim.population.engine import states
 from marketsim.population.policy import Policy
 
+F = TypeVar("F", bound=Callable[..., Any])
+_MARK = "is_policy_of_marketsim"
+
+
+def policy(function: F) -> F:
+    """Make a function ``act(me, seen, out)`` the policy of the compiled agent in whose class it stands."""
+    written = getattr(function, "py_func", function)
+    parameters = inspect.signature(written).parameters.values()
+    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
+    if len(parameters) != 3 or not all(each.kind in plain for each in parameters):
+        raise ConfigurationError(
+            f"{start_of(written)}: {written.__qualname__} takes ({', '.join(map(str, parameters))}): a policy takes "
+            f"three arguments, def {written.__name__}(me, seen, out)"
+        )
+    made: Any = function if written is not function else compiled(function)
+    setattr(made, _MARK, True)
+    return made
+
 
 class CompiledAgent(ABC):
-    """Base of agents whose decisions are compiled."""
+    """Base of agents whose decisions are compiled.
+
+    STATE: dtype of the records; made of the dataclass fields where a class names none.
+    policy: what they do: the function of the class that is decorated with ``policy``.
+    """
 
     STATE: ClassVar[np.dtype[Any]]
     policy: ClassVar[Policy]
 
-    @abstractmethod
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Find the policy."""
+        super().__init_subclass__(**keywords)
+        own = {id(value): value for value in vars(cls).values() if getattr(value, _MARK, False) is True}
+        own = {key: value for key, value in own.items() if not isinstance(value, staticmethod)}
+        if len(own) > 1:
+            names = " and ".join(getattr(value, "py_func", value).__name__ for value in own.values())
+            raise ConfigurationError(
+                f"{cls.__name__} has several policies, {names}: decorate one function with @policy"
+            )
+        for value in own.values():
+            cls.policy = staticmethod(value)
+
+    def __init__(self) -> None:
+        raise ConfigurationError(
+            f"{type(self).__name__} is no dataclass: put @dataclass above it, so that its fields are its parameters "
+            "and state"
+        )
+
+    def __post_init__(self) -> None:
+        """Check the fields: their values become ints and floats, in ns, events a second and currency."""
+        self._check_class()
+        if not hasattr(type(self), "STATE"):
+            layout.check(self)
+
+    def _check_class(self) -> None:
+        cls = type(self)
+        if not hasattr(cls, "policy"):
+            raise ConfigurationError(
+                f"{cls.__name__} has no policy: decorate one of its functions, def act(me, seen, out), with @ms.policy"
+            )
+        if hasattr(cls, "STATE") and cls.fill is CompiledAgent.fill:
+            raise ConfigurationError(
+                f"{cls.__name__} has a STATE of its own: give it a fill(self, rows, instrument) too"
+            )
+
     def fill(self, rows: Rows, instrument: Instrument) -> None:
         """Write the parameters, in ticks, lots and ns, into the records of agents on an instrument."""
+        layout.fill(rows, self, instrument)
 
     def records(self, count: int, instrument: Instrument) -> Rows:
         """Records of ``count`` agents, ready for the engine."""
-        rows = states(self.STATE, count)
+        self._check_class()
+        cls = type(self)
+        rows = states(cls.STATE if hasattr(cls, "STATE") else layout.dtype_of(cls), count)
         self.fill(rows, instrument)
         return rows

@@ -1,8 +1,8 @@
 """A policy: what a compiled agent does, as a plain function ``policy(me, seen, out) -> int``.
 
 ``me`` is the agent's own record (parameters and state, of the policy's dtype), ``seen`` what happened and what the
-agent knows (SEEN), ``out`` takes its answers through the functions below. It returns 0. A policy sees nothing else, so
-it cannot cheat; it is called through an address, so adding one recompiles nothing.
+agent knows (SEEN), ``out`` takes its answers through the functions below. It returns nothing, or 0. A policy
+sees nothing else, so it cannot cheat; it is called through an address, so adding one recompiles nothing.
 
 This module holds the functions that policies call, and the call itself; it knows no policy.
 """
@@ -169,7 +169,7 @@ if UNCOMPILED:
     def call_policy(policy: int, table: int, width: int, row: int, seen: int, out: int) -> int:
         """Call a policy for one row of its table."""
         me = array_at(table, 0, SEEN)[row]
-        return int(_policies[int(policy)](me, array_at(seen, 1, SEEN)[0], array_at(out, 1, OUT)[0]))
+        return int(_policies[int(policy)](me, array_at(seen, 1, SEEN)[0], array_at(out, 1, OUT)[0]) or 0)
 
 else:
     import numba
@@ -178,13 +178,16 @@ else:
     from numba.core import cgutils
     from numba.extending import intrinsic
 
+    from marketsim.kernel.compilation import procedure
+
     _SEEN_TYPE, _OUT_TYPE = numba.from_dtype(SEEN), numba.from_dtype(OUT)
 
     def address_of(policy: Any, state: np.dtype[Any]) -> int:
-        """Address of a policy compiled for records of ``state``; the policy must be kept alive."""
-        signature = types.int64(numba.from_dtype(state), _SEEN_TYPE, _OUT_TYPE)
-        policy.compile(signature)
-        result = policy.overloads[signature.args]
+        """Address of a policy compiled for records of ``state``; the policy must be kept alive.
+
+        ConfigurationError with the file and line of what cannot be compiled.
+        """
+        result = procedure(policy, (numba.from_dtype(state), _SEEN_TYPE, _OUT_TYPE))
         address: int = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
         return address
 

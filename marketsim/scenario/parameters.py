@@ -93,7 +93,7 @@ class Parameter:
 @functools.lru_cache(maxsize=512)  # scenarios name the same few types thousands of times
 def parameters_of(cls: type) -> tuple[Parameter, ...]:
     """The parameters of a dataclass: its fields, save those that its constructor does not take or that begin with _."""
-    hints = _hints(cls)
+    hints = annotations_of(cls)
     return tuple(
         Parameter(field.name, hints.get(field.name, Any), _default(field), field.metadata)
         for field in dataclasses.fields(cls)
@@ -115,7 +115,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return field.default_factory() if field.default_factory is not dataclasses.MISSING else REQUIRED
 
 
-def _hints(cls: type) -> dict[str, Any]:
+def annotations_of(cls: type) -> dict[str, Any]:
     """The annotations of a class; one that its module cannot resolve at run time counts as Any."""
     hints: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
