@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from marketsim.cli.console import say
 from marketsim.cli.guard import FAILED, guarded
 from marketsim.cli.options import Debug, Settings
 from marketsim.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from marketsim.scenario.spec import ScenarioSpec
 
 
 @guarded
@@ -46,7 +49,18 @@ def _is_bad(scenario: str, settings: list[str] | None, debug: bool) -> bool:
     say(f"ok: {describe(spec)}")
     if spec.description:
         say(f"    {spec.description.strip()}")
+    _tell_of_memory(spec)
     return False
+
+
+def _tell_of_memory(spec: ScenarioSpec) -> None:
+    """A scenario that is too large for this machine is not wrong: it may be meant for another one."""
+    from marketsim.simulation.memory import require_memory
+
+    try:
+        require_memory(spec)
+    except ConfigurationError as error:
+        say(f"    but this machine cannot run it: {error}")
 
 
 def _print_schema() -> None:

@@ -27,6 +27,28 @@ def watched_compilation(tell: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def timed_compilation(begins: Callable[[], None], ends: Callable[[], None]) -> Iterator[None]:
+    """Call ``begins`` when code is compiled or loaded from the cache meanwhile, ``ends`` when it is there; in turn."""
+    from numba.core import event
+
+    class Listener(event.Listener):  # type: ignore[misc]
+        depth = 0  # a function's compilation contains that of those it calls
+
+        def on_start(self, event: event.Event) -> None:
+            self.depth += 1
+            if self.depth == 1:
+                begins()
+
+        def on_end(self, event: event.Event) -> None:
+            self.depth -= 1
+            if self.depth == 0:
+                ends()
+
+    with event.install_listener("numba:compiler_lock", Listener()):
+        yield
+
+
 def procedure(function: Any, arguments: Sequence[Any]) -> Any:
     """A compiled function that answers nothing or an int, compiled for the given types: Numba's result.
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from heapq import heappop, heappush
 from operator import index
+from time import perf_counter
 from typing import Any, Protocol
 
 import simpy
@@ -26,6 +27,7 @@ from marketsim.errors import InvalidValueError, SimulationError
 PRIORITY = 1 << 60  # weight of a priority above a sequence number in the ``order`` part of a key
 NORMAL_ORDER = NORMAL * PRIORITY
 NEVER = (1 << 63) - 1
+_FIRST_SLICE = 1024
 
 Key = tuple[int, int]
 Entry = tuple[int, int, Callable[[Any], None], Any]  # time, order, what to call, and with what
@@ -47,7 +49,8 @@ class Environment(simpy.Environment):
     source's events go through this heap one at a time, which must change nothing.
     """
 
-    SLICE = 250_000  # events that a source may handle before Python gets a look at interrupts
+    SLICE = 250_000  # events that a source may handle before Python gets a look at interrupts,
+    SLICE_SECONDS = 0.1  # and about how long that may take: slices shrink where events are slow
 
     def __init__(self, start: int = 0, *, stepped: bool = False) -> None:
         super().__init__(_nanoseconds(start, "start"))
@@ -58,6 +61,7 @@ class Environment(simpy.Environment):
         self.handled = 0
         self._stepped = stepped
         self._step_queued: Key | None = None
+        self._slice = _FIRST_SLICE
 
     # --- sending ---
 
@@ -134,14 +138,20 @@ class Environment(simpy.Environment):
         heap = self._heap
         end = (end_time, end_order)
         handled = 0
+        cut = True  # the source may well be cut off by its slice, which is worth a look at the clock
         try:
             while True:
                 bound = heap[0] if heap and heap[0] < end else end  # keys never tie, so only keys are compared
                 if source.head < bound:
-                    source.advance(bound[0], bound[1], self.SLICE)
+                    if cut:
+                        self._advance_a_slice(source, bound)
+                    else:
+                        source.advance(bound[0], bound[1], self._slice)
+                        cut = True
                 elif bound is end:
                     return
                 else:
+                    cut = False
                     self._now, _, function, argument = heappop(heap)
                     handled += 1
                     function(argument)
@@ -175,7 +185,18 @@ class Environment(simpy.Environment):
             bound = heap[0] if heap and heap[0] < end else end
             if source.head >= bound:
                 return
-            source.advance(bound[0], bound[1], self.SLICE)
+            self._advance_a_slice(source, bound)
+
+    def _advance_a_slice(self, source: Source, bound: Key | Entry) -> None:
+        """Let the source handle a slice, and find how long the next one may be."""
+        self._slice = min(self._slice, self.SLICE)
+        began = perf_counter()
+        source.advance(bound[0], bound[1], self._slice)
+        took = perf_counter() - began
+        if took > self.SLICE_SECONDS:
+            self._slice = max(int(self._slice * self.SLICE_SECONDS / took), 1)
+        elif took < self.SLICE_SECONDS / 4:
+            self._slice = min(2 * self._slice, self.SLICE)
 
     def _queue_step(self, source: Source) -> None:
         head = source.head

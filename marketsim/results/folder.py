@@ -9,6 +9,7 @@ says whether the run came to its end, and it says no from the first moment on. N
         manifest.json
         events/00000.parquet, 00001.parquet …
         annotations.parquet       only when there are any
+        profile.csv               only of a profiled run
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from marketsim.errors import StoreError
 from marketsim.results.annotations import Annotations
 from marketsim.results.manifest import Manifest
 
-MANIFEST, EVENTS, ANNOTATIONS = "manifest.json", "events", "annotations.parquet"
+MANIFEST, EVENTS, ANNOTATIONS, PROFILE = "manifest.json", "events", "annotations.parquet", "profile.csv"
 PARTIAL = ".partial"
 RUNS = Path("runs")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

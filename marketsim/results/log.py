@@ -14,6 +14,7 @@ import tempfile
 import threading
 import weakref
 from pathlib import Path
+from time import perf_counter_ns
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ CHUNK = 65_536  # rows
 RING = 4  # chunks that go round
 MEMORY = 1_000_000  # rows kept in memory (64 MB) before a log without a folder moves to a temporary one
 DIGEST_SIZE = 16  # bytes
+WORK = ("hashing", "storing", "flushing")  # the last one waits until a part is on the disk
 
 
 class EventLog:
@@ -93,6 +95,11 @@ class EventLog:
         return self._digest
 
     @property
+    def work(self) -> dict[str, int]:
+        """Wall time in ns that its thread spent on each kind of WORK so far."""
+        return dict(self._clerk.work)
+
+    @property
     def events(self) -> Events:
         """What was stored: all rows after ``close``, or after a failure those that could be kept."""
         return self._archive.events()
@@ -129,6 +136,7 @@ class _Clerk:
         self.digest = hashlib.blake2b(digest_size=DIGEST_SIZE)
         self.free: queue.SimpleQueue[Table] = queue.SimpleQueue()
         self.rows = 0
+        self.work = dict.fromkeys(WORK, 0)
         self._queue: queue.SimpleQueue[tuple[_HandOut, int] | None] = queue.SimpleQueue()
         self._last: _HandOut | None = None
         self._taken = self._returned = 0
@@ -183,16 +191,26 @@ class _Clerk:
             self._returned += 1
 
     def _store(self, rows: NDArray[Any]) -> None:
+        began, flushed = perf_counter_ns(), self._archive.flushing
         try:
             self.digest.update(rows.view(np.uint8).data)
+            hashed = perf_counter_ns()
             self._archive.write(rows)
             self.rows += len(rows)
+            flushing = self._archive.flushing - flushed
+            self.work["hashing"] += hashed - began
+            self.work["storing"] += perf_counter_ns() - hashed - flushing
+            self.work["flushing"] += flushing
         except BaseException as error:  # noqa: BLE001 - raised again on the main thread by complain()
             self._failure = error
 
 
 class _Archive(Protocol):
     """Where rows end up."""
+
+    @property
+    def flushing(self) -> int:
+        """ns spent until files were on the disk."""
 
     def write(self, rows: NDArray[Any]) -> None:
         """Append rows; they are copied."""
@@ -218,6 +236,10 @@ class _Parts:
         self.write = self._writer.write
         self.close = self._writer.close
         self.abandon = self._writer.abandon
+
+    @property
+    def flushing(self) -> int:
+        return self._writer.flushing
 
     def events(self) -> Events:
         return PartEvents(self._writer.paths, self._owner)
@@ -245,6 +267,10 @@ class _Memory:
         self._kept: list[NDArray[Any]] = []
         self._count = 0
         self._spilled: _Parts | None = None
+
+    @property
+    def flushing(self) -> int:
+        return 0 if self._spilled is None else self._spilled.flushing
 
     def write(self, rows: NDArray[Any]) -> None:
         if self._spilled is None and self._count + len(rows) > self._limit:

@@ -116,7 +116,11 @@ class Manifest(_Entry):
     """All about a run but its events. Times are ns; see the fields.
 
     name: of the scenario. spec: the scenario as plain JSON. warm_up: ns after ``start`` that measures leave out.
-    counts: whatever was counted. timings: seconds of wall time by phase, all that differs between equal runs.
+    counts: whatever was counted.
+    timings: seconds of wall time by phase, all that differs between equal runs. ``building``: until the market is ready
+    to run; ``code``: the part of it in which compiled code was made or loaded; ``engine``: from the first event to the
+    closed log, its last row hashed and written, less what lies between two calls that advance the run (progress told,
+    the caller's own work); ``wall``: from the first moment on until this was written.
     """
 
     format: int = FORMAT
@@ -163,8 +167,10 @@ class Manifest(_Entry):
         return "complete" if self.complete else f"incomplete: {self.reason}"
 
     def to_json(self) -> str:
-        """Canonical text: sorted keys, one entry a line, a newline at the end."""
-        return json.dumps(self.model_dump(mode="python"), sort_keys=True, indent=1, allow_nan=False) + "\n"
+        """Canonical text: sorted keys, one entry or agent a line, a newline at the end."""
+        entries = self.model_dump(mode="python")
+        lines = [f" {json.dumps(name)}: {_text(name, entries[name])}" for name in sorted(entries)]
+        return "{\n" + ",\n".join(lines) + "\n}\n"
 
     @classmethod
     def from_json(cls, text: str, source: str) -> Manifest:
@@ -204,6 +210,14 @@ def versions(marketsim: str) -> dict[str, str]:
         "numba": metadata.version("numba"),
         "platform": f"{platform.system()} {platform.machine()}",
     }
+
+
+def _text(name: str, value: Any) -> str:
+    """One entry; agents are a line each, because there may be a hundred thousand of them."""
+    if name == "agents" and value:
+        encode = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
+        return "[\n  " + ",\n  ".join(map(encode, value)) + "\n ]"
+    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).replace("\n", "\n ")
 
 
 def _first(error: Exception) -> str:

@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ class PartWriter:
         self.folder = folder
         self.paths: list[Path] = []
         self.rows = 0
+        self.flushing = 0  # ns spent until parts were on the disk
         self._buffer = np.empty(GROUP, EVENT)
         self._used = 0
         self._open: pq.ParquetWriter | None = None
@@ -105,7 +107,9 @@ class PartWriter:
             return
         try:
             self._open.close()
+            began = perf_counter_ns()
             put_in_place(self._unfinished, self._path)
+            self.flushing += perf_counter_ns() - began
         except (OSError, pa.ArrowException) as error:
             raise failed("writing events", self._path, error) from error
         self._open = None

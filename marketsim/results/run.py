@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, MissingDependency, StoreError, did_you_mean
 from marketsim.results import folder as folders
+from marketsim.results import profile as profiles
 from marketsim.results.annotations import Annotations
 from marketsim.results.events import Events, MemoryEvents, PartEvents, block_rows
 from marketsim.results.manifest import NOT_FINISHED, Manifest, MarketEntry
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from marketsim.domain.instrument import Instrument
     from marketsim.results.history import History
+    from marketsim.results.profile import ProfileRow
 
 _TABLES = ("trades", "quotes", "orders", "agents", "annotations")
 _LARGEST = 500_000_000  # cells of a table of depth
@@ -35,7 +38,7 @@ class Run:
     """One run. ``Run.open("runs/quickstart-7-1")`` opens a folder.
 
     manifest: what ran and what came out. events: the rows of its log. annotations: what was remembered beside them.
-    path: its folder, if it has one.
+    path: its folder, if it has one. profile: what was measured, if it was.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class Run:
         events: Events | None = None,
         annotations: Annotations | None = None,
         path: Path | None = None,
+        profile: Sequence[ProfileRow] | None = None,
     ) -> None:
         self.manifest = manifest
         self.path = path
         self._events: Events = MemoryEvents() if events is None else events
         self._annotations = annotations
+        self._profile = profile
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
@@ -202,6 +207,17 @@ class Run:
         """What was remembered beside the events: ``time`` (ns), ``agent``, ``key``, ``value`` (text)."""
         return self.remarks.frame
 
+    @cached_property
+    def profile(self) -> pd.DataFrame:
+        """Where the engine time went, columns of results.profile.ProfileRow and each row's ``share`` of it.
+
+        StoreError when the run was not profiled.
+        """
+        rows = self._profile_rows()
+        if rows is None:
+            raise StoreError(f"{self.path or self.name}: this run was not profiled; {profiles.HOW}")
+        return profiles.frame(rows)
+
     def depth(
         self, levels: int, instrument: str | None = None, every: int | str | None = None, venue: str | None = None
     ) -> pd.DataFrame:
@@ -267,6 +283,9 @@ class Run:
         writer.close()
         if len(self.remarks):
             self.remarks.write(partial / folders.ANNOTATIONS)
+        rows = self._profile_rows()
+        if rows is not None:
+            profiles.write(partial / folders.PROFILE, rows)
         folders.write_manifest(partial, self.manifest)
         return Run.open(folders.commit(partial))
 
@@ -314,6 +333,12 @@ class Run:
         return page(self)
 
     # --- inner ---
+
+    def _profile_rows(self) -> Sequence[ProfileRow] | None:
+        """What was measured; None when nothing was."""
+        if self._profile is None and self.path is not None and (self.path / folders.PROFILE).exists():
+            self._profile = profiles.read(self.path / folders.PROFILE)
+        return self._profile
 
     def _offer_events(self, connection: Any) -> None:
         if isinstance(self._events, PartEvents) and self._events.paths:

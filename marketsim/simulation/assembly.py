@@ -66,7 +66,11 @@ class World:
 
 
 class Assembly:
-    """Builds one world. ``agents``: objects that stand for agents of the spec by key, instead of the registry's."""
+    """Builds one world.
+
+    agents: objects that stand for agents of the spec by key, instead of the registry's.
+    environment: instead of one of its own; ``stepped`` is then its own affair.
+    """
 
     def __init__(
         self,
@@ -78,13 +82,14 @@ class Assembly:
         feeds: Mapping[str, FeedModel] | None = None,
         topology: Topology | None = None,
         stepped: bool = False,
+        environment: Environment | None = None,
     ) -> None:
         self._spec = spec
         self._notes = notes
         self._agents = dict(agents or {})
         self._feed_models = dict(feeds or {})
         self._topology = topology or self._build_topology()
-        self._environment = Environment(spec.start, stepped=stepped)
+        self._environment = environment or Environment(spec.start, stepped=stepped)
         self._markets, self._fees, self._market_venues = self._build_markets()
         self._core = MatchingCore(len(self._markets), log)
         for market in self._markets:

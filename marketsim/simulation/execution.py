@@ -7,14 +7,19 @@ a full disk) leaves a readable result that is marked incomplete. It decides noth
 from __future__ import annotations
 
 import time as wall
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from marketsim.brokers.simulated import SimulatedSession
 from marketsim.domain.units import duration
-from marketsim.errors import InvalidValueError, SimulationError
+from marketsim.errors import InvalidValueError, SimulationError, StoreError
+from marketsim.kernel.compilation import timed_compilation
 from marketsim.results.manifest import Failure
+from marketsim.results.profile import engine_time
 from marketsim.simulation.assembly import Assembly, World
+from marketsim.simulation.memory import require_memory
 from marketsim.simulation.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from marketsim.population.agent import CompiledAgent
     from marketsim.results.run import Run
     from marketsim.scenario.spec import ScenarioSpec
+    from marketsim.simulation.profile import Profiler
     from marketsim.trading.agent import Agent
     from marketsim.trading.feed import FeedModel
 
@@ -40,7 +46,10 @@ class Progress(NamedTuple):
 
 
 class Execution:
-    """One run under way."""
+    """One run under way.
+
+    profile: measure who spends the engine time; the run then has a ``profile``, and takes a little longer.
+    """
 
     def __init__(
         self,
@@ -51,26 +60,23 @@ class Execution:
         feeds: Mapping[str, FeedModel] | None = None,
         topology: Topology | None = None,
         stepped: bool = False,
+        profile: bool = False,
     ) -> None:
         self.spec = spec
         self._began = wall.perf_counter()
+        self._timings = {"code": 0.0, "engine": 0.0}
+        self._run: Run | None = None
+        require_memory(spec, agents or {})
+        self._profiler = _profiler(spec, stepped) if profile else None
         self._recorder = Recorder(spec, folder)
         try:
-            self.world: World = Assembly(
-                spec,
-                self._recorder.log,
-                self._recorder.note,
-                agents=agents,
-                feeds=feeds,
-                topology=topology,
-                stepped=stepped,
-            ).build()
+            with self._code_is_timed():
+                self.world = self._build(agents, feeds, topology, stepped)
+            self._recorder.describe(self.world)
         except BaseException:
             self._recorder.discard()
             raise
-        self._recorder.describe(self.world)
-        self._engine_seconds = 0.0
-        self._run: Run | None = None
+        self._timings["building"] = wall.perf_counter() - self._began
 
     @property
     def now(self) -> int:
@@ -107,12 +113,56 @@ class Execution:
 
     # --- inner ---
 
-    def _go(self, moment: int) -> None:
+    def _build(
+        self,
+        agents: Mapping[str, Agent | CompiledAgent] | None,
+        feeds: Mapping[str, FeedModel] | None,
+        topology: Topology | None,
+        stepped: bool,
+    ) -> World:
+        log, profiler = self._recorder.log, self._profiler
+        world = Assembly(
+            self.spec,
+            log if profiler is None else profiler.door(log),
+            self._recorder.note,
+            agents=agents,
+            feeds=feeds,
+            topology=topology,
+            stepped=stepped,
+            environment=None if profiler is None else profiler.environment,
+        ).build()
+        if profiler is not None:
+            profiler.watch(world)
+        return world
+
+    @contextmanager
+    def _code_is_timed(self) -> Iterator[None]:
+        """Adds up how long compiled code is made or loaded inside."""
+        began = 0.0
+
+        def begins() -> None:
+            nonlocal began
+            began = wall.perf_counter()
+
+        def ends() -> None:
+            self._timings["code"] += wall.perf_counter() - began
+
+        with timed_compilation(begins, ends):
+            yield
+
+    @contextmanager
+    def _engine_runs(self) -> Iterator[None]:
+        """What happens inside is engine time."""
         began = wall.perf_counter()
         try:
-            self.world.environment.run(until=moment)
+            with nullcontext() if self._profiler is None else self._profiler.running():
+                yield
         finally:
-            self._engine_seconds += wall.perf_counter() - began
+            self._timings["engine"] += wall.perf_counter() - began
+
+    def _go(self, moment: int) -> None:
+        with self._engine_runs():
+            self.world.environment.run(until=moment)
 
     def _run_out(self, progress: Callable[[Progress], None] | None) -> None:
         if progress is None:
@@ -132,10 +182,12 @@ class Execution:
 
     def _end_session(self) -> None:
         """The session ends with the run: DAY orders expire, agents are told."""
-        for market in self.world.markets:
-            self.world.core.close(self.spec.end, market.number)
-        for session in self.world.sessions.values():
-            session.stop()
+        with self._engine_runs():
+            for market in self.world.markets:
+                self.world.core.close(self.spec.end, market.number)
+            stop = SimulatedSession.stop if self._profiler is None else self._profiler.stop
+            for session in self.world.sessions.values():
+                stop(session)
 
     def _guarded(self, step: Callable[[], Any]) -> None:
         """Whatever ends a step early closes the run as incomplete, with its reason, and goes on upward."""
@@ -151,11 +203,30 @@ class Execution:
             raise
 
     def _close(self, failure: Failure | None) -> Run:
-        return self._recorder.close(
+        try:
+            digest = self._close_log()
+        except StoreError as error:
+            self._recorder.give_up(failure or Failure.of(error))
+            raise
+        profile = None if self._profiler is None else self._profiler.rows(self.world, self._recorder.log.work)
+        if profile is not None:
+            self._timings["engine"] = engine_time(profile) / 1e9
+        return self._recorder.keep(
             failure,
-            self.world.core.flush,
-            engine_seconds=self._engine_seconds,
-            wall_seconds=wall.perf_counter() - self._began,
-            events=self.events,
-            python_events=self.world.environment.handled,
+            digest,
+            {"events handled": self.events, "of them in Python": self.world.environment.handled},
+            {**self._timings, "wall": wall.perf_counter() - self._began},
+            profile,
         )
+
+    def _close_log(self) -> str:
+        """Hash and store what is left: the last of the engine time."""
+        with self._engine_runs(), nullcontext() if self._profiler is None else self._profiler.closing():
+            self.world.core.flush()
+            return self._recorder.log.close()
+
+
+def _profiler(spec: ScenarioSpec, stepped: bool) -> Profiler:
+    from marketsim.simulation.profile import Profiler
+
+    return Profiler(spec.start, stepped=stepped)

@@ -7,16 +7,19 @@ nothing about the market.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from marketsim.errors import StoreError
 from marketsim.results import folder as folders
+from marketsim.results.events import PartEvents
 from marketsim.results.log import EventLog
 from marketsim.results.manifest import AgentEntry, Failure, Manifest, MarketEntry, versions
+from marketsim.results.profile import ProfileRow
+from marketsim.results.profile import write as write_profile
 from marketsim.results.run import Run
 from marketsim.scenario.spec import ScenarioSpec
 
@@ -71,44 +74,38 @@ class Recorder:
         if self._partial is not None:
             shutil.rmtree(self._partial, ignore_errors=True)
 
-    def _give_up(self, failure: Failure) -> None:
+    def give_up(self, failure: Failure) -> None:
         """Events could not be stored: keep what was, and say why the rest is missing, as far as the disk lets us."""
         rows = len(self.log.salvage())
         if self._partial is not None:
             with suppress(StoreError):
                 folders.write_manifest(self._partial, self._manifest.with_(failure=failure, events=rows))
 
-    def close(
+    def keep(
         self,
         failure: Failure | None,
-        flush: Callable[[], None],
-        *,
-        engine_seconds: float,
-        wall_seconds: float,
-        events: int,
-        python_events: int,
+        digest: str,
+        counts: dict[str, int],
+        timings: dict[str, float],
+        profile: Sequence[ProfileRow] | None = None,
     ) -> Run:
-        """Store what is left and write the manifest; ``failure`` marks the run incomplete.
-
-        ``flush`` hands the last rows over. StoreError when something could not be stored.
-        """
-        changes: dict[str, Any] = {
-            "complete": failure is None,
-            "failure": failure,
-            "annotations": len(self.log.annotations),
-            "counts": {"events handled": events, "of them in Python": python_events},
-            "timings": {"engine": engine_seconds, "wall": wall_seconds},
-        }
-        try:
-            flush()
-            changes["digest"] = self.log.close()
-        except StoreError as error:
-            self._give_up(failure or Failure.of(error))
-            raise
-        self._manifest = self._manifest.with_(events=self.log.rows, **changes)
+        """Write the manifest of a log that is closed; ``failure`` marks the run incomplete."""
+        remarks = self.log.annotations
+        self._manifest = self._manifest.with_(
+            complete=failure is None,
+            failure=failure,
+            digest=digest,
+            events=self.log.rows,
+            annotations=len(remarks),
+            counts=counts,
+            timings=timings,
+        )
         if self._partial is None:
-            return Run(self._manifest, self.log.events, self.log.annotations)
-        if len(self.log.annotations):
-            self.log.annotations.write(self._partial / folders.ANNOTATIONS)
+            return Run(self._manifest, self.log.events, remarks, profile=profile)
+        if len(remarks):
+            remarks.write(self._partial / folders.ANNOTATIONS)
+        if profile is not None:
+            write_profile(self._partial / folders.PROFILE, profile)
         folders.write_manifest(self._partial, self._manifest)
-        return Run.open(folders.commit(self._partial))
+        path = folders.commit(self._partial)
+        return Run(self._manifest, PartEvents(folders.parts(path)), None, path)

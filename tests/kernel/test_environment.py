@@ -1,5 +1,6 @@
 """Time: whole nanoseconds only, one written order of events, and everything of SimPy on top of it."""
 
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -248,6 +249,28 @@ def test_a_source_is_asked_for_slices_so_that_an_interrupt_is_heard() -> None:
     environment.run(until=5)
     assert [limit for *_, limit in beads.calls] == [4, 4, 4]
     assert len(seen) == 10
+
+
+def test_slices_shrink_where_events_are_slow_and_grow_where_they_are_fast() -> None:
+    class Slow(Beads):
+        seconds = 0.001
+
+        def advance(self, time: int, order: int, limit: int) -> None:
+            sleep(self.seconds * min(limit, len(self.keys)))
+            super().advance(time, order, limit)
+
+    environment = Environment()
+    environment.SLICE, environment.SLICE_SECONDS = 64, 0.01  # type: ignore[misc]
+    source = Slow(environment, [(1, number) for number in range(200)], [])
+    environment.run(until=2)
+    assert source.calls[0][2] == 64
+    assert all(1 <= limit <= 10 for *_, limit in source.calls[1:])
+    slow = source.calls[-1][2]
+    source.seconds = 0.0
+    source.keys = [(3, number) for number in range(500)]
+    environment.run(until=4)
+    assert source.calls[-1][2] == 64 > slow
+    assert not source.keys
 
 
 def test_an_event_made_while_the_source_ran_is_not_passed_over() -> None:
