@@ -15,27 +15,29 @@ from typing import Any, NamedTuple, Protocol
 from marketsim.brokers.open_orders import OpenOrders
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
+from marketsim.domain.market_data import BookSnapshot, Imbalance, LevelUpdate, Quote, Report, TradePrint, Volume
 from marketsim.domain.message import Kind, Wanted
 from marketsim.domain.order import OrderState, Reason, Side
 from marketsim.domain.units import format_time
 from marketsim.errors import AgentError, InvalidValueError, InvariantViolation, SimulationError, did_you_mean
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import Stream
-from marketsim.trading.agent import Agent
+from marketsim.trading.agent import Agent, overrides
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Broker, Clock, Feed
 from marketsim.trading.risk import Limits
 
 # Places in a row of MESSAGE.
-_ORDER, _SENT, _KIND, _MARKET, _SIDE, _PRICE, _QUANTITY, _EXPIRE = 1, 2, 3, 6, 8, 9, 10, 13
+_ORDER, _SENT, _KIND, _MARKET, _SIDE, _PRICE, _QUANTITY, _LEAVES, _EXPIRE = 1, 2, 3, 6, 8, 9, 10, 12, 13
 _REPORT = int(Kind.REPORT)
 _KINDS = {int(kind): kind for kind in EventKind}
 _REASONS = {int(reason): reason for reason in Reason}
-_SIDES = {0: Side.BUY, 1: Side.BUY, -1: Side.SELL}  # a refused request may name no side
+_BUY = Side.BUY  # also where a refused request names no side, or none that there is
+_SIDES = {1: Side.BUY, -1: Side.SELL}
 # An enumeration's members are looked up slowly through their class.
 _NEW, _CANCEL, _REPLACE, _SUBSCRIBE = Kind.NEW, Kind.CANCEL, Kind.REPLACE, Kind.SUBSCRIBE
+_QUERY, _ASK_VOLUME = Kind.QUERY, Kind.ASK_VOLUME
 _TRADE, _REJECTED, _REPLACE_REJECTED = EventKind.TRADE, EventKind.REJECTED, EventKind.REPLACE_REJECTED
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
 _HOOKS = {
@@ -96,6 +98,7 @@ class SimulatedSession:
     name, seed: of the agent's random draws.
     markets: all markets by number; ``allowed`` are the numbers on which the agent trades, the preferred ones first.
     computation: ns that the agent needs to act on anything.
+    grid: ns; the times at which the agent is called are rounded up to a multiple of it.
     receive: takes a message (a row of MESSAGE) at its time; it is handled now, or when the agent is free.
     """
 
@@ -110,6 +113,7 @@ class SimulatedSession:
         allowed: Sequence[int],
         *,
         computation: int = 0,
+        grid: int = 1,
         cash: Decimal = Decimal(1_000_000),
         limits: Limits | None = None,
         feeds: Mapping[str, Feed] | None = None,
@@ -123,7 +127,7 @@ class SimulatedSession:
         self.number = -1  # given by the engine
         self.instruments = tuple(dict.fromkeys(markets[number].instrument for number in allowed))
         self.receive: Callable[[Sequence[int]], None] = self._receive_in_turn if computation else self._handle
-        self._due: Callable[[Any], None] = self._call_in_turn if computation else self._call
+        self._due: Callable[[list[Any]], None] = self._call_in_turn if computation else self._call
         self._seed = seed
         self._environment = environment
         self._wire = wire
@@ -131,6 +135,7 @@ class SimulatedSession:
         self._by_place = {(markets[n].venue, markets[n].instrument.symbol): markets[n] for n in allowed}
         self._venues = _venues_by_symbol(self._by_place)
         self._computation = computation
+        self._grid = grid
         self._limits = limits
         self._feeds = feeds or {}
         self._notes = notes
@@ -139,22 +144,25 @@ class SimulatedSession:
         self._orders = OpenOrders()
         self._streams: dict[str, Stream] = {}
         self._subscribed: dict[int, int] = {}  # market -> Wanted
+        self._watched: set[tuple[int, int]] = set()  # market, share of the book in millionths
         self._snapshots: dict[int, list[tuple[int, int, int]]] = {}
         self._awaited: dict[int, tuple[int, int, int]] = {}
         agent.bind(self)
-        self._on_any_report = agent.on_report if _overrides(agent, "on_report") else None
+        self._on_any_report = agent.on_report if overrides(agent, "on_report") else None
         self._hooks = [None, *(self._hook(_HOOKS.get(kind)) for kind in EventKind)]
         self._handlers = self._handlers_by_kind()
 
     def _hook(self, name: str | None) -> Callable[..., None] | None:
         """A hook that the agent overrides; what it leaves alone is not called at all."""
-        return getattr(self.agent, name) if name and _overrides(self.agent, name) else None
+        return getattr(self.agent, name) if name and overrides(self.agent, name) else None
 
     def _handlers_by_kind(self) -> list[Callable[[Sequence[int]], None]]:
         handlers: list[Callable[[Sequence[int]], None]] = [self._on_report] * (_REPORT + len(EventKind) + 1)
         handlers[Kind.QUOTE] = self._on_quote
         handlers[Kind.TRADE_PRINT] = self._on_trade
         handlers[Kind.LEVEL] = self._on_level
+        handlers[Kind.VOLUME] = self._on_volume
+        handlers[Kind.IMBALANCE] = self._on_imbalance
         handlers[Kind.SNAPSHOT] = self._on_snapshot
         handlers[Kind.SNAPSHOT_LEVEL] = self._on_snapshot_level
         return handlers
@@ -163,12 +171,10 @@ class SimulatedSession:
 
     def start(self) -> None:
         """Subscribe to what the agent's hooks ask for, then let it begin."""
-        agent = self.agent
-        quotes, trades = _overrides(agent, "on_quote"), _overrides(agent, "on_trade")
-        levels = _overrides(agent, "on_level") or _overrides(agent, "on_book")
+        wanted = {"quotes": False, "trades": False, "levels": False, **self.agent.subscriptions()}
         for market in self._by_place.values():
-            self.subscribe(market.instrument, market.venue, quotes=quotes, trades=trades, levels=levels)
-        self._guarded(agent.on_start)
+            self.subscribe(market.instrument, market.venue, **wanted)
+        self._guarded(self.agent.on_start)
 
     def stop(self) -> None:
         """Tell the agent that the run is over."""
@@ -203,10 +209,8 @@ class SimulatedSession:
         self._orders.add(order)
 
     def cancel(self, order: Order, quantity: int = 0) -> None:
-        """Ask for the cancel of an order. One that is over, or is being canceled whole, is left alone."""
-        if order.state is _PENDING_CANCEL or not order.live or not order.reference:
-            return
-        if quantity == 0:
+        """Ask for the cancel of an order, or of some lots of it, whatever its state."""
+        if quantity == 0 and order.live:
             order.state = _PENDING_CANCEL
         self._orders.ask(order)
         self._wire.send(
@@ -254,11 +258,16 @@ class SimulatedSession:
 
     def call_at(self, time: int, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a function at a time, or as soon after as the agent is free."""
-        self._environment.call_at(time, self._due, (function, arguments))
+        call = [function, arguments, 0]
+        call[2] = self._environment.call_at(time if self._grid == 1 else self._on_grid(time), self._due, call)[1]
 
     def sleep(self, delay: int) -> Any:
         """A SimPy timeout."""
-        return self._environment.timeout(delay)
+        now = self._environment.now
+        return self._environment.timeout(delay if self._grid == 1 else self._on_grid(now + delay) - now)
+
+    def _on_grid(self, time: int) -> int:
+        return -(-time // self._grid) * self._grid
 
     def process(self, generator: Generator[Any, Any, Any]) -> Any:
         """Run a generator as a SimPy process. What it raises goes to the process that waits for it, if there is one."""
@@ -282,15 +291,38 @@ class SimulatedSession:
                 f"{self.name} does not trade {instrument.symbol}{did_you_mean(instrument.symbol, self._venues)}"
             ) from None
 
-    def subscribe(self, instrument: Instrument, venue: str, *, quotes: bool, trades: bool, levels: bool) -> None:
-        """Ask a venue for market data, once for each kind of it."""
+    def subscribe(
+        self,
+        instrument: Instrument,
+        venue: str,
+        *,
+        quotes: bool,
+        trades: bool,
+        levels: bool,
+        imbalance: float | None = None,
+    ) -> None:
+        """Ask a venue for market data, once for each kind of it and each share of the book."""
         market = self.market_of(instrument, venue).number
         known = self._subscribed.get(market, 0)
         wanted = int(quotes * Wanted.QUOTES | trades * Wanted.TRADES | levels * Wanted.LEVELS) & ~known
+        self._subscribed[market] = known | wanted
+        share = 0 if imbalance is None else int(imbalance * 1_000_000 + 0.5)
+        if share and (market, share) not in self._watched:
+            self._watched.add((market, share))
+            wanted |= int(Wanted.IMBALANCE)
         if wanted:
-            self._subscribed[market] = known | wanted
-            depart = self._environment.now + self._computation
-            self._wire.send(self.number, depart, _SUBSCRIBE, market, instructions=wanted)
+            self._ask(_SUBSCRIBE, market, instructions=wanted, price=share)
+
+    def ask_quote(self, instrument: Instrument, venue: str) -> None:
+        """Ask a venue for its best quotes, once."""
+        self._ask(_QUERY, self.market_of(instrument, venue).number)
+
+    def ask_volume(self, instrument: Instrument, venue: str, lookback: int) -> None:
+        """Ask a venue what was traded in the last ``lookback`` ns."""
+        self._ask(_ASK_VOLUME, self.market_of(instrument, venue).number, expire=lookback)
+
+    def _ask(self, kind: Kind, market: int, **terms: int) -> None:
+        self._wire.send(self.number, self._environment.now + self._computation, kind, market, **terms)
 
     def stream(self, purpose: str) -> Stream:
         """The agent's random draws for a purpose; the same object each time."""
@@ -328,14 +360,15 @@ class SimulatedSession:
         self._busy_until = start + self._computation
         return start
 
-    def _call_in_turn(self, call: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
+    def _call_in_turn(self, call: list[Any]) -> None:
+        """Function, arguments and number of a call, which keeps its number while it waits, as a message does."""
         start = self._reserve()
         if start > self._environment.now:
-            self._environment.call_at(start, self._call, call)
+            self._environment.enqueue((start, call[2], self._call, call))
         else:
             self._call(call)
 
-    def _call(self, call: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
+    def _call(self, call: list[Any]) -> None:
         try:
             call[0](*call[1])
         except _OURS:
@@ -344,7 +377,7 @@ class SimulatedSession:
             raise self._blame(error) from error
 
     def _guarded(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self._call((function, arguments))
+        self._call([function, arguments])
 
     def _handle(self, row: Sequence[int]) -> None:
         try:
@@ -373,14 +406,26 @@ class SimulatedSession:
     # --- market data ---
 
     def _on_quote(self, row: Sequence[int]) -> None:
-        _, _, sent, _, _, _, number, _, _, bid, bid_quantity, ask, ask_quantity, _, _, _, _, _, _, _ = row
+        _, _, sent, _, _, _, number, _, _, bid, bid_quantity, ask, ask_quantity, last, _, _, _, _, _, _ = row
         market = self._markets[number]
-        self.agent.on_quote(_fact(Quote, (sent, market.instrument, bid, bid_quantity, ask, ask_quantity, market.venue)))
+        self.agent.on_quote(
+            _fact(Quote, (sent, market.instrument, bid, bid_quantity, ask, ask_quantity, market.venue, last))
+        )
 
     def _on_trade(self, row: Sequence[int]) -> None:
         market = self._markets[row[_MARKET]]
         side = _SIDES[row[_SIDE]]
         self.agent.on_trade(TradePrint(row[_SENT], market.instrument, row[_PRICE], row[_QUANTITY], side, market.venue))
+
+    def _on_volume(self, row: Sequence[int]) -> None:
+        market = self._markets[row[_MARKET]]
+        bought, sold = row[_QUANTITY], row[_LEAVES]
+        self.agent.on_volume(Volume(row[_SENT], market.instrument, row[_EXPIRE], bought, sold, market.venue))
+
+    def _on_imbalance(self, row: Sequence[int]) -> None:
+        market = self._markets[row[_MARKET]]
+        side, bids, asks = _SIDES.get(row[_SIDE]), row[_QUANTITY], row[_LEAVES]
+        self.agent.on_imbalance(Imbalance(row[_SENT], market.instrument, side, bids, asks, market.venue))
 
     def _on_level(self, row: Sequence[int]) -> None:
         market = self._markets[row[_MARKET]]
@@ -424,8 +469,8 @@ class SimulatedSession:
             client_order_id = 0
         report: Report = _fact(
             Report,
-            (sent, kind, order_id, instrument, _SIDES[side], price, quantity, leaves, maker == 1, _REASONS[reason],
-             client_order_id, venue),
+            (sent, kind, order_id, instrument, _SIDES.get(side, _BUY), price, quantity, leaves, maker == 1,
+             _REASONS[reason], client_order_id, venue),
         )  # fmt: skip
         if order is not None:
             self._orders.apply(order, report)
@@ -494,10 +539,6 @@ class SimulatedSession:
     def _exposure(self, order: Order) -> tuple[int, int]:
         """(position, lots that other orders on the order's side could still trade) in the order's instrument."""
         return self.portfolio.lots.get(order.instrument.symbol, 0), self._orders.could_trade(order)
-
-
-def _overrides(agent: Agent, hook: str) -> bool:
-    return getattr(type(agent), hook) is not getattr(Agent, hook) or hook in vars(agent)
 
 
 def _venues_by_symbol(places: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -23,6 +23,7 @@ class Quote(NamedTuple):
     ask: int  # ticks
     ask_quantity: int  # lots
     venue: str = ""
+    last_price: int = 0  # ticks, of the last trade; 0 before anything has traded
 
     @property
     def has_bid(self) -> bool:
@@ -67,6 +68,28 @@ class TradePrint(NamedTuple):
     price: int
     quantity: int
     side: Side
+    venue: str = ""
+
+
+class Volume(NamedTuple):
+    """What was traded in the ``lookback`` ns before ``time``, in lots, by what the aggressors did."""
+
+    time: int
+    instrument: Instrument
+    lookback: int
+    bought: int
+    sold: int
+    venue: str = ""
+
+
+class Imbalance(NamedTuple):
+    """One side of the book holds more than the share of all its lots that was asked for; no ``side`` ends that."""
+
+    time: int
+    instrument: Instrument
+    side: Side | None  # the heavy one
+    bid_quantity: int  # lots of all levels
+    ask_quantity: int
     venue: str = ""
 
 

@@ -90,6 +90,14 @@ def cancel(out: Record, order_id: int) -> None:
 
 
 @compiled
+def cancel_lots(out: Record, order_id: int, quantity: int) -> None:
+    """Ask for the cancel of some lots of an own order; 0 means all that is left."""
+    action = _action(out, _CANCEL)
+    action.order_id = order_id
+    action.quantity = quantity
+
+
+@compiled
 def cancel_all(out: Record) -> int:
     """Ask for the cancel of every order that the agent knows to be open; answers how many."""
     working = array_at(out.working, out.working_length, WORKING)

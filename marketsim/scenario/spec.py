@@ -56,6 +56,11 @@ def _escaped(value: Any) -> Any:
     return escape(value) if isinstance(value, str) else value
 
 
+def _only_false(value: bool) -> bool | None:
+    """True is what holds without saying, so it is not written: equal scenarios have equal forms."""
+    return None if value else False
+
+
 M = TypeVar("M", bound="Section")
 
 
@@ -250,7 +255,9 @@ class AgentSpec(TypedSection):
     instruments: Names | None = Field(default=None, description="what it may see and trade; everything when left out")
     venues: Names | None = Field(default=None, description="where it may trade; everywhere when left out")
     feeds: Names | None = Field(default=None, description="the feeds it is subscribed to; all when left out")
-
+    compiled: Annotated[Truth, AfterValidator(_only_false)] | None = Field(
+        default=None, description="false: a compiled type runs from Python, event by event; the same run, but slower"
+    )
     limits: LimitsSpec | None = Field(default=None, description="its risk checks; none when left out")
 
     def names(self, name: str) -> tuple[str, ...]:

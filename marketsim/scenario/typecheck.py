@@ -93,6 +93,8 @@ def _typed(raw: Raw, registry: Registry, path: Path, section: Raw) -> Found:
     for inner, message in problems:
         yield Finding(_where(path, section, inner), message), message.startswith("unknown parameter")
     yield from ((finding, False) for finding in _references(raw, path, section, cls, given))
+    if path[0] == "agents" and len(path) == 2 and section.get("compiled") is False and not hasattr(cls, "policy"):
+        yield Finding((*path, "compiled"), f"{name} is written in Python and runs so anyway; leave this out"), False
 
 
 def _where(path: Path, section: Raw, inner: Path) -> Path:

@@ -6,7 +6,7 @@ Everything is built in the order of names, so that the order of a file decides n
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -17,13 +17,14 @@ import numpy as np
 from marketsim.brokers.simulated import Market, SimulatedSession
 from marketsim.domain.fees import Fee, FeeSchedule
 from marketsim.domain.instrument import Instrument
-from marketsim.errors import ConfigurationError
+from marketsim.errors import ConfigurationError, InvalidValueError
 from marketsim.exchange.core import ChunkSource, MatchingCore
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import key_of
 from marketsim.network.table import NetworkTables
 from marketsim.network.topology import Topology, star
 from marketsim.population.agent import CompiledAgent
+from marketsim.population.driver import Driver
 from marketsim.population.engine import Engine
 from marketsim.scenario.registry import REGISTRY
 from marketsim.scenario.shocks import News
@@ -63,6 +64,7 @@ class World:
     sessions: dict[str, SimulatedSession] = field(default_factory=dict)
     feeds: dict[str, FeedHandle] = field(default_factory=dict)
     populations: dict[str, list[int]] = field(default_factory=dict)  # family -> policies of its compiled agents
+    compiled: dict[str, CompiledAgent] = field(default_factory=dict)  # by family; records may point at what they own
 
 
 class Assembly:
@@ -188,8 +190,17 @@ class Assembly:
             agent = REGISTRY.build("agent", spec.type, spec.arguments())
         allowed = self._allowed(key, spec)
         if isinstance(agent, CompiledAgent):
-            self._build_compiled(world, key, spec, agent, allowed)
+            agent = world.compiled[key] = _with_tape(agent, self._spec.start)
+            build = self._build_driven if spec.compiled is False else self._build_compiled
+            try:
+                build(world, key, spec, agent, allowed)
+            except InvalidValueError as error:
+                raise InvalidValueError(f"agents.{key}: {error}") from error
         elif isinstance(agent, Agent):
+            if spec.compiled is False:
+                raise ConfigurationError(
+                    f"agents.{key}.compiled: {spec.type} is written in Python and runs so anyway; leave this out"
+                )
             self._build_python(world, key, spec, agent, allowed)
         else:
             raise ConfigurationError(
@@ -212,40 +223,64 @@ class Assembly:
         return chosen
 
     def _build_python(self, world: World, key: str, spec: AgentSpec, agent: Agent, allowed: Sequence[int]) -> None:
-        agent = _with_tape(agent)
         feeds = {name: world.feeds[name] for name in (spec.feeds if spec.feeds is not None else world.feeds)}
         for name in spec.names(key):
-            session = SimulatedSession(
-                name,
-                self._spec.seed,
-                copy.deepcopy(agent),
-                self._environment,
-                world.engine,
-                self._markets,
-                allowed,
-                computation=spec.computation,
-                cash=spec.cash,
-                limits=None if spec.limits is None else Limits(spec.limits.max_order, spec.limits.max_position),
-                feeds=feeds,
-                notes=self._notes,
-            )
-            session.number = world.engine.add_python_agent(name, session.receive, self._first_link[name])
-            world.sessions[name] = session
+            session = self._add_session(world, name, spec, copy.deepcopy(agent), allowed, feeds)
             world.participants.append(
                 Participant(session.number, name, key, type(agent).__name__, spec.cash, compiled=False)
             )
-            self._environment.call_at(self._spec.start, lambda session: session.start(), session)
+
+    def _add_session(
+        self,
+        world: World,
+        name: str,
+        spec: AgentSpec,
+        agent: Agent,
+        allowed: Sequence[int],
+        feeds: Mapping[str, FeedHandle],
+    ) -> SimulatedSession:
+        """The session of an agent that Python runs; its beginning is its first call, on the grid and in turn."""
+        session = SimulatedSession(
+            name,
+            self._spec.seed,
+            agent,
+            self._environment,
+            world.engine,
+            self._markets,
+            allowed,
+            computation=spec.computation,
+            grid=self._spec.grid,
+            cash=spec.cash,
+            limits=None if spec.limits is None else Limits(spec.limits.max_order, spec.limits.max_position),
+            feeds=feeds,
+            notes=self._notes,
+        )
+        session.number = world.engine.add_python_agent(name, session.receive, self._first_link[name])
+        world.sessions[name] = session
+        session.call_at(self._spec.start, session.start)
+        return session
+
+    def _build_driven(
+        self, world: World, key: str, spec: AgentSpec, agent: CompiledAgent, allowed: Sequence[int]
+    ) -> None:
+        """Compiled agents that Python drives, on the markets and under the numbers that they would have compiled."""
+        feed = self._feed_of(world, key, spec)
+        for mine, market in _shared_out(spec.names(key), allowed):
+            for name in mine:
+                driver = Driver(agent, key_of(self._spec.seed, name), feed=feed, market=market)
+                session = self._add_session(world, name, spec, driver, [market], world.feeds)
+                driver.number = session.number
+                world.participants.append(
+                    Participant(session.number, name, key, type(agent).__name__, spec.cash, compiled=False)
+                )
 
     def _build_compiled(
         self, world: World, key: str, spec: AgentSpec, agent: CompiledAgent, allowed: Sequence[int]
     ) -> None:
         """Compiled agents have one home market each; several markets are given out in turn."""
-        names = spec.names(key)
-        feed = self._feed_of(world, key, spec)
-        for position, market in enumerate(allowed):
-            mine = names[position :: len(allowed)]
-            if not mine:
-                continue
+        name = self._feed_of(world, key, spec)
+        feed = -1 if name is None else list(world.feeds).index(name)
+        for mine, market in _shared_out(spec.names(key), allowed):
             instrument = self._markets[market].instrument
             policy = world.engine.add_policy(type(agent).policy, agent.records(len(mine), instrument))
             ticks = int(spec.cash / (instrument.tick_size * instrument.lot_size))
@@ -267,13 +302,12 @@ class Assembly:
                 for offset, name in enumerate(mine)
             )
 
-    def _feed_of(self, world: World, key: str, spec: AgentSpec) -> int:
-        """The number of the one feed that compiled agents see; -1 for none."""
-        names = list(world.feeds)
-        chosen = list(spec.feeds) if spec.feeds is not None else names[:1]
+    def _feed_of(self, world: World, key: str, spec: AgentSpec) -> str | None:
+        """The one feed that compiled agents see."""
+        chosen = list(spec.feeds) if spec.feeds is not None else list(world.feeds)[:1]
         if len(chosen) > 1:
             raise ConfigurationError(f"agents.{key}.feeds: compiled agents see one feed; name one of {chosen}")
-        return names.index(chosen[0]) if chosen else -1
+        return chosen[0] if chosen else None
 
     # --- timeline ---
 
@@ -286,7 +320,12 @@ class Assembly:
                     if type(session.agent).on_news is not Agent.on_news:
                         session.call_at(time, session.agent.on_news, entry.feed or "", "", shock.shock)
                 continue
-            targets = [s for s in world.sessions.values() if s.name == entry.agent or self._is_of(s.name, entry.agent)]
+            targets = [
+                session
+                for session in world.sessions.values()
+                if (session.name == entry.agent or self._is_of(session.name, entry.agent))
+                and not isinstance(session.agent, Driver)
+            ]
             if not targets:
                 raise ConfigurationError(
                     f"timeline: {entry.agent!r} is no Python agent; parameters of compiled agents are fixed in a run"
@@ -299,15 +338,24 @@ class Assembly:
         return family is not None and name.rpartition(".")[0] == family
 
 
-def _with_tape(agent: Agent) -> Agent:
-    """A replay agent that names a scenario gets the tape that is made from it."""
+def _shared_out(names: Sequence[str], markets: Sequence[int]) -> Iterator[tuple[Sequence[str], int]]:
+    """A home market for each of a family's agents: several markets are given out in turn."""
+    for position, market in enumerate(markets):
+        if mine := names[position :: len(markets)]:
+            yield mine, market
+
+
+def _with_tape(agent: CompiledAgent, start: int) -> CompiledAgent:
+    """A replay agent that names a scenario gets the tape that is made from it; it begins with the run."""
     if not hasattr(agent, "scenario"):
         return agent
     from marketsim.agents.replay import Replay  # brings readers of recorded data along
 
-    if isinstance(agent, Replay) and agent.scenario:
-        return replace(agent, path=str(tape_of(agent.scenario, agent.levels)), scenario="")
-    return agent
+    if not isinstance(agent, Replay):
+        return agent
+    if agent.scenario:
+        agent = replace(agent, path=str(tape_of(agent.scenario, agent.levels)), scenario="")
+    return agent.beginning(start)
 
 
 def _setter(agent: Agent, parameter: str, value: Any) -> Any:

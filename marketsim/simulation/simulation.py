@@ -151,6 +151,7 @@ class Simulation:
         venues: Iterable[str] | None = None,
         feeds: Iterable[str] | None = None,
         host: str | None = None,
+        compiled: bool = True,
     ) -> Simulation:
         """Add one agent. Its parameters are its dataclass fields; its name decides its random draws."""
         return self.add_agents(
@@ -165,6 +166,7 @@ class Simulation:
             venues=venues,
             feeds=feeds,
             host=host,
+            compiled=compiled,
         )
 
     def add_agents(
@@ -181,8 +183,12 @@ class Simulation:
         venues: Iterable[str] | None = None,
         feeds: Iterable[str] | None = None,
         host: str | None = None,
+        compiled: bool = True,
     ) -> Simulation:
-        """Add ``count`` agents with the same parameters, named ``name.0``, ``name.1`` … (just ``name`` for one)."""
+        """Add ``count`` agents with the same parameters, named ``name.0``, ``name.1`` … (just ``name`` for one).
+
+        ``compiled=False`` runs a compiled type from Python, event by event: the same run, slower, and with ``limits``.
+        """
         key = name or _free_name(type(agent).__name__, self._raw["agents"])
         spec = {**_described("agent", agent), "count": count, "cash": cash}
         spec["computation"] = format_duration(nanoseconds(computation))
@@ -193,6 +199,8 @@ class Simulation:
                 spec[field] = list(given)
         if host is not None:
             spec["host"] = host
+        if not compiled:
+            spec["compiled"] = False
         if limits is not None:
             spec["limits"] = dataclasses.asdict(limits)
         self._put("agents", key, spec)

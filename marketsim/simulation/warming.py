@@ -6,7 +6,9 @@ It runs a market of a moment with one of each compiled trader, and throws the re
 from __future__ import annotations
 
 from marketsim.domain.instrument import Instrument
+from marketsim.errors import InvalidValueError
 from marketsim.population.agent import CompiledAgent
+from marketsim.population.policy import address_of
 from marketsim.scenario.registry import REGISTRY
 from marketsim.simulation.simulation import Simulation
 from marketsim.trading.agent import Agent
@@ -22,13 +24,17 @@ class Listener(Agent):
         self.cancel(order)
 
 
-def compiled_types() -> list[type[CompiledAgent]]:
-    """Every compiled trader that can be built without parameters."""
+def compiled_agents() -> list[CompiledAgent]:
+    """One of each compiled trader; of what can't be built without parameters the policy alone is compiled."""
     found = []
     for name in REGISTRY.names("agent"):
         kind = REGISTRY.resolve("agent", name)
-        if issubclass(kind, CompiledAgent) and not any(p.required for p in REGISTRY.parameters("agent", name)):
-            found.append(kind)
+        if not issubclass(kind, CompiledAgent):
+            continue
+        try:
+            found.append(kind())
+        except (InvalidValueError, TypeError):
+            address_of(kind.policy, kind.STATE)
     return found
 
 
@@ -37,8 +43,10 @@ def warm() -> None:
     simulation = Simulation(name="warming", duration="20s")
     instrument = Instrument("WARM")
     simulation.add_venue(instruments=[instrument], processing="1us")
-    for kind in compiled_types():
-        simulation.add_agents(kind(), 2)
+    agents = compiled_agents()
+    for agent in agents:
+        simulation.add_agents(agent, 2)
+    simulation.add_agent(agents[0], "driven", compiled=False)
     simulation.add_agent(Listener())
     execution = simulation.start()
     execution.advance("10s")

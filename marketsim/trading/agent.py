@@ -17,7 +17,7 @@ from operator import index
 from typing import Any, ClassVar
 
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
+from marketsim.domain.market_data import BookSnapshot, Imbalance, LevelUpdate, Quote, Report, TradePrint, Volume
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Side, TimeInForce
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, did_you_mean
@@ -31,6 +31,7 @@ _MARKET, _LIMIT, _STOP, _STOP_LIMIT = OrderType.MARKET, OrderType.LIMIT, OrderTy
 _GTC, _GTD, _IOC = TimeInForce.GTC, TimeInForce.GTD, TimeInForce.IOC
 _POST_ONLY, _NO_FLAG = OrderFlag.POST_ONLY, OrderFlag.NONE
 _BUY, _SELL = Side.BUY, Side.SELL
+_PENDING_CANCEL = OrderState.PENDING_CANCEL
 
 
 @dataclasses.dataclass
@@ -58,6 +59,12 @@ class Agent:
 
     def on_book(self, book: BookSnapshot) -> None:
         """A whole book, after subscribing to levels."""
+
+    def on_volume(self, volume: Volume) -> None:
+        """What was traded lately: the answer to ``ask_volume``."""
+
+    def on_imbalance(self, imbalance: Imbalance) -> None:
+        """One side of the book came to hold more than the share asked for in ``subscribe``, or no longer does."""
 
     def on_report(self, report: Report, order: Order | None) -> None:
         """Any execution report; the more particular hooks below follow it."""
@@ -189,11 +196,13 @@ class Agent:
 
         An order that is over, or whose cancel is under way, is left alone.
         """
-        self._session.broker.cancel(order, _whole(quantity, "quantity", "lots"))
+        lots = _whole(quantity, "quantity", "lots")
+        if order.live and order.reference and order.state is not _PENDING_CANCEL:
+            self._session.broker.cancel(order, lots)
 
     def cancel_all(self, instrument: Instrument | None = None, side: Side | None = None) -> int:
         """Ask for the cancel of all own orders whose cancel is not under way already; how many."""
-        orders = [o for o in self.orders(instrument, side) if o.state is not OrderState.PENDING_CANCEL]
+        orders = [o for o in self.orders(instrument, side) if o.state is not _PENDING_CANCEL]
         for order in orders:
             self._session.broker.cancel(order)
         return len(orders)
@@ -219,14 +228,52 @@ class Agent:
         quotes: bool = False,
         trades: bool = False,
         levels: bool = False,
+        imbalance: float | None = None,
         venue: str | None = None,
     ) -> None:
-        """Ask for market data, of every venue of the instrument unless one is named. Asking again changes nothing."""
-        if not (quotes or trades or levels):
-            raise InvalidValueError("subscribe() asks for nothing; say quotes=True, trades=True or levels=True")
+        """Ask for market data, of every venue of the instrument unless one is named. Asking again changes nothing.
+
+        ``imbalance=0.9``: tell ``on_imbalance`` when one side comes to hold more than 90 % of all lots in the book, and
+        when it no longer does.
+        """
+        if not (quotes or trades or levels or imbalance is not None):
+            raise InvalidValueError(
+                "subscribe() asks for nothing; say quotes=True, trades=True, levels=True or imbalance=0.9"
+            )
+        if imbalance is not None and not 0.5 <= imbalance < 1.0:
+            raise InvalidValueError(f"imbalance {imbalance!r}: a share of the book from 0.5 up to below 1")
         chosen = instrument or self.instrument
         for place in [venue] if venue else self._session.venues(chosen):
-            self._session.subscribe(chosen, place, quotes=quotes, trades=trades, levels=levels)
+            self._session.subscribe(chosen, place, quotes=quotes, trades=trades, levels=levels, imbalance=imbalance)
+
+    def subscriptions(self) -> dict[str, bool]:
+        """The market data to which it is subscribed when it begins: what its hooks take. Override it to choose."""
+        return {
+            "quotes": overrides(self, "on_quote"),
+            "trades": overrides(self, "on_trade"),
+            "levels": overrides(self, "on_level") or overrides(self, "on_book"),
+        }
+
+    def ask_quote(self, instrument: Instrument | None = None, *, venue: str | None = None) -> None:
+        """Ask a venue (the preferred one unless one is named) for its best quotes; the answer comes to ``on_quote``.
+
+        For agents that look only now and then: leave ``quotes`` out of ``subscriptions``.
+        """
+        chosen = instrument or self.instrument
+        self._session.ask_quote(chosen, venue or self._session.venues(chosen)[0])
+
+    def ask_volume(
+        self, lookback: int | str, instrument: Instrument | None = None, *, venue: str | None = None
+    ) -> None:
+        """Ask a venue what was traded within a time back (ns, or "5min"); the answer comes to ``on_volume``.
+
+        A venue remembers trades from the first time that anybody asks, for the longest time that was asked for: ask
+        once at the start.
+        """
+        chosen, time = instrument or self.instrument, duration(lookback)
+        if time <= 0:
+            raise InvalidValueError(f"ask_volume({lookback!r}): the time to look back must be above zero")
+        self._session.ask_volume(chosen, venue or self._session.venues(chosen)[0], time)
 
     # --- time ---
 
@@ -314,6 +361,11 @@ class Agent:
         """Called once, by whoever runs the agent, before ``on_start``."""
         _check_declared(type(self))
         object.__setattr__(self, "_session", session)
+
+
+def overrides(agent: Agent, hook: str) -> bool:
+    """Whether an agent has a hook of its own."""
+    return getattr(type(agent), hook) is not getattr(Agent, hook) or hook in vars(agent)
 
 
 def _check_declared(kind: type) -> None:

@@ -21,7 +21,7 @@ class Broker(Protocol):
         """Send a new order."""
 
     def cancel(self, order: Order, quantity: int = 0) -> None:
-        """Ask for the cancel of an order, or of some lots of it."""
+        """Ask for the cancel of an order, or of some lots of it, whatever its state: the venue refuses what is over."""
 
     def replace(self, order: Order, price: int, quantity: int, stop_price: int = 0) -> None:
         """Ask for new terms; ``quantity`` is the new total."""
@@ -69,8 +69,23 @@ class Session(Protocol):
     def venues(self, instrument: Instrument) -> tuple[str, ...]:
         """Venues on which the agent may trade an instrument, the preferred one first."""
 
-    def subscribe(self, instrument: Instrument, venue: str, *, quotes: bool, trades: bool, levels: bool) -> None:
-        """Ask a venue for market data."""
+    def subscribe(
+        self,
+        instrument: Instrument,
+        venue: str,
+        *,
+        quotes: bool,
+        trades: bool,
+        levels: bool,
+        imbalance: float | None = None,
+    ) -> None:
+        """Ask a venue for market data; ``imbalance`` is the share of the book above which a side is heavy."""
+
+    def ask_quote(self, instrument: Instrument, venue: str) -> None:
+        """Ask a venue for its best quotes, once."""
+
+    def ask_volume(self, instrument: Instrument, venue: str, lookback: int) -> None:
+        """Ask a venue what was traded in the last ``lookback`` ns."""
 
     def stream(self, purpose: str) -> Stream:
         """The agent's random draws for a purpose."""

@@ -9,7 +9,7 @@ import pytest
 import marketsim as ms
 from marketsim.agents.noise import Noise
 from marketsim.agents.replay import Replay
-from marketsim.errors import AgentError, InvalidValueError
+from marketsim.errors import InvalidValueError
 from marketsim.results.lobster import to_lobster
 from marketsim.simulation import load
 
@@ -119,5 +119,5 @@ def test_one_source_is_needed(terms: dict[str, str]) -> None:
 
 
 def test_a_tape_of_another_time_of_day_is_refused(tape: Path) -> None:
-    with pytest.raises(AgentError, match="set start to a time that was recorded"):
+    with pytest.raises(InvalidValueError, match=r"agents\.tape: .*set start to a time that was recorded"):
         inside(tape, start="15:00").run()
