@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from marketsim.agents.avellaneda_stoikov import AvellanedaStoikov
     from marketsim.agents.fundamental import Fundamental
+    from marketsim.agents.ladder_maker import LadderMaker
     from marketsim.agents.liquidity_taker import LiquidityTaker
     from marketsim.agents.machine_learning import MachineLearning
     from marketsim.agents.market_maker import MarketMaker
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
     from marketsim.agents.noise import Noise
     from marketsim.agents.poisson_flow import PoissonFlow
     from marketsim.agents.replay import Replay
+    from marketsim.agents.visitor import Visitor
     from marketsim.agents.zero_intelligence import ZeroIntelligence
 
 _HOMES = {
     "AvellanedaStoikov": "avellaneda_stoikov",
     "Fundamental": "fundamental",
+    "LadderMaker": "ladder_maker",
     "LiquidityTaker": "liquidity_taker",
     "MachineLearning": "machine_learning",
     "MarketMaker": "market_maker",
@@ -27,12 +30,14 @@ _HOMES = {
     "Noise": "noise",
     "PoissonFlow": "poisson_flow",
     "Replay": "replay",
+    "Visitor": "visitor",
     "ZeroIntelligence": "zero_intelligence",
 }
 
 __all__ = [
     "AvellanedaStoikov",
     "Fundamental",
+    "LadderMaker",
     "LiquidityTaker",
     "MachineLearning",
     "MarketMaker",
@@ -40,6 +45,7 @@ __all__ = [
     "Noise",
     "PoissonFlow",
     "Replay",
+    "Visitor",
     "ZeroIntelligence",
 ]
 

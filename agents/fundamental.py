@@ -107,7 +107,7 @@ def _trade(me: Record, seen: Record, out: Record) -> None:
             return
         away = 0
         if uniform(seen.key, _WHAT, me.answer) >= me.take_share:
-            away = below(seen.key, _PRICE, me.answer, int(me.depth * (seen.ask - seen.bid)) + 1)
+            away = below(seen.key, _PRICE, me.answer, max(1, int(me.depth * (seen.ask - seen.bid))))
         price = seen.ask - away if side > 0 else seen.bid + away
     else:
         side = 1 if uniform(seen.key, _SIDE, me.answer) < 0.5 else -1
@@ -131,10 +131,10 @@ class Fundamental(CompiledAgent):
     that time.
 
     With quotes on both sides it buys when the belief is above the mid, sells when below, and does nothing within
-    ``threshold``. Its limit price is the opposite best with probability ``take_share``, else a uniform number of ticks
-    from 0 to ``depth`` spreads away from it, towards its own side. Without quotes it buys or sells at its belief, with
-    equal odds. Without a feed the value is the reference price. (Wellman and Wah 2017; the value agents of Byrd,
-    Hybinette and Balch 2020.)
+    ``threshold``. Its limit price is the opposite best with probability ``take_share``, else one of the ticks from
+    0 up to, but not including, ``depth`` spreads away from it, towards its own side, with equal odds. Without
+    quotes it buys or sells at its belief, with equal odds. Without a feed the value is the reference price.
+    (Wellman and Wah 2017; the value agents of Byrd, Hybinette and Balch 2020.)
     """
 
     rate: float | str = field(default=0.1, metadata={"unit": "rate", "help": "wake-ups a second"})

@@ -58,4 +58,9 @@ class LineTopology(Topology):
         return f"{place:g}m"
 
 
+def line(seed: int, length: float | str = REFERENCE_LENGTH, access: LatencyModel | str | int = 0) -> LineTopology:
+    """The topology that a scenario calls ``{preset: line}``: light in a vacuum."""
+    return LineTopology(seed, length, access)
+
+
 _NONE = Constant(0)

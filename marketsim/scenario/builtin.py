@@ -14,6 +14,7 @@ BUILTIN: dict[str, dict[str, str]] = {
     "agent": {
         "avellaneda_stoikov": f"{_AGENTS}.avellaneda_stoikov:AvellanedaStoikov",
         "fundamental": f"{_AGENTS}.fundamental:Fundamental",
+        "ladder_maker": f"{_AGENTS}.ladder_maker:LadderMaker",
         "liquidity_taker": f"{_AGENTS}.liquidity_taker:LiquidityTaker",
         "machine_learning": f"{_AGENTS}.machine_learning:MachineLearning",
         "market_maker": f"{_AGENTS}.market_maker:MarketMaker",
@@ -21,6 +22,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "noise": f"{_AGENTS}.noise:Noise",
         "poisson_flow": f"{_AGENTS}.poisson_flow:PoissonFlow",
         "replay": f"{_AGENTS}.replay:Replay",
+        "visitor": f"{_AGENTS}.visitor:Visitor",
         "zero_intelligence": f"{_AGENTS}.zero_intelligence:ZeroIntelligence",
     },
     "feed": {
@@ -47,6 +49,7 @@ BUILTIN: dict[str, dict[str, str]] = {
     },
     "topology": {
         "graph": "marketsim.network.presets:from_mapping",
+        "line": "marketsim.network.line:line",
         "preset": "marketsim.network.presets:preset",
     },
 }

@@ -115,22 +115,25 @@ class Registry:
         unknown = all("unknown parameter" in message for _, message in problems)
         raise (UnknownParameterError if unknown else InvalidValueError)(f"{name}: {text}")
 
-    def build_topology(self, topology: Mapping[str, Any]) -> Any:
+    def build_topology(self, topology: Mapping[str, Any], seed: int = 0) -> Any:
         """What the network room makes of ``network.topology``: sites and links, or ``{preset: name}`` with options.
+
+        ``{preset: line}`` puts everyone at a place that ``seed`` decides.
 
         Raises ConfigurationError, whose message begins with the place that is wrong, such as ``network.links[0]``.
         """
         options: dict[str, Any] = thaw(freeze(topology))
         if "preset" not in options:
             return self.find("topology", "graph")(options)
-        make = self.find("topology", "preset")
         name = options.pop("preset")
+        line = name == "line"
+        make = self.find("topology", "line" if line else "preset")
         allowed = list(inspect.signature(make).parameters)[1:]
         for option in options:
             if option not in allowed:
                 raise InvalidValueError(f"network.{option}: unknown field of a preset{did_you_mean(option, allowed)}")
         try:
-            return make(name, **options)
+            return make(seed if line else name, **options)
         except ConfigurationError as error:
             raise type(error)(f"network.preset: {error}") from None
 

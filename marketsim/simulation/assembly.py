@@ -133,7 +133,7 @@ class Assembly:
         default = REGISTRY.build("latency", network.latency.type, network.latency.arguments())
         if network.topology is None:
             return star(default)
-        topology: Topology = REGISTRY.build_topology(network.topology)
+        topology: Topology = REGISTRY.build_topology(network.topology, self._spec.seed)
         return topology
 
     def _build_links(self) -> None:

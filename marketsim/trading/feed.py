@@ -136,6 +136,7 @@ class MeanReverting(FeedModel):
     initial: float | None = field(
         default=None, metadata={"unit": "price", "help": "first value in currency; the mean when left out"}
     )
+    rounded: bool = field(default=False, metadata={"help": "tell whole ticks only; the value itself stays as it is"})
     step: int | str = field(default=_STEP, metadata=_STEP_HELP)
 
     def __post_init__(self) -> None:
@@ -160,7 +161,7 @@ class MeanReverting(FeedModel):
     def path(self, seed: int, name: str, instrument: Instrument, start: int, end: int, shocks: Shocks = ()) -> FeedPath:
         """The diffusion's values, one normal a step and the jumps at their own times."""
         mean = float(instrument.reference_price) if self.mean is None else self.mean
-        return _diffusion(
+        path = _diffusion(
             _Diffusion(
                 first=mean if self.initial is None else self.initial,
                 mean=mean,
@@ -173,6 +174,7 @@ class MeanReverting(FeedModel):
             ),
             int(self.step), seed, name, instrument, start, end, shocks,
         )  # fmt: skip
+        return path._replace(values=np.floor(path.values + 0.5)) if self.rounded else path
 
 
 @dataclass(frozen=True)

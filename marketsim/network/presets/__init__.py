@@ -45,7 +45,7 @@ def preset_mapping(name: str) -> dict[str, Any]:
     import yaml
 
     if name not in preset_names():
-        raise ConfigurationError(f'there is no network preset "{name}"{did_you_mean(name, preset_names())}')
+        raise ConfigurationError(f'there is no network preset "{name}"{did_you_mean(name, (*preset_names(), "line"))}')
     text = (resources.files(__name__) / f"{name}.yaml").read_text(encoding="utf-8")
     mapping: dict[str, Any] = yaml.safe_load(text)
     return mapping
