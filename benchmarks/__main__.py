@@ -8,7 +8,17 @@ from importlib import import_module
 
 from benchmarks.measurement import Measurement, keep, show, skipped
 
-PARTS = ("matching", "python_agents", "replay", "memory", "compilation", "processes")
+PARTS = (
+    "matching",
+    "reference_day",
+    "crowd",
+    "scale",
+    "python_agents",
+    "replay",
+    "memory",
+    "compilation",
+    "processes",
+)
 
 
 def main(chosen: list[str]) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 OUT = Path(__file__).parent / "out"
 
@@ -80,4 +81,16 @@ def keep(measurements: Iterable[Measurement], name: str) -> Path:
         writer.writerow(["what", "measured", "unit", "target", "verdict", "note"])
         for m in measurements:
             writer.writerow([m.what, "" if m.value is None else repr(m.value), m.unit, m.target, m.verdict, m.note])
+    return path
+
+
+def keep_rows(rows: Iterable[Any], name: str) -> Path:
+    """Write a table of dataclasses of one kind to a file of its own in ``out``."""
+    OUT.mkdir(exist_ok=True)
+    path = OUT / f"{name}.csv"
+    found = [asdict(row) for row in rows]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(found[0]))
+        writer.writeheader()
+        writer.writerows(found)
     return path
