@@ -9,7 +9,6 @@ Marketsim's own sources are in the name of the folder (see kernel.compiled). Thi
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 import os
@@ -185,7 +184,6 @@ def _name(thing: Any) -> str:
     return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', thing)}"
 
 
-@functools.lru_cache(maxsize=64)
 def _source(module: str) -> str:
     """A hash of a module's source: for values that tell nothing about themselves."""
     with suppress(OSError, TypeError, KeyError):

@@ -14,13 +14,13 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numba
 
 from marketsim.errors import ConfigurationError, did_you_mean
-from marketsim.kernel.own_code import named, reach
+from marketsim.kernel.own_code import reach
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _INNER = (_PACKAGE, _PACKAGE.parent / "agents", Path(numba.__file__).resolve().parent)
@@ -223,9 +223,10 @@ def _callee(told: str, places: Sequence[re.Match[str]]) -> str:
 
 def _takes(function: Any, callee: str) -> str:
     for reached in reach(function):
-        for _, value in named(reached):
-            if getattr(_python(value), "__name__", "") == callee:
-                return ", ".join(inspect.signature(_python(value)).parameters)
+        modules = [vars(value) for value in reached.__globals__.values() if isinstance(value, ModuleType)]
+        for scope in (reached.__globals__, *modules):
+            if callee in scope:
+                return ", ".join(inspect.signature(_python(scope[callee])).parameters)
     return "…"
 
 

@@ -119,6 +119,16 @@ def test_recorded_day_without_data(tmp_path: Path) -> None:
     assert "no recorded day here" in shown
 
 
+def test_own_policy(tmp_path: Path) -> None:
+    shown = _run(tmp_path, "09_own_policy.py", "100", "5s")
+    rows = re.findall(r"(\w+): ([\d,]+) events in [\d.]+ s, ([\d,]+) a second, [\d,]+ ns an event; digest (\w+)", shown)
+    assert [row[0] for row in rows] == ["compiled", "Python"]
+    (_, few, fast, one), (_, _, slow, other) = rows
+    assert one == other  # the same behaviour, written twice
+    assert int(few.replace(",", "")) > 10_000
+    assert int(fast.replace(",", "")) > 3 * int(slow.replace(",", ""))
+
+
 def test_every_example_is_tested() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
     names = sorted(path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb"))
