@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from marketsim.analysis import figures
     from marketsim.analysis.accounting import Account, Accounts, accounts, round_trips
+    from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
     from marketsim.analysis.liquidity import (
         Resiliency,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         win_rate,
     )
     from marketsim.analysis.prices import mid_returns, mid_series, realized_volatility
+    from marketsim.analysis.reference_market import compare_with_published, reference_measures
     from marketsim.analysis.spreads import (
         effective_spread,
         price_improvement,
@@ -103,6 +105,8 @@ _HOMES = {
         "win_rate",
     ),
     "prices": ("mid_returns", "mid_series", "realized_volatility"),
+    "reference_market": ("compare_with_published", "reference_measures"),
+    "figures.reference_market": ("reference_figure",),
     "spreads": (
         "effective_spread",
         "price_improvement",
@@ -144,6 +148,7 @@ __all__ = [
     "autocorrelation",
     "best_depth",
     "book_imbalance",
+    "compare_with_published",
     "conditional_value_at_risk",
     "depth_profile",
     "downside_deviation",
@@ -168,6 +173,8 @@ __all__ = [
     "quoted_spread",
     "realized_spread",
     "realized_volatility",
+    "reference_figure",
+    "reference_measures",
     "report",
     "resiliency",
     "response_function",

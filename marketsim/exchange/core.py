@@ -45,7 +45,7 @@ from marketsim.exchange.state import (
 )
 from marketsim.kernel.compiled import Record, Rows, Table, array_at, compiled, entrance, entry_of
 
-_CHUNK = 65_536
+_CHUNK = 8_192
 _ID_GAP = 1 << 24  # the table of ids is dense: 8 bytes for each number up to the highest used
 _OWNERS = 1 << 31  # as the rows of the log hold them
 _TYPES, _TIMES = int(max(OrderType)), int(max(TimeInForce))

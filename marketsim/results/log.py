@@ -26,7 +26,7 @@ from marketsim.kernel.compiled import Table
 from marketsim.results.annotations import Annotations
 from marketsim.results.events import Events, MemoryEvents, PartEvents
 
-CHUNK = 65_536  # rows
+CHUNK = 8_192  # rows; small ones are hashed while the run goes on, and stay in the processor's caches
 RING = 4  # chunks that go round
 MEMORY = 1_000_000  # rows kept in memory (64 MB) before a log without a folder moves to a temporary one
 DIGEST_SIZE = 16  # bytes

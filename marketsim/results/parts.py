@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from marketsim.domain.event import EVENT
 from marketsim.errors import StoreError
 
-GROUP = 131_072  # rows of a row group
-PART = 2 * GROUP  # rows of a part: what a killed process loses at most, beside what is in memory
+GROUP = 32_768  # rows of a row group
+PART = 8 * GROUP  # rows of a part: what a killed process loses at most, beside what is in memory
 UNFINISHED = ".unfinished"
 COLUMNS: tuple[str, ...] = EVENT.names or ()
 
