@@ -80,8 +80,9 @@ class Driver(Agent):
 
     def parameters(self) -> dict[str, Any]:
         """The compiled agent's."""
-        fields = dataclasses.fields(self.agent) if dataclasses.is_dataclass(self.agent) else ()
-        return {field.name: getattr(self.agent, field.name) for field in fields if field.init}
+        agent: Any = self.agent
+        fields = dataclasses.fields(agent) if dataclasses.is_dataclass(agent) else ()
+        return {field.name: getattr(agent, field.name) for field in fields if field.init}
 
     def set(self, **changes: Any) -> None:
         """Refused: a policy keeps its parameters beside its state."""

@@ -93,8 +93,18 @@ def _typed(raw: Raw, registry: Registry, path: Path, section: Raw) -> Found:
     for inner, message in problems:
         yield Finding(_where(path, section, inner), message), message.startswith("unknown parameter")
     yield from ((finding, False) for finding in _references(raw, path, section, cls, given))
-    if path[0] == "agents" and len(path) == 2 and section.get("compiled") is False and not hasattr(cls, "policy"):
-        yield Finding((*path, "compiled"), f"{name} is written in Python and runs so anyway; leave this out"), False
+    if kind_of(path) == "agent":
+        yield from ((finding, False) for finding in _compilation(path, section, compiles=hasattr(cls, "policy")))
+
+
+def _compilation(path: Path, section: Raw, *, compiles: bool) -> Iterator[Finding]:
+    """Only what has a policy can be compiled, and only Python agents have risk checks."""
+    driven = section.get("compiled") is False
+    if driven and not compiles:
+        yield Finding((*path, "compiled"), f"{section['type']} is written in Python and runs so anyway; leave this out")
+    if compiles and not driven and mapping(section.get("limits")):
+        message = f"{section['type']} is compiled and has no risk checks; add compiled: false, or leave this out"
+        yield Finding((*path, "limits"), message)
 
 
 def _where(path: Path, section: Raw, inner: Path) -> Path:

@@ -191,6 +191,11 @@ class Assembly:
         allowed = self._allowed(key, spec)
         if isinstance(agent, CompiledAgent):
             agent = world.compiled[key] = _with_tape(agent, self._spec.start)
+            if spec.limits is not None and spec.compiled is not False:
+                raise ConfigurationError(
+                    f"agents.{key}.limits: {spec.type} is compiled and has no risk checks; run it with compiled=False, "
+                    "or leave this out"
+                )
             build = self._build_driven if spec.compiled is False else self._build_compiled
             try:
                 build(world, key, spec, agent, allowed)

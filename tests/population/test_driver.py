@@ -363,3 +363,12 @@ def test_a_python_agent_is_not_compiled_in_the_first_place() -> None:
     simulation = ms.Simulation(1, "1s").add_venue(instruments=[INSTRUMENT])
     with pytest.raises(ConfigurationError, match=r"agents\.watcher\.compiled: .* is written in Python"):
         simulation.add_agent(Watcher(), "watcher", compiled=False).run()
+
+
+def test_limits_that_nobody_would_check_are_refused() -> None:
+    with pytest.raises(ScenarioError, match=r"agents\.noise\.limits: noise is compiled and has no risk checks"):
+        check(SCENARIO, {"agents.noise.limits": {"max_order": 5}})
+    assert check(SCENARIO, {"agents.noise.limits": {"max_order": 5}, "agents.noise.compiled": False})
+    simulation = ms.Simulation(1, "1s").add_venue(instruments=[INSTRUMENT])
+    with pytest.raises(ConfigurationError, match=r"agents\.noise\.limits: .* run it with compiled=False"):
+        simulation.add_agent(Noise(), "noise", limits=ms.Limits(max_order=5)).run()
