@@ -49,21 +49,25 @@ def timed_compilation(begins: Callable[[], None], ends: Callable[[], None]) -> I
         yield
 
 
-def procedure(function: Any, arguments: Sequence[Any]) -> Any:
-    """A compiled function that answers nothing or an int, compiled for the given types: Numba's result.
+def procedure(function: Any, arguments: Sequence[Any]) -> int:
+    """The address of a compiled function that answers nothing or an int, for arguments of the given types.
 
     Raises ConfigurationError with the file and line that are in the way, and Numba's own error as its cause.
+    The address is asked for once: of two functions of one name that the cache held, Numba finds the later one.
     """
     from marketsim.kernel.refusal import explained
 
     arguments = tuple(arguments)
-    try:
-        function.compile(arguments)
-        result = function.overloads[arguments]
-    except Exception as error:
-        raise explained(function, arguments, error) from error
-    _check_answer(function, result.signature.return_type)
-    return result
+    known: dict[Any, int] = function.__dict__.setdefault("addresses", {})
+    if arguments not in known:
+        try:
+            function.compile(arguments)
+            result = function.overloads[arguments]
+        except Exception as error:
+            raise explained(function, arguments, error) from error
+        _check_answer(function, result.signature.return_type)
+        known[arguments] = int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
+    return known[arguments]
 
 
 def _check_answer(function: Any, answer: Any) -> None:

@@ -34,7 +34,7 @@ _UNREADABLE = (
     pickle.UnpicklingError,
     AttributeError,
     ImportError,
-    IndexError,
+    LookupError,
     TypeError,
     ValueError,
 )
@@ -101,7 +101,7 @@ def fingerprint(function: Callable[..., Any]) -> str:
     """A hash of everything outside marketsim that decides what a function compiles to."""
     digest = hashlib.blake2b(digest_size=12)
     for reached in reach(function):
-        digest.update(f"{_name(reached)} {_code(reached.__code__)} {_value(reached.__defaults__)}\0".encode())
+        digest.update(f"{reached.__qualname__} {_code(reached.__code__)} {_value(reached.__defaults__)}\0".encode())
         for name, value in named(reached):
             digest.update(f"{name}={_value(value)}\0".encode())
     return digest.hexdigest()
@@ -181,7 +181,9 @@ def _value(value: Any) -> str:
 
 
 def _name(thing: Any) -> str:
-    return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', thing)}"
+    """The qualified name; the module of a user's own may be called __main__ at one time and otherwise at another."""
+    name = getattr(thing, "__qualname__", str(thing))
+    return name if is_own(thing) else f"{thing.__module__}.{name}"
 
 
 def _source(module: str) -> str:

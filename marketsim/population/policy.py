@@ -195,9 +195,7 @@ else:
 
         ConfigurationError with the file and line of what cannot be compiled.
         """
-        result = procedure(policy, (numba.from_dtype(state), _SEEN_TYPE, _OUT_TYPE))
-        address: int = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
-        return address
+        return procedure(policy, (numba.from_dtype(state), _SEEN_TYPE, _OUT_TYPE))
 
     @intrinsic  # type: ignore[untyped-decorator]
     def _call(typingctx: Any, address: Any, me: Any, seen: Any, out: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -194,6 +195,42 @@ def test_a_function_without_a_file_is_compiled_and_kept(tmp_path: Path, monkeypa
         assert scope["typed"](1) == 8
         counts.append(_loaded(scope["typed"]))
     assert counts == [(0, 1), (1, 0)]
+
+
+NAMESAKES = """
+import sys
+from numba import types
+from marketsim.kernel.compilation import procedure
+from marketsim.kernel.compiled import compiled
+
+def make(k):
+    @compiled
+    def act(x):
+        return k * x
+    return act
+
+functions = [make(int(k)) for k in sys.argv[1:]]
+for _ in range(2):
+    print(*(procedure(function, (types.int64,)) for function in functions))
+print(sum(sum(function.stats.cache_hits.values()) for function in functions))
+"""
+
+
+@needs_numba
+def test_namesakes_from_the_cache_keep_apart(tmp_path: Path) -> None:
+    """Compiled in processes of their own they have one symbol, of which Numba finds the one that was loaded last."""
+    for numbers in ("3", "5", "3 5"):
+        done = subprocess.run(
+            [sys.executable, "-c", NAMESAKES, *numbers.split()],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "MARKETSIM_CACHE": str(tmp_path)},
+        )
+    first, again, hits = done.stdout.split("\n")[:3]
+    assert hits == "2"
+    assert first == again
+    assert len(set(first.split())) == 2
 
 
 @needs_numba

@@ -131,4 +131,4 @@ def test_without_a_source_the_function_is_named() -> None:
 def test_nothing_and_an_int_are_what_may_be_answered(body: str) -> None:
     scope: dict[str, object] = {}
     exec("def act(me, seen, out):\n" + "".join(f"    {part}\n" for part in body.split("\n")), scope)
-    assert procedure(compiled(scope["act"]), TYPES).signature.args == TYPES  # type: ignore[arg-type]
+    assert procedure(compiled(scope["act"]), TYPES) > 0  # type: ignore[arg-type]
