@@ -65,8 +65,10 @@ def sharpe(returns: npt.ArrayLike, periods_per_year: float, risk_free: float = 0
     values = _finite(returns, "returns")
     if len(values) < 2 or _constant(values):
         return float("nan")
-    excess = float(values.mean()) - risk_free / periods_per_year
-    return float(excess / values.std(ddof=1) * np.sqrt(periods_per_year))
+    deviation = float(values.std(ddof=1))
+    if deviation == 0.0:  # differences so small that their squares vanish
+        return float("nan")
+    return float((float(values.mean()) - risk_free / periods_per_year) / deviation * np.sqrt(periods_per_year))
 
 
 def sortino(returns: npt.ArrayLike, periods_per_year: float, target: float = 0.0) -> float:

@@ -96,8 +96,8 @@ def test_prices_lie_between_the_opposite_best_and_some_spreads_behind() -> None:
         probe.open.clear()
     for side, opposite in ((1, 10_002), (-1, 9_998)):
         away = np.bincount([side * (opposite - price) for price in prices[side]])
-        assert len(away) == 9
-        expected = np.full(9, 0.75 / 9)
+        assert len(away) == 8
+        expected = np.full(8, 0.75 / 8)
         expected[0] += 0.25
         assert stats.chisquare(away, expected * away.sum()).pvalue > 1e-3
 

@@ -132,7 +132,7 @@ import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 from marketsim.errors import StoreError
 try:
-    write(Path({str(path)!r}), some_rows({GROUP}))
+    write(Path({str(path)!r}), some_rows({4 * GROUP}))
 except StoreError as error:
     print("told:", error)
 """

@@ -275,8 +275,8 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
 
 
 def test_a_full_disk_reaches_the_main_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    full_disk(monkeypatch, after=3)
-    rows = some_rows(10 * GROUP)
+    full_disk(monkeypatch, after=PART // GROUP + 1)
+    rows = some_rows(PART + 4 * GROUP)
     log = EventLog(tmp_path / "events")
     with pytest.raises(StoreError, match=r"No space left on device; free some space or choose another folder"):
         feed(log, rows, [])
