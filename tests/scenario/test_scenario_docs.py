@@ -13,6 +13,7 @@ from marketsim.scenario.loader import check
 PAGE = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 FILES = {text.partition("\n")[0].removeprefix("# "): text for language, text in BLOCKS if language == "yaml"}
+PYTHON = [text for language, text in BLOCKS if language == "python"]
 TEXTS = [text for language, text in BLOCKS if language == "text"]
 
 
@@ -27,7 +28,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_page_has_what_these_tests_read() -> None:
     assert list(FILES) == ["market.yaml", "calm.yaml"]
-    assert len(TEXTS) == 3
+    assert len(TEXTS) == 4
+    assert len(PYTHON) == 2
 
 
 def test_mistakes_are_told_as_the_page_says(folder: Path) -> None:
@@ -46,13 +48,13 @@ def test_the_files_are_right(folder: Path) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_the_overrides_can_be_given() -> None:
-    changed = check("market.yaml", TEXTS[1].splitlines())
+    changed = check("market.yaml", TEXTS[2].splitlines())
     assert (changed.agents["noise"].count, changed.agents["extra"].type) == (50, "noise")
     assert changed.network.latency.arguments() == {"latency": "1ms"}
 
 
 @pytest.mark.usefixtures("folder")
 def test_the_python_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = [text for language, text in BLOCKS if language == "python"]
-    exec(compile(code, "scenarios.md", "exec"), {})
-    assert capsys.readouterr().out == TEXTS[2]
+    for code, told in zip(PYTHON, (TEXTS[1], TEXTS[3]), strict=True):
+        exec(compile(code, "scenarios.md", "exec"), {})
+        assert capsys.readouterr().out == told
