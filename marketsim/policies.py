@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from marketsim.domain.event import EventKind
 from marketsim.domain.message import Kind
-from marketsim.domain.order import Reason, Side
+from marketsim.domain.order import OrderFlag, OrderType, Reason, Side, TimeInForce
 from marketsim.domain.units import HOUR, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND
 from marketsim.kernel.compiled import compiled
 from marketsim.kernel.random import below, exponential, gamma, normal, purpose_of, uniform
@@ -20,6 +20,7 @@ from marketsim.population.policy import (
     ask_volume,
     cancel,
     cancel_all,
+    cancel_lots,
     find_working,
     limit_order,
     market_order,
@@ -33,6 +34,11 @@ from marketsim.population.policy import (
 from marketsim.population.state import ACTIONS
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
+
+# What ``place`` takes.
+LIMIT, MARKET, POST_ONLY = int(OrderType.LIMIT), int(OrderType.MARKET), int(OrderFlag.POST_ONLY)
+DAY, FOK = int(TimeInForce.DAY), int(TimeInForce.FOK)
+GTC, IOC = int(TimeInForce.GTC), int(TimeInForce.IOC)
 
 # What ``seen.kind`` may be.
 START, WAKE, TIMER = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER)
@@ -51,14 +57,21 @@ __all__ = [
     "BUY",
     "CANCELED",
     "CANCEL_REJECTED",
+    "DAY",
     "EXPIRED",
     "FILL",
+    "FOK",
+    "GTC",
     "HOUR",
     "IMBALANCE",
+    "IOC",
+    "LIMIT",
+    "MARKET",
     "MICROSECOND",
     "MILLISECOND",
     "MINUTE",
     "NANOSECOND",
+    "POST_ONLY",
     "QUOTE",
     "QUOTES",
     "REJECTED",
@@ -76,6 +89,7 @@ __all__ = [
     "below",
     "cancel",
     "cancel_all",
+    "cancel_lots",
     "compiled",
     "exponential",
     "find_working",

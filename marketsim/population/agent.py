@@ -40,6 +40,13 @@ def policy(function: F) -> F:
     return made
 
 
+class _Derived:
+    """The dtype that is made of the fields of whatever class is asked for it."""
+
+    def __get__(self, agent: Any, cls: type) -> np.dtype[Any]:
+        return layout.dtype_of(cls)
+
+
 class CompiledAgent(ABC):
     """Base of agents whose decisions are compiled.
 
@@ -47,7 +54,7 @@ class CompiledAgent(ABC):
     policy: what they do: the function of the class that is decorated with ``policy``.
     """
 
-    STATE: ClassVar[np.dtype[Any]]
+    STATE: ClassVar[np.dtype[Any]] = _Derived()  # type: ignore[assignment]
     policy: ClassVar[Policy]
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -72,7 +79,7 @@ class CompiledAgent(ABC):
     def __post_init__(self) -> None:
         """Check the fields: their values become ints and floats, in ns, events a second and currency."""
         self._check_class()
-        if not hasattr(type(self), "STATE"):
+        if _is_derived(type(self)):
             layout.check(self)
 
     def _check_class(self) -> None:
@@ -81,7 +88,7 @@ class CompiledAgent(ABC):
             raise ConfigurationError(
                 f"{cls.__name__} has no policy: decorate one of its functions, def act(me, seen, out), with @ms.policy"
             )
-        if hasattr(cls, "STATE") and cls.fill is CompiledAgent.fill:
+        if not _is_derived(cls) and cls.fill is CompiledAgent.fill:
             raise ConfigurationError(
                 f"{cls.__name__} has a STATE of its own: give it a fill(self, rows, instrument) too"
             )
@@ -93,7 +100,10 @@ class CompiledAgent(ABC):
     def records(self, count: int, instrument: Instrument) -> Rows:
         """Records of ``count`` agents, ready for the engine."""
         self._check_class()
-        cls = type(self)
-        rows = states(cls.STATE if hasattr(cls, "STATE") else layout.dtype_of(cls), count)
+        rows = states(type(self).STATE, count)
         self.fill(rows, instrument)
         return rows
+
+
+def _is_derived(cls: type) -> bool:
+    return isinstance(inspect.getattr_static(cls, "STATE"), _Derived)
