@@ -5,6 +5,7 @@ Every command imports what it needs when it runs, so that ``marketsim --help`` c
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 
@@ -16,4 +17,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a sign that a terminal does not know must not end a run
-    app(prog_name="marketsim")
+    try:
+        app(prog_name="marketsim")
+    finally:
+        gc.freeze()  # the process ends: Python need not look through a large market for what could be freed

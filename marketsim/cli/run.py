@@ -10,10 +10,12 @@ import typer
 
 from marketsim.cli.console import complain, note, output, say
 from marketsim.cli.guard import FAILED, INTERRUPTED, guarded
+from marketsim.cli.interrupt import end_now, interrupts_are_heard
 from marketsim.cli.options import Browse, Debug, Scenario, Seed, Settings
 from marketsim.errors import AgentError, MarketSimError, StoreError
 
 if TYPE_CHECKING:
+    from marketsim.cli.progress import RunProgress
     from marketsim.results.run import Run
     from marketsim.scenario.spec import ScenarioSpec
     from marketsim.simulation.execution import Execution
@@ -30,6 +32,9 @@ def run(
     ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no HTML report.")] = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Keep nothing: only show the table.")] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Measure and show who spends the time; the result is the same.")
+    ] = False,
     browse: Browse = False,
     debug: Debug = False,
 ) -> None:
@@ -39,59 +44,88 @@ def run(
     if no_save and (out or browse):
         raise typer.BadParameter("nothing is kept with --no-save", param_hint="--out" if out else "--open")
     spec = read(scenario, settings, seed)
-    done = _run(spec, None if no_save else out, keep=not no_save, debug=debug)
-    _tell(done, with_report=not (no_report or no_save), browse=browse)
+    done = _run(spec, None if no_save else out, keep=not no_save, profile=profile, debug=debug)
+    _tell(done, with_report=not (no_report or no_save), profile=profile, browse=browse)
 
 
-def _run(spec: ScenarioSpec, out: Path | None, *, keep: bool, debug: bool) -> Run:
+def _run(spec: ScenarioSpec, out: Path | None, *, keep: bool, profile: bool, debug: bool) -> Run:
     from marketsim.cli.progress import RunProgress
     from marketsim.kernel.compilation import watched_compilation
 
-    execution = None
+    attempt = _Attempt(spec, profile)
     try:
-        with RunProgress(spec.start, spec.end) as progress, watched_compilation(progress.compiling):
-            execution = _start(spec, out) if keep else _execution(spec, None)
-            return execution.run(progress)
+        with (
+            interrupts_are_heard(attempt.end),
+            RunProgress(spec.start, spec.end) as progress,
+            watched_compilation(progress.compiling),
+        ):
+            attempt.start(out, keep)
+            return attempt.run(progress)
     except KeyboardInterrupt:
-        complain(f"interrupted{_moment(execution)}")
-        _tell_rest(execution)
+        complain(f"interrupted{_moment(attempt.execution)}")
+        _tell_rest(attempt.execution)
         raise typer.Exit(INTERRUPTED) from None
     except AgentError as error:
         from marketsim.cli.blame import tell_agent_error
 
         tell_agent_error(error, debug=debug)
-        _tell_rest(execution)
+        _tell_rest(attempt.execution)
         raise typer.Exit(FAILED) from None
     except MarketSimError:
-        _tell_rest(execution)
+        _tell_rest(attempt.execution)
         raise
 
 
-def _start(spec: ScenarioSpec, out: Path | None) -> Execution:
-    """An execution with a folder; without a given one the next free name, also when others take names meanwhile."""
-    from marketsim.results.folder import RUNS, next_free
+class _Attempt:
+    """One execution that is being built or runs."""
 
-    if out is not None:
-        return _execution(spec, out)
-    while True:
-        folder = next_free(RUNS, spec.name, spec.seed)
-        try:
-            return _execution(spec, folder)
-        except StoreError:
-            if folder == next_free(RUNS, spec.name, spec.seed):
-                raise
+    def __init__(self, spec: ScenarioSpec, profile: bool) -> None:
+        self.execution: Execution | None = None
+        self._spec, self._profile = spec, profile
+        self._folder: Path | None = None
 
+    def start(self, out: Path | None, keep: bool) -> None:
+        """Build it; without a given folder in the next free one, also when others take names meanwhile."""
+        from marketsim.results.folder import RUNS, next_free
 
-def _execution(spec: ScenarioSpec, folder: Path | None) -> Execution:
-    from marketsim.simulation import Simulation
+        if not keep or out is not None:
+            self._build(out)
+        while self.execution is None:
+            folder = next_free(RUNS, self._spec.name, self._spec.seed)
+            try:
+                self._build(folder)
+            except StoreError:
+                if folder == next_free(RUNS, self._spec.name, self._spec.seed):
+                    raise
 
-    return Simulation.from_spec(spec).start(folder)
+    def run(self, progress: RunProgress) -> Run:
+        """Run it to its end."""
+        assert self.execution is not None
+        return self.execution.run(progress)
+
+    def end(self) -> None:
+        """The interrupt was not heard: end the process, and leave what a kill would leave."""
+        if self._folder is None:
+            complain("interrupted, and ended at once: nothing was kept")
+        elif self.execution is None:
+            complain("interrupted before it began, and ended at once")
+        else:
+            complain(f"interrupted{_moment(self.execution)}, and ended at once because nobody heard it")
+            note(f"what was stored until then is in {self._folder}.partial; to look at it:")
+            note(f"    marketsim report {self._folder}.partial")
+        end_now(INTERRUPTED)
+
+    def _build(self, folder: Path | None) -> None:
+        from marketsim.simulation import Simulation
+
+        self._folder = folder
+        self.execution = Simulation.from_spec(self._spec).start(folder, profile=self._profile)
 
 
 # --- what came of it ---
 
 
-def _tell(done: Run, *, with_report: bool, browse: bool) -> None:
+def _tell(done: Run, *, with_report: bool, profile: bool, browse: bool) -> None:
     from marketsim.analysis.accounting import accounts
     from marketsim.analysis.summary import summarize
     from marketsim.cli.report import REPORT, open_in_browser, write_report
@@ -100,6 +134,10 @@ def _tell(done: Run, *, with_report: bool, browse: bool) -> None:
     say(_headline(done))
     say()
     output().print(summarize(done, books).rich())
+    if profile:
+        from marketsim.cli.profile import tell_profile
+
+        tell_profile(done)
     say(f"digest  {done.digest}")
     if done.path is None:
         return

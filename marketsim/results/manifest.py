@@ -12,6 +12,7 @@ import platform
 import traceback
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,16 @@ class Manifest(_Entry):
     def with_(self, **changes: Any) -> Manifest:
         """A copy with some fields changed, checked like a new one."""
         kept = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**{**kept, **changes})
+        changed = type(self)(**{**kept, **changes})
+        if "agents" not in changes and "agents_text" in self.__dict__:
+            changed.__dict__["agents_text"] = self.agents_text
+        return changed
+
+    @cached_property
+    def agents_text(self) -> str:
+        """The agents as JSON, one a line. Made once: there may be a hundred thousand, and an interrupt waits for it."""
+        encode = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
+        return "[\n  " + ",\n  ".join(encode(agent.model_dump()) for agent in self.agents) + "\n ]"
 
     @property
     def reason(self) -> str:
@@ -168,9 +178,9 @@ class Manifest(_Entry):
 
     def to_json(self) -> str:
         """Canonical text: sorted keys, one entry or agent a line, a newline at the end."""
-        entries = self.model_dump(mode="python")
-        lines = [f" {json.dumps(name)}: {_text(name, entries[name])}" for name in sorted(entries)]
-        return "{\n" + ",\n".join(lines) + "\n}\n"
+        entries = {name: _text(value) for name, value in self.model_dump(exclude={"agents"}).items()}
+        entries["agents"] = self.agents_text if self.agents else "[]"
+        return "{\n" + ",\n".join(f' "{name}": {entries[name]}' for name in sorted(entries)) + "\n}\n"
 
     @classmethod
     def from_json(cls, text: str, source: str) -> Manifest:
@@ -212,11 +222,7 @@ def versions(marketsim: str) -> dict[str, str]:
     }
 
 
-def _text(name: str, value: Any) -> str:
-    """One entry; agents are a line each, because there may be a hundred thousand of them."""
-    if name == "agents" and value:
-        encode = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
-        return "[\n  " + ",\n  ".join(map(encode, value)) + "\n ]"
+def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).replace("\n", "\n ")
 
 

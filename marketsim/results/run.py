@@ -213,10 +213,15 @@ class Run:
 
         StoreError when the run was not profiled.
         """
+        return profiles.frame(self.profile_rows)
+
+    @property
+    def profile_rows(self) -> Sequence[ProfileRow]:
+        """The same as plain rows."""
         rows = self._profile_rows()
         if rows is None:
             raise StoreError(f"{self.path or self.name}: this run was not profiled; {profiles.HOW}")
-        return profiles.frame(rows)
+        return rows
 
     def depth(
         self, levels: int, instrument: str | None = None, every: int | str | None = None, venue: str | None = None

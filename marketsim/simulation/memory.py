@@ -86,7 +86,7 @@ def _each(spec: AgentSpec, agent: Any, venues: int) -> int:
     if agent is None:
         with suppress(ConfigurationError):  # what cannot be found is told when it is built
             kind = REGISTRY.resolve("agent", spec.type)
-    if isinstance(kind, type) and issubclass(kind, CompiledAgent):
+    if spec.compiled is not False and isinstance(kind, type) and issubclass(kind, CompiledAgent):
         return COMPILED + COMPILED_VENUE * venues + kind.STATE.itemsize
     return PYTHON + PYTHON_VENUE * venues
 

@@ -28,7 +28,7 @@ from marketsim.simulation.assembly import World
 
 _ROW = len(MESSAGE.names or ())
 _KIND = (MESSAGE.names or ()).index("kind")
-_START, _TIMER, _PROCESS = int(Kind.START), int(Kind.TIMER), 0
+_START, _TIMER, _PROCESS, _NOBODYS = int(Kind.START), int(Kind.TIMER), 0, -1
 
 
 class Purpose(NamedTuple):
@@ -158,8 +158,8 @@ class ProfiledEnvironment(Environment):
     def _call_timed(self, call: tuple[Callable[[Any], None], Any]) -> None:
         began = perf_counter_ns()
         function, argument = call
-        owner = getattr(function, "__self__", argument)
-        self._book(began, self._families.get(id(owner), ""), _kind_of(argument), function, argument)
+        family = self._families.get(id(getattr(function, "__self__", None)), "")
+        self._book(began, family, _kind_of(argument) if family else _NOBODYS, function, argument)
 
     def _book(self, began: int, family: str, kind: int, function: Callable[[Any], None], argument: Any) -> None:
         """Call a function at the expense of a family. What came before ``began`` was not our work."""
@@ -272,11 +272,10 @@ def _compiled_rows(world: World, kinds: Mapping[str, str], counts: Mapping[str, 
 
 
 def _kind_of(argument: Any) -> int:
-    """What a session is called with: a row of MESSAGE, a timer's function and arguments, or nothing."""
-    if type(argument) is not tuple:
-        return _START
-    kind: int = argument[_KIND] if len(argument) == _ROW else _TIMER
-    return kind
+    """What a session is called with: a row of MESSAGE, or what to call, with what, and the call's number."""
+    if len(argument) == _ROW:
+        return int(argument[_KIND])
+    return _START if getattr(argument[0], "__func__", None) is SimulatedSession.start else _TIMER
 
 
 def _event_name(kind: int) -> str:

@@ -32,16 +32,20 @@ class Recorder:
 
     def __init__(self, spec: ScenarioSpec, folder: str | Path | None) -> None:
         self._partial = folders.reserve(Path(folder)) if folder is not None else None
-        self.log = EventLog(self._partial / folders.EVENTS if self._partial is not None else None)
-        self._manifest = Manifest(
-            name=spec.name,
-            seed=spec.seed,
-            spec=spec.to_dict(),
-            versions=versions(metadata.version("marketsim")),
-            start=spec.start,
-            end=spec.end,
-            warm_up=spec.warm_up,
-        )
+        try:
+            self.log = EventLog(self._partial / folders.EVENTS if self._partial is not None else None)
+            self._manifest = Manifest(
+                name=spec.name,
+                seed=spec.seed,
+                spec=spec.to_dict(),
+                versions=versions(metadata.version("marketsim")),
+                start=spec.start,
+                end=spec.end,
+                warm_up=spec.warm_up,
+            )
+        except BaseException:
+            self._remove()
+            raise
 
     def note(self, time: int, agent: str, key: str, value: str) -> None:
         """Remember a remark beside the events."""
@@ -71,6 +75,9 @@ class Recorder:
     def discard(self) -> None:
         """The run could not even begin: leave nothing behind."""
         self.log.salvage()
+        self._remove()
+
+    def _remove(self) -> None:
         if self._partial is not None:
             shutil.rmtree(self._partial, ignore_errors=True)
 

@@ -14,7 +14,7 @@ from flow import manifest
 from marketsim.domain.fees import Fee, FeeSchedule
 from marketsim.domain.instrument import Instrument
 from marketsim.errors import AgentError, InvalidValueError, StoreError, UnsupportedVersionError
-from marketsim.results.manifest import FORMAT, NOT_FINISHED, Failure, Manifest, MarketEntry, versions
+from marketsim.results.manifest import FORMAT, NOT_FINISHED, AgentEntry, Failure, Manifest, MarketEntry, versions
 
 PEOPLE: list[str] = []
 
@@ -120,3 +120,16 @@ def test_a_file_that_is_missing_or_no_text(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(StoreError, match="no readable manifest"):
         Manifest.read(tmp_path / "manifest.json")
+
+
+def test_a_changed_copy_is_written_like_a_new_one() -> None:
+    people = tuple(AgentEntry(number=number, name=f"noise.{number}", family="noise") for number in range(3))
+    first = manifest(agents=people)
+    first.to_json()
+    copy = first.with_(events=5)
+    assert copy.to_json() == manifest(agents=people, events=5).to_json()
+    assert copy == manifest(agents=people, events=5)
+    assert copy.to_json().count('\n  {"family"') == 3
+    fewer = first.with_(agents=people[:1])
+    assert fewer.to_json() == manifest(agents=people[:1]).to_json()
+    assert Manifest.from_json(fewer.to_json(), "here") == fewer

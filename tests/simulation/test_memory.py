@@ -53,6 +53,11 @@ def test_more_venues_and_python_agents_take_more(available: Callable[[int], None
     available(20 * NOISE + 3 * PYTHON - 1)
     with pytest.raises(ConfigurationError, match=r"agents\.noise\.count: 20 .*, and all others .* use at most 19$"):
         simulation.run()
+    available(21 * NOISE)
+    driven = ms.Simulation(duration="10ms").add_venue(instruments=[INSTRUMENT])
+    driven.add_agents(Noise(rate="1/s"), 20, "noise", compiled=False)
+    with pytest.raises(ConfigurationError, match="7,140 bytes each"):
+        driven.start()
     available(2 * PYTHON)
     with pytest.raises(ConfigurationError, match="use fewer of all"):
         simulation.run()

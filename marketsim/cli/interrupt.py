@@ -1,0 +1,73 @@
+"""Ctrl-C, whatever is going on: who does not hear it in time is ended.
+
+Python hears an interrupt between two of its own steps. Where the machine is busy elsewhere for long (the compiler, a
+policy that never returns), a thread of this module ends the process. What was recorded until then is as readable as
+after a kill. An interrupt that is heard is left to whoever handles KeyboardInterrupt.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+PATIENCE = 0.7  # seconds in which an interrupt must be heard
+
+
+@contextmanager
+def interrupts_are_heard(end: Callable[[], None]) -> Iterator[None]:
+    """Call ``end``, which ends the process, when an interrupt inside is not heard within the patience.
+
+    Where signals are none of ours (another thread than the main one, a handler of somebody else) it does nothing.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    watch = _Watch(end)
+    before = signal.set_wakeup_fd(watch.bell.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGINT, watch.hear)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.set_wakeup_fd(before)
+        watch.stop()
+
+
+class _Watch:
+    """A thread that is told of each signal at once, also while Python cannot handle it."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        self._end = end
+        self._ear, self.bell = socket.socketpair()
+        self.bell.setblocking(False)
+        self._heard = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="marketsim interrupts", daemon=True)
+        self._thread.start()
+
+    def hear(self, number: int, frame: FrameType | None) -> None:
+        """Python handles the signal."""
+        self._heard.set()
+        signal.default_int_handler(number, frame)
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        self.bell.close()
+        self._thread.join()
+        self._ear.close()
+
+    def _listen(self) -> None:
+        while rung := self._ear.recv(1):
+            if rung[0] == signal.SIGINT and not self._heard.wait(PATIENCE):
+                self._end()
+            self._heard.clear()
+
+
+def end_now(code: int) -> None:
+    """End the process without asking anybody."""
+    os._exit(code)
