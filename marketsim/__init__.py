@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.page import report
     from marketsim.domain.forms import from_dict, from_json, to_dict, to_json
     from marketsim.domain.instrument import Instrument
-    from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
+    from marketsim.domain.market_data import BookSnapshot, Imbalance, LevelUpdate, Quote, Report, TradePrint, Volume
     from marketsim.domain.order import OrderState, OrderType, Reason, Side, TimeInForce
     from marketsim.errors import MarketSimError
     from marketsim.exchange.book import OrderBook
@@ -54,7 +54,7 @@ _HOMES = {
     "analysis.page": ("report",),
     "domain.forms": ("from_dict", "from_json", "to_dict", "to_json"),
     "domain.instrument": ("Instrument",),
-    "domain.market_data": ("BookSnapshot", "LevelUpdate", "Quote", "Report", "TradePrint"),
+    "domain.market_data": ("BookSnapshot", "Imbalance", "LevelUpdate", "Quote", "Report", "TradePrint", "Volume"),
     "domain.order": ("OrderState", "OrderType", "Reason", "Side", "TimeInForce"),
     "errors": ("MarketSimError",),
     "exchange.book": ("OrderBook",),
@@ -104,6 +104,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "GTD",
     "Gamma",
     "IOC",
+    "Imbalance",
     "Instrument",
     "LevelUpdate",
     "Limits",
@@ -133,6 +134,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "TradePrint",
     "TruncatedNormal",
     "Uniform",
+    "Volume",
     "__version__",
     "agents",
     "analysis",

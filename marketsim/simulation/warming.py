@@ -34,7 +34,8 @@ def compiled_agents() -> list[CompiledAgent]:
         try:
             found.append(kind())
         except (InvalidValueError, TypeError):
-            address_of(kind.policy, kind.STATE)
+            if hasattr(kind, "STATE"):
+                address_of(kind.policy, kind.STATE)
     return found
 
 

@@ -11,7 +11,7 @@ from marketsim.domain.event import EVENT, EventKind
 from marketsim.domain.fees import FeeSchedule
 from marketsim.domain.forms import from_dict, from_json, to_dict, to_json
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
+from marketsim.domain.market_data import BookSnapshot, Imbalance, LevelUpdate, Quote, Report, TradePrint, Volume
 from marketsim.domain.order import OrderType, Reason, Side
 from marketsim.errors import InvalidValueError
 from marketsim.trading.order import Order
@@ -28,6 +28,9 @@ NOUNS: list[Any] = [
     FeeSchedule.of("-0.1", "0.3"),
     Fill(1, "ABC", Side.BUY, Decimal("10.05"), Decimal(2), Decimal("0.001"), True, "USD"),
     Position(Decimal(3), Decimal("9.95")),
+    Volume(1, ABC, 1_000, 5, 6, "X"),
+    Imbalance(1, ABC, Side.SELL, 10, 200, "X"),
+    Imbalance(1, ABC, None, 10, 20, "X"),
 ]
 
 

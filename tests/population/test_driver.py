@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -238,12 +239,36 @@ def test_it_sees_and_remembers_the_same(grid: str) -> None:
     digest, compiled_record, account = memories("curious", Curious(), driven=False, **terms)
     again, driven_record, driven_account = memories("curious", Curious(), driven=True, **terms)
     assert driven_record["calls"] == compiled_record["calls"] > 1_000
-    for field in ("kinds", "times", "notes"):
-        assert driven_record[field].tolist() == compiled_record[field].tolist()
+    for name in ("kinds", "times", "notes"):
+        assert driven_record[name].tolist() == compiled_record[name].tolist()
     assert (driven_account, again) == (account, digest)
     kinds = set(compiled_record["kinds"][: min(KEPT, int(compiled_record["calls"]))].tolist())
     assert {int(kind) for kind in (Kind.QUOTE, Kind.TRADE_PRINT, Kind.VOLUME, Kind.IMBALANCE)} <= kinds
     assert {REPORT + number for number in (1, 3, 4, 8, 9)} <= kinds
+
+
+@dataclass
+class Own(ms.CompiledAgent):
+    """What a user writes."""
+
+    pause: int | str = field(default="200ms", metadata={"unit": "duration", "help": "between orders"})
+    side: int = field(init=False, default=1)
+
+    @ms.policy
+    def act(me: Record, seen: Record, out: Record) -> int:
+        """Buy and sell in turn."""
+        if seen.kind == WAKE:
+            market_order(out, me.side, 1)
+            me.side = -me.side
+        if seen.kind == START or seen.kind == WAKE:
+            wake_at(out, seen.now + me.pause)
+        return 0
+
+
+def test_a_users_own_is_driven_too() -> None:
+    compiled_run, driven_run = (memories("own", Own(), driven=driven, seconds=15) for driven in (False, True))
+    assert driven_run[0] == compiled_run[0]
+    assert driven_run[1] == compiled_run[1]
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY.names("agent")))
