@@ -105,6 +105,9 @@ def _print_one(what: str, name: str) -> None:
 
         typer.echo(yaml.safe_dump(preset_mapping(name), sort_keys=False, allow_unicode=True).rstrip())
     else:
+        from marketsim.cli.scenarios import find_modules
+
+        find_modules()  # the name may be that of a class in a file here
         _print_type(_KINDS[what], name, in_full=True)
 
 

@@ -155,6 +155,15 @@ def test_list_helps_with_wrong_words(marketsim: Any) -> None:
     assert (wrong.exit_code, 'did you mean "noise"?' in wrong.stderr) == (2, True)
 
 
+def test_list_tells_of_a_class_in_a_file_here(marketsim: Any, place: Path) -> None:
+    words = "from dataclasses import dataclass\n\nimport marketsim as ms\n\n\n@dataclass\nclass Own(ms.Agent):\n"
+    (place / "own_kind.py").write_text(f'{words}    """Mine."""\n\n    edge: float = 0.5\n', encoding="utf-8")
+    shown = marketsim("list", "agents", "own_kind:Own")
+    assert shown.exit_code == 0
+    assert "Mine." in shown.stdout
+    assert "edge" in shown.stdout
+
+
 # --- verify ---
 
 

@@ -93,6 +93,18 @@ def test_an_uncompiled_run_is_the_same() -> None:
     assert 500 < int(told[0].split()[1]) < 20_000
 
 
+def test_driven_from_python_it_is_the_same() -> None:
+    def digest(*, compiled: bool) -> str:
+        sim = ms.Simulation(4, "4s").add_venue(instruments=[ms.Instrument("ABC")])
+        sim.add_agents(ms.agents.Noise(rate="3/s"), 30, "noise")
+        sim.add_agents(Contrarian(pause="300ms"), 10, "own", latency="1ms", computation="100us", compiled=compiled)
+        run = sim.run()
+        assert run.orders["agent"].str.startswith("own").sum() > 20
+        return run.digest
+
+    assert digest(compiled=True) == digest(compiled=False)
+
+
 def test_latency_computation_and_cash_are_those_of_any_agent() -> None:
     sim = market()
     execution = sim.start()
