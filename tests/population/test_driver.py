@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,7 +43,7 @@ from marketsim.scenario.loader import check
 from marketsim.scenario.registry import REGISTRY
 from tests.population.puppets import KEPT, START, TIMER, WAKE, Broken, Greedy, Hasty, Puppet, write
 
-INSTRUMENT = ms.Instrument("ABC", reference_price="100")
+INSTRUMENT = ms.Instrument("ABC")
 GRIDS = ["1ns", "1ms"]
 REPORT = int(Kind.REPORT)
 ACCEPTED, REJECTED = REPORT + 1, REPORT + 8
@@ -55,7 +56,7 @@ RATES = {"poisson_flow": {"limit_rate": 1, "market_rate": 1, "cancel_rates": (0.
 def fingerprint(seen: Record) -> int:
     """Everything that a policy is shown, but for the order's number, which is each session's own."""
     known = int(100 * seen.value) if seen.value == seen.value else -1
-    return (
+    note: int = (
         seen.side
         + 3 * seen.price
         + 5 * seen.quantity
@@ -74,6 +75,7 @@ def fingerprint(seen: Record) -> int:
         + 53 * seen.agent
         + 59 * known
     )
+    return note
 
 
 @compiled
@@ -208,7 +210,7 @@ def test_driven_and_compiled_agents_mix(tape: Path, grid: str) -> None:
 
 
 def test_several_markets_are_given_out_in_the_same_turn() -> None:
-    two = (INSTRUMENT, ms.Instrument("XYZ", reference_price="50"))
+    two = (INSTRUMENT, ms.Instrument("XYZ", reference_price=Decimal(50)))
     agents: dict[str, CompiledAgent] = {"noise": Noise(rate="1/s")}
     runs = [market(agents, driven, seconds=20, count=5, instruments=two).run() for driven in (set(), {"noise"})]
     assert runs[0].digest == runs[1].digest
@@ -393,7 +395,7 @@ def test_a_python_agent_is_not_compiled_in_the_first_place() -> None:
 def test_limits_that_nobody_would_check_are_refused() -> None:
     with pytest.raises(ScenarioError, match=r"agents\.noise\.limits: noise is compiled and has no risk checks"):
         check(SCENARIO, {"agents.noise.limits": {"max_order": 5}})
-    assert check(SCENARIO, {"agents.noise.limits": {"max_order": 5}, "agents.noise.compiled": False})
+    check(SCENARIO, {"agents.noise.limits": {"max_order": 5}, "agents.noise.compiled": False})
     simulation = ms.Simulation(1, "1s").add_venue(instruments=[INSTRUMENT])
     with pytest.raises(ConfigurationError, match=r"agents\.noise\.limits: .* run it with compiled=False"):
         simulation.add_agent(Noise(), "noise", limits=ms.Limits(max_order=5)).run()
