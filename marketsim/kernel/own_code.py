@@ -27,6 +27,7 @@ from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
+KEPT = 1000  # files in a folder: some ten MB
 KNOWN = frozenset(sys.stdlib_module_names) | {"marketsim", "numba", "numpy"}  # what the folder's name speaks for
 _UNREADABLE = (
     OSError,
@@ -76,6 +77,7 @@ class OwnCode(NullCache):  # type: ignore[misc]
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(path, dumps(data._reduce()))
+            _forget_oldest(self._folder)
 
     def _path(self, sig: Any, codegen: Any) -> Path | None:
         words = repr((sig, codegen.magic_tuple()))
@@ -95,6 +97,13 @@ def _write(path: Path, content: bytes) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
+
+
+def _forget_oldest(folder: Path) -> None:
+    """Each edit leaves a file: keep the latest."""
+    files = [entry for entry in os.scandir(folder) if entry.is_file()]
+    for entry in sorted(files, key=lambda entry: entry.stat().st_mtime_ns)[:-KEPT]:
+        Path(entry.path).unlink(missing_ok=True)
 
 
 def fingerprint(function: Callable[..., Any]) -> str:

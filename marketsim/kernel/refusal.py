@@ -70,6 +70,7 @@ class Place(NamedTuple):
     @property
     def text(self) -> str:
         """What stands there."""
+        linecache.checkcache(self.file)
         return linecache.getline(self.file, self.line).strip()
 
 

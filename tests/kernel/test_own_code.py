@@ -185,6 +185,19 @@ def test_a_damaged_file_is_replaced(load: Load, tmp_path: Path, damage: bytes) -
 
 
 @needs_numba
+def test_the_oldest_are_forgotten(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marketsim.kernel.own_code.KEPT", 3)
+    factory = load().factory
+    for k in range(5):
+        assert factory(k)(10) == 10 * k
+    kept = list((tmp_path / "cache" / "own").iterdir())
+    assert len(kept) == 3
+    newest = factory(4)
+    assert newest(10) == 40
+    assert _loaded(newest) == (1, 0)
+
+
+@needs_numba
 def test_a_function_without_a_file_is_compiled_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     words = "from marketsim.kernel.compiled import compiled\n@compiled\ndef typed(x: int) -> int:\n    return x + 7\n"
