@@ -37,10 +37,17 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "pnl_parts": png(figures.pnl_parts(analysis)),
         "depth": png(figures.depth(analysis)),
         "impact": png(figures.impact(analysis)),
+        "reference_market": png(ms.analysis.reference_figure(reference_days(duration))),
     }
     for name, picture in pictures.items():
         (place / f"{name}.png").write_bytes(picture)
     return sorted(place.glob("*.png"))
+
+
+def reference_days(duration: str | None) -> list[Any]:
+    """Ten days of the reference market; two pieces of one when a duration is given."""
+    given = {} if duration is None else {"duration": "10min"}
+    return [ms.load("reference_day", {"seed": seed, **given}).run() for seed in range(1, 11 if duration is None else 3)]
 
 
 def shown_in(page: str, duration: str | None) -> Any:

@@ -68,7 +68,7 @@ def _draw_measures(axes: Axes, days: Sequence[pd.Series]) -> None:
     axes.set_xlim(-3.5, 3.5)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("distance from the published mean (1: end of interval)")
-    axes.set_title(f"Measures: mean of {len(each)} seeds (◆), each seed (•)")
+    axes.set_title(f"Means (◆) of {len(each)} seeds (•)")
 
 
 def _weights(tape: Tape) -> Floats:
@@ -93,7 +93,7 @@ def _draw_spreads(axes: Axes, tapes: Sequence[Tape]) -> None:
     axes.set_xlabel("quoted spread (cents)")
     axes.set_ylabel("share of time")
     axes.grid(visible=False, axis="x")
-    axes.set_title("Spread: mean and range over the seeds")
+    axes.set_title("Spread: mean and range")
 
 
 def _draw_depths(axes: Axes, tapes: Sequence[Tape]) -> None:

@@ -181,6 +181,13 @@ def test_the_notebook_shows_runs_and_figures(notebook: Any, tmp_path: Path, monk
     assert len(set(spreads.values())) == 5
 
 
+def test_reference_market(tmp_path: Path) -> None:
+    shown = _run(tmp_path, "10_reference_market.py", "2", "30min")
+    assert re.search(r"^orders +\d", shown, re.MULTILINE)
+    assert re.search(r"^seed 2: [\d,]+ events in \d+\.\d+ s$", shown, re.MULTILINE)
+    assert _is_picture(tmp_path / "out" / "reference_market.png")
+
+
 # --- the pictures ---
 
 
