@@ -177,7 +177,8 @@ if UNCOMPILED:
     def call_policy(policy: int, table: int, width: int, row: int, seen: int, out: int) -> int:
         """Call a policy for one row of its table."""
         me = array_at(table, 0, SEEN)[row]
-        return int(_policies[int(policy)](me, array_at(seen, 1, SEEN)[0], array_at(out, 1, OUT)[0]) or 0)
+        with np.errstate(divide="raise"):  # as compiled code does
+            return int(_policies[int(policy)](me, array_at(seen, 1, SEEN)[0], array_at(out, 1, OUT)[0]) or 0)
 
 else:
     import numba

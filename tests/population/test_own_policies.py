@@ -348,6 +348,17 @@ def test_a_policy_that_raises_is_told_by_agent_and_time() -> None:
     assert caught.value.agent == "broken"
 
 
+def test_plain_python_shows_where_a_policy_raised() -> None:
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_own_policies as t; "
+    code += 'ms = t.ms; ms.Simulation(1, "1s").add_venue(instruments=[ms.Instrument("ABC")]).add_agent(t.Broken(), "broken").run()'
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    )
+    assert done.returncode == 1
+    assert "me.zero = 1 // me.zero" in done.stderr
+    assert "divide by zero" in done.stderr
+
+
 def test_policies_are_all_there() -> None:
     for name in p.__all__:
         assert hasattr(p, name)
