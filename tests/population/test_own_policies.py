@@ -340,17 +340,21 @@ class Broken(ms.CompiledAgent):
             me.zero = 1 // me.zero
 
 
+def with_broken() -> ms.Simulation:
+    """A market in which nothing else happens."""
+    return ms.Simulation(1, "1s").add_venue(instruments=[ms.Instrument("ABC")]).add_agent(Broken(), "broken")
+
+
 @needs_numba
 def test_a_policy_that_raises_is_told_by_agent_and_time() -> None:
-    sim = ms.Simulation(1, "1s").add_venue(instruments=[ms.Instrument("ABC")])
     with pytest.raises(AgentError, match=r"broken: .* at 00:00:00\.001000000; run with NUMBA_DISABLE_JIT=1") as caught:
-        sim.add_agent(Broken(), "broken").run()
+        with_broken().run()
     assert caught.value.agent == "broken"
 
 
 def test_plain_python_shows_where_a_policy_raised() -> None:
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_own_policies as t; "
-    code += 'ms = t.ms; ms.Simulation(1, "1s").add_venue(instruments=[ms.Instrument("ABC")]).add_agent(t.Broken(), "broken").run()'
+    code += "t.with_broken().run()"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}
     )
