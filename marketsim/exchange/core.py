@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.domain.event import EVENT, EventKind
-from marketsim.domain.order import OrderType, Side, TimeInForce
+from marketsim.domain.order import Side, TimeInForce
 from marketsim.errors import InvalidValueError, InvariantViolation
 from marketsim.exchange import matching
 from marketsim.exchange.audit import audit
@@ -48,7 +48,6 @@ from marketsim.kernel.compiled import Record, Rows, Table, array_at, compiled, e
 _CHUNK = 8_192
 _ID_GAP = 1 << 24  # the table of ids is dense: 8 bytes for each number up to the highest used
 _OWNERS = 1 << 31  # as the rows of the log hold them
-_TYPES, _TIMES = int(max(OrderType)), int(max(TimeInForce))
 _TRADE = int(EventKind.TRADE)
 _UNKNOWN_CODE = -100
 _NEW, _CANCEL, _REPLACE, _EXPIRE, _CLOSE = range(5)
@@ -89,17 +88,13 @@ class MemoryLog:
 
 
 @compiled
-def _is_known(side: int, order_type: int, time_in_force: int, flags: int) -> bool:
-    return (side == 1 or side == -1) and 1 <= order_type <= _TYPES and 1 <= time_in_force <= _TIMES and 0 <= flags <= 1
-
-
-@compiled
 def _match(core: Record, asked: Rows) -> int:
     kind, time, owner = asked[0], asked[1], asked[2]
     if owner >= _OWNERS or owner < -_OWNERS:
         return _UNKNOWN_CODE
     if kind == _NEW:
-        if not _is_known(asked[4], asked[5], asked[6], asked[7]) or not 0 <= asked[12] <= core.next_id + _ID_GAP:
+        coded = matching.has_known_codes(asked[4], asked[5], asked[6], asked[7])
+        if not coded or not 0 <= asked[12] <= core.next_id + _ID_GAP:
             return _UNKNOWN_CODE
         return matching.new_order(
             core,

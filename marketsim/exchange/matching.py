@@ -66,6 +66,7 @@ _MARKET_CLOSED, _SELF_TRADE = int(Reason.MARKET_CLOSED), int(Reason.SELF_TRADE)
 _LARGEST = 9007199254740992  # 2**53: exact as a float too, and sums of it fit 64 bits
 _LOWEST_KEY = -9223372036854775807
 _ROWS_OF_ONE = 8  # rows of a request that neither trades nor elects
+_TYPES, _TIMES = int(max(OrderType)), int(max(TimeInForce))
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -401,6 +402,12 @@ def _out_of_range(price: int) -> bool:
 
 
 @compiled
+def has_known_codes(side: int, order_type: int, time_in_force: int, flags: int) -> bool:
+    """Whether the codes of a new order are of Side, OrderType, TimeInForce, and POST_ONLY or no flag."""
+    return (side == 1 or side == -1) and 1 <= order_type <= _TYPES and 1 <= time_in_force <= _TIMES and 0 <= flags <= 1
+
+
+@compiled
 def _objection(
     core: Record,
     time: int,
@@ -453,7 +460,8 @@ def new_order(
     if order_id >= core.slots_length:
         return SHORT_OF_SLOTS
     known = 0 <= market < core.markets
-    if not known:
+    coded = has_known_codes(side, order_type, time_in_force, flags)
+    if not known or not coded:
         short = _room_to_tell(core, _ROWS_OF_ONE)
     elif order_type == _LIMIT and (_out_of_range(price) or not _would_trade(core, market, side, price)):
         short = _room_to_rest(core, market * LADDERS + (BID if side > 0 else ASK))
@@ -470,6 +478,8 @@ def new_order(
         reason = _UNKNOWN_MARKET
     elif slots_of(core)[order_id] != 0:
         reason = _DUPLICATE_ORDER
+    elif not coded:
+        reason = _INVALID_INSTRUCTION
     else:
         reason = _objection(
             core,
@@ -500,11 +510,11 @@ def new_order(
             owner,
             0,
             shown,
-            side,
+            side if side == 1 or side == -1 else 0,
             reason,
-            order_type,
-            time_in_force,
-            flags,
+            order_type if coded else 0,
+            time_in_force if coded else 0,
+            flags if coded else 0,
         )
         return order_id
     _write(

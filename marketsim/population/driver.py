@@ -116,15 +116,15 @@ class Driver(Agent):
         self._turn(_IMBALANCE, side=side, quantity=imbalance.bid_quantity, leaves=imbalance.ask_quantity)
 
     def on_report(self, report: Report, order: Order | None) -> None:
-        """Any report. One that refuses a cancel names no side."""
+        """Any report. One that refuses a cancel names no side, nor does one about an order without any."""
         order_id = 0 if order is None else order.client_order_id
         if order is not None and not order.live:
             self._orders.pop(order_id, None)
-        side = report.side if order is None else order.side
+        side = int(report.side if order is None else order.side)
         self._turn(
             _REPORT + int(report.kind),
             order_id=order_id,
-            side=0 if report.kind > EventKind.REJECTED else int(side),
+            side=0 if report.kind > EventKind.REJECTED or side not in _SIDES else side,
             price=report.price,
             quantity=report.quantity,
             leaves=report.leaves,

@@ -48,7 +48,7 @@ GRIDS = ["1ns", "1ms"]
 REPORT = int(Kind.REPORT)
 ACCEPTED, REJECTED = REPORT + 1, REPORT + 8
 LIMIT, MARKET, POST_ONLY = int(OrderType.LIMIT), int(OrderType.MARKET), int(OrderFlag.POST_ONLY)
-GTD, IOC, RISK = int(TimeInForce.GTD), int(TimeInForce.IOC), int(Reason.RISK)
+GTC, GTD, IOC, RISK = int(TimeInForce.GTC), int(TimeInForce.GTD), int(TimeInForce.IOC), int(Reason.RISK)
 RATES = {"poisson_flow": {"limit_rate": 1, "market_rate": 1, "cancel_rates": (0.5, 0.2)}}
 
 
@@ -109,6 +109,11 @@ def try_something(me: Record, seen: Record, out: Record) -> None:
         cancel(out, me.amount)  # it is over
         cancel(out, 0)
     elif turn == 3:
+        place(out, 7, LIMIT, GTC, 0, 10_000, 1)
+        place(out, 300, LIMIT, GTC, 0, 10_000, 1)
+        place(out, 1, 99, GTC, 0, 10_000, 1)
+        place(out, -1, LIMIT, 0, 0, 10_000, 1)
+        place(out, -1, LIMIT, GTC, 64, 10_000, 1)
         place(out, 1, MARKET, IOC, POST_ONLY, 0, 1)
         place(out, 1, LIMIT, GTD, 0, 10_000, 1)
         limit_order(out, -1, 1 << 60, 1)
@@ -299,6 +304,40 @@ def test_plain_python_drives_to_the_same_bytes(capsys: pytest.CaptureFixture[str
     assert done.stdout == capsys.readouterr().out
     agents: dict[str, CompiledAgent] = {"noise": Noise(rate="2/s"), "curious": Curious()}
     assert market(agents, set(), seconds=2, count=2).run().digest == done.stdout.strip()
+
+
+@compiled
+def reckless_policy(me: Record, seen: Record, out: Record) -> int:
+    """Orders with codes that there are not, one after the other; notes reason and side of what comes back."""
+    write(me, seen, 10 * seen.reason + seen.side)
+    if seen.kind == START:
+        place(out, 0, LIMIT, GTC, 0, 100, 1)
+        place(out, 300, LIMIT, GTC, 0, 100, 1)
+        place(out, 1, 5, GTC, 0, 100, 1)
+        place(out, -1, LIMIT, 6, 0, 100, 1)
+        place(out, 1, LIMIT, GTC, 2, 100, 1)
+    return 0
+
+
+class Reckless(Puppet):
+    policy: ClassVar[Policy] = staticmethod(reckless_policy)
+
+
+@pytest.mark.parametrize("driven", [False, True])
+def test_codes_that_there_are_not_are_rejected(driven: bool) -> None:
+    """Nobody else hears of them, and the policy gets the reject that any other order would get."""
+    execution = market({"reckless": Reckless()}, {"reckless"} if driven else set(), seconds=1, count=2).start()
+    execution.advance("900ms")
+    world = execution.world
+    if driven:
+        state = world.sessions["reckless.0"].agent.mind.state  # type: ignore[attr-defined]
+    else:
+        state = world.engine.state(world.populations["reckless"][0])[0]
+    assert state["kinds"][:6].tolist() == [START, *[REJECTED] * 5]
+    assert state["notes"][1:6].tolist() == [10 * Reason.INVALID_INSTRUCTION + side for side in (0, 0, 1, -1, 1)]
+    rows = execution.finish().events
+    assert set(rows["kind"].tolist()) == {8}
+    assert set(rows["order_type"].tolist()) == {0}
 
 
 def alone(agent: CompiledAgent, seconds: int = 10, **terms: Any) -> ms.Simulation:
