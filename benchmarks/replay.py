@@ -1,4 +1,4 @@
-"""Speed of a replay: a recorded day read, sent through the real core, and compared level by level after every row."""
+"""Speed of a replay: a recorded day through the real core, compared after every row; and as live order flow."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.measurement import Measurement, show, skipped
+from marketsim.agents.replay import Replay
 from marketsim.data import find_data, read_lobster
 from marketsim.replay import replay, warm
+from marketsim.simulation import Simulation
 
 
 def seconds(path: Path, repeats: int = 5) -> dict[str, float]:
@@ -31,6 +33,19 @@ def seconds(path: Path, repeats: int = 5) -> dict[str, float]:
     }
 
 
+def live(path: Path, repeats: int = 5) -> tuple[int, float]:
+    """Requests of a day, and the best engine seconds of sending all of them into the live book, logged and hashed."""
+    tape = read_lobster(path)
+    sent, took = 0, []
+    for _ in range(repeats + 1):  # the first one compiles
+        simulation = Simulation(1, tape.end - tape.start + 1, start=tape.start).add_venue("X", [tape.instrument])
+        execution = simulation.add_agent(Replay(str(path)), "tape", latency=0).start()
+        took.append(execution.run().manifest.timings["engine"])
+        world = execution.world
+        sent = int(world.engine.state(world.populations["tape"][0])["sent"][0])
+    return sent, min(took[1:])
+
+
 def measure() -> list[Measurement]:
     """A line for each recorded day that is there."""
     folder = find_data("lobster")
@@ -45,6 +60,11 @@ def measure() -> list[Measurement]:
         note = f"{took['rows']:,} rows; read in {took['read']:.3f} s, replayed and checked at {rate:.1f} million rows/s"
         most = 2.0 if day == "AMZN" else None
         found.append(Measurement(f"replay: {day}, read, replayed, checked", took["total"], "s", most=most, note=note))
+        requests, engine = live(path)
+        note = f"{requests:,} requests in {engine:.3f} s of engine time, logged and hashed; reading apart"
+        found.append(
+            Measurement(f"replay: {day}, as live order flow", engine / requests * 1e6, "µs/request", note=note)
+        )
     return found
 
 
