@@ -3,16 +3,16 @@
 The estimate is what a population takes when nothing happens yet. Orders, messages on their way and what Python agents
 keep for themselves come on top, so it never refuses what would have fitted. It makes no agent and writes no name.
 
-Bytes an agent were measured as the process's resident memory before and after ``Simulation.start`` and at its peak
-while the manifest was written, less the memory of a small market (Python 3.11, Linux, 64 bits; 20,000 to 300,000 agents
-of type noise, 2,000 to 10,000 Python agents with one timer, on 1 and on 4 venues):
+Bytes an agent were measured as the process's resident memory after ``Simulation.start`` and at its peak while a run of
+a moment was written, less the memory of a small market (Python 3.11, Linux, 64 bits; 50,000 to 300,000 agents of type
+noise with records of 88 bytes, 5,000 to 10,000 Python agents with one timer):
 
-========= ============== ============== ==================== ===========
-agents    built, 1 venue built, 4 venue peak when written    so: of each
-========= ============== ============== ==================== ===========
-compiled  2,310 to 2,360 4,390          650 more             2,300 + 680 a venue
-Python    6,630 to 6,830 8,870          460 more             6,400 + 740 a venue
-========= ============== ============== ==================== ===========
+========= ============== ============== ============== ============== ============================
+agents    1 venue, built 1 venue, peak  4 venues,built 4 venues, peak so: of each
+========= ============== ============== ============== ============== ============================
+compiled  2,360 to 2,420 2,740 to 2,770 4,450          4,550          1,950, its record, 650 a venue
+Python    8,120          8,740          10,110         10,730         7,900, 650 a venue
+========= ============== ============== ============== ============== ============================
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from marketsim.population.agent import CompiledAgent
 from marketsim.scenario.registry import REGISTRY
 from marketsim.scenario.spec import AgentSpec, ScenarioSpec
 
-COMPILED, PYTHON = 2_300, 6_400  # bytes an agent: names, numbers, records, its line in the manifest
-COMPILED_VENUE, PYTHON_VENUE = 680, 740  # bytes an agent and venue: three links with their names and numbers
+COMPILED, PYTHON = 1_950, 7_900  # bytes an agent: names, numbers, its line in the manifest; a Python agent's session
+VENUE = 650  # bytes an agent and venue: three links with their names and numbers
 _GROUPS, _MEMBERSHIP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # control groups; Linux only
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -87,8 +87,8 @@ def _each(spec: AgentSpec, agent: Any, venues: int) -> int:
         with suppress(ConfigurationError):  # what cannot be found is told when it is built
             kind = REGISTRY.resolve("agent", spec.type)
     if spec.compiled is not False and isinstance(kind, type) and issubclass(kind, CompiledAgent):
-        return COMPILED + COMPILED_VENUE * venues + kind.STATE.itemsize
-    return PYTHON + PYTHON_VENUE * venues
+        return COMPILED + VENUE * venues + kind.STATE.itemsize
+    return PYTHON + VENUE * venues
 
 
 def _left_in_groups() -> Iterator[int]:

@@ -49,7 +49,7 @@ def test_a_market_too_large_for_this_machine(marketsim: Any, place: Path) -> Non
     huge = ("--set", "agents.noise.count=2000000000")
     refused = marketsim("run", "small.yaml", *huge)
     assert refused.exit_code == 2
-    assert "agents.noise.count: 2,000,000,000 agents need at least 6." in refused.stderr
+    assert "agents.noise.count: 2,000,000,000 agents need at least 5." in refused.stderr
     assert "use at most" in refused.stderr
     assert not (place / "runs").exists() or list((place / "runs").iterdir()) == []
     checked = marketsim("check", "small.yaml", *huge)

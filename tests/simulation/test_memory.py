@@ -14,8 +14,8 @@ from marketsim.agents.noise import Noise
 from marketsim.errors import ConfigurationError
 from marketsim.simulation import memory
 
-NOISE = memory.COMPILED + memory.COMPILED_VENUE + Noise.STATE.itemsize
-PYTHON = memory.PYTHON + memory.PYTHON_VENUE
+NOISE = memory.COMPILED + memory.VENUE + Noise.STATE.itemsize
+PYTHON = memory.PYTHON + memory.VENUE
 HUGE = 2_000_000_000
 
 
@@ -56,7 +56,7 @@ def test_more_venues_and_python_agents_take_more(available: Callable[[int], None
     available(21 * NOISE)
     driven = ms.Simulation(duration="10ms").add_venue(instruments=[INSTRUMENT])
     driven.add_agents(Noise(rate="1/s"), 20, "noise", compiled=False)
-    with pytest.raises(ConfigurationError, match="7,140 bytes each"):
+    with pytest.raises(ConfigurationError, match=f"{PYTHON:,} bytes each"):
         driven.start()
     available(2 * PYTHON)
     with pytest.raises(ConfigurationError, match="use fewer of all"):
@@ -67,8 +67,8 @@ def test_billions_are_refused_at_once_and_nothing_is_left(tmp_path: Path) -> Non
     """The estimate, what there is, and what to do; on any machine of today."""
     with pytest.raises(ConfigurationError) as caught:
         crowd(HUGE).run(tmp_path / "run")
-    assert str(caught.value).startswith("agents.noise.count: 2,000,000,000 agents need at least 6.1")
-    assert " TB of memory (3," in str(caught.value)
+    assert str(caught.value).startswith("agents.noise.count: 2,000,000,000 agents need at least 5.3")
+    assert " TB of memory (2," in str(caught.value)
     assert " are available here: use at most " in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
