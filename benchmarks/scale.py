@@ -31,7 +31,7 @@ class Case:
     agents: int
     instruments: int
     events: int
-    build: float  # seconds from the description to a market that could begin
+    build: float  # seconds of the processor from the description to a market that could begin
     run: float  # seconds of the processor in the compiled loop
     nanoseconds: float  # an event
     peak: float  # MB, the most that the process ever held
@@ -52,9 +52,9 @@ def one(agents: int, instruments: int) -> Case:
         return simulation
 
     market("compiles", 10, 1, "20s").run()
-    began = time.perf_counter()
+    began = time.process_time()
     execution = market("scale", agents, instruments, f"{WAKE_UPS // agents}s").start()
-    built = time.perf_counter() - began
+    built = time.process_time() - began
     before = execution.events
     began = time.thread_time()
     execution.advance(execution.spec.end)
@@ -115,13 +115,13 @@ def _of(found: Iterable[Case], instruments: int) -> list[Measurement]:
     return [
         Measurement(f"scale: {SIZES[-1]:,} agents, {on}", times, f"x with {SIZES[0]:,}", most=2.5, note=note),
         Measurement(f"scale: memory, {on}", large.peak, "MB at its peak", note=memory),
-        Measurement(f"scale: building {SIZES[-1]:,} agents, {on}", large.build, "s"),
+        Measurement(f"scale: building {SIZES[-1]:,} agents, {on}", large.build, "s of processor"),
     ]
 
 
 def draw(found: Iterable[Case], path: Path) -> Path:
     """The cost of an event, memory and building time over the number of agents."""
-    from marketsim.analysis.figures.style import BLUE, VERMILLION, canvas, panels, styled
+    from marketsim.analysis.figures.style import BLUE, GREY, VERMILLION, canvas, panels, styled
 
     @styled
     def sheet() -> None:
@@ -132,17 +132,20 @@ def draw(found: Iterable[Case], path: Path) -> Path:
             agents = [case.agents for case in mine]
             words = "1 instrument" if instruments == 1 else f"{instruments} instruments"
             cost.plot(agents, [case.nanoseconds for case in mine], "o-", color=colour, label=words)
-            memory.plot(agents, [case.peak for case in mine], "o-", color=colour, label=f"process, {words}")
-            memory.plot(agents, [case.tables for case in mine], "o--", color=colour, label=f"tables, {words}")
+            memory.plot(agents, [case.peak for case in mine], "o-", color=colour)
+            memory.plot(agents, [case.tables for case in mine], "o--", color=colour)
             building.plot(agents, [case.build for case in mine], "o-", color=colour, label=words)
-        cost.set(title="Time of an event", ylabel="ns")
-        memory.set(title="Memory", ylabel="MB", yscale="log")
-        building.set(title="Building", ylabel="s", yscale="log")
+        for line, words in (("o-", "the whole process"), ("o--", "its market's tables")):
+            memory.plot([], [], line, color=GREY, label=words)
+        cost.set(title="Time of an event", ylabel="ns of processor")
+        memory.set(title="Memory at its peak", ylabel="MB", yscale="log")
+        building.set(title="Building the market", ylabel="s of processor", yscale="log")
         cost.set_ylim(bottom=0)
+        memory.set_ylim(top=2_000)
         for axes in (cost, memory, building):
             axes.set(xscale="log", xlabel="agents", xticks=SIZES, xticklabels=[f"{size:,}" for size in SIZES])
             axes.minorticks_off()
-            axes.legend(loc="best")
+            axes.legend(loc="upper left")
         for axes in (memory, building):
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         OUT.mkdir(exist_ok=True)
