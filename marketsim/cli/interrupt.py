@@ -2,20 +2,24 @@
 
 Python hears an interrupt between two of its own steps. Where the machine is busy elsewhere for long (the compiler, a
 policy that never returns), a thread of this module ends the process. What was recorded until then is as readable as
-after a kill. An interrupt that is heard is left to whoever handles KeyboardInterrupt.
+after a kill. An interrupt that is heard is left to whoever handles KeyboardInterrupt; one that Python drops, because
+it came while an object was being freed, is repeated.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 PATIENCE = 0.7  # seconds in which an interrupt must be heard
+_AGAIN = 0.02  # seconds after which one that was dropped comes again
 
 
 @contextmanager
@@ -30,13 +34,23 @@ def interrupts_are_heard(end: Callable[[], None]) -> Iterator[None]:
         return
     watch = _Watch(end)
     before = signal.set_wakeup_fd(watch.bell.fileno(), warn_on_full_buffer=False)
+    drop, sys.unraisablehook = sys.unraisablehook, _repeated
     signal.signal(signal.SIGINT, watch.hear)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.unraisablehook = drop
         signal.set_wakeup_fd(before)
         watch.stop()
+
+
+def _repeated(dropped: sys.UnraisableHookArgs) -> None:
+    """What Python drops, told as it would be; but an interrupt comes again."""
+    if issubclass(dropped.exc_type, KeyboardInterrupt):
+        threading.Timer(_AGAIN, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(dropped)
 
 
 class _Watch:

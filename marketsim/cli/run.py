@@ -44,21 +44,19 @@ def run(
     if no_save and (out or browse):
         raise typer.BadParameter("nothing is kept with --no-save", param_hint="--out" if out else "--open")
     spec = read(scenario, settings, seed)
-    done = _run(spec, None if no_save else out, keep=not no_save, profile=profile, debug=debug)
-    _tell(done, with_report=not (no_report or no_save), profile=profile, browse=browse)
+    attempt = _Attempt(spec, profile)
+    with interrupts_are_heard(attempt.end):
+        done = _run(attempt, None if no_save else out, keep=not no_save, debug=debug)
+        _tell(done, with_report=not (no_report or no_save), profile=profile, browse=browse)
 
 
-def _run(spec: ScenarioSpec, out: Path | None, *, keep: bool, profile: bool, debug: bool) -> Run:
+def _run(attempt: _Attempt, out: Path | None, *, keep: bool, debug: bool) -> Run:
     from marketsim.cli.progress import RunProgress
     from marketsim.kernel.compilation import watched_compilation
 
-    attempt = _Attempt(spec, profile)
+    spec = attempt.spec
     try:
-        with (
-            interrupts_are_heard(attempt.end),
-            RunProgress(spec.start, spec.end) as progress,
-            watched_compilation(progress.compiling),
-        ):
+        with RunProgress(spec.start, spec.end) as progress, watched_compilation(progress.compiling):
             attempt.start(out, keep)
             return attempt.run(progress)
     except KeyboardInterrupt:
@@ -81,7 +79,7 @@ class _Attempt:
 
     def __init__(self, spec: ScenarioSpec, profile: bool) -> None:
         self.execution: Execution | None = None
-        self._spec, self._profile = spec, profile
+        self.spec, self._profile = spec, profile
         self._folder: Path | None = None
 
     def start(self, out: Path | None, keep: bool) -> None:
@@ -91,11 +89,11 @@ class _Attempt:
         if not keep or out is not None:
             self._build(out)
         while self.execution is None:
-            folder = next_free(RUNS, self._spec.name, self._spec.seed)
+            folder = next_free(RUNS, self.spec.name, self.spec.seed)
             try:
                 self._build(folder)
             except StoreError:
-                if folder == next_free(RUNS, self._spec.name, self._spec.seed):
+                if folder == next_free(RUNS, self.spec.name, self.spec.seed):
                     raise
 
     def run(self, progress: RunProgress) -> Run:
@@ -109,6 +107,8 @@ class _Attempt:
             complain("interrupted, and ended at once: nothing was kept")
         elif self.execution is None:
             complain("interrupted before it began, and ended at once")
+        elif self._folder.exists():
+            complain(f"interrupted, and ended at once: the run is in {self._folder}")
         else:
             complain(f"interrupted{_moment(self.execution)}, and ended at once because nobody heard it")
             note(f"what was stored until then is in {self._folder}.partial; to look at it:")
@@ -119,7 +119,7 @@ class _Attempt:
         from marketsim.simulation import Simulation
 
         self._folder = folder
-        self.execution = Simulation.from_spec(self._spec).start(folder, profile=self._profile)
+        self.execution = Simulation.from_spec(self.spec).start(folder, profile=self._profile)
 
 
 # --- what came of it ---

@@ -73,6 +73,28 @@ def test_an_interrupt_that_nobody_hears_ends_by_force() -> None:
     assert PATIENCE <= ended[0] < PATIENCE + 1.5
 
 
+def test_an_interrupt_that_python_drops_comes_again() -> None:
+    """Whatever is raised while an object is freed is only printed."""
+
+    class Freed:
+        def __del__(self) -> None:
+            interrupt_me()
+            time.sleep(0.2)
+
+    went_on: list[bool] = []
+
+    def work() -> None:
+        with interrupts_are_heard(lambda: None):
+            thing = Freed()
+            del thing
+            time.sleep(0.2)
+            went_on.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert went_on == []
+
+
 def test_where_signals_are_somebody_elses_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.getsignal(signal.SIGINT)
 
