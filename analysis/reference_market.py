@@ -19,7 +19,7 @@ from marketsim.analysis.tape import Tape
 from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from marketsim.results.run import Run
+    from marketsim.domain.tables import MarketTables
 
 
 class Published(NamedTuple):
@@ -47,7 +47,7 @@ _SEEDS = 5
 _RANGE_OF_FIVE = 2.326  # expected range of five normal draws, in standard deviations (Tippett 1925)
 
 
-def reference_measures(run: Run) -> pd.Series:
+def reference_measures(run: MarketTables) -> pd.Series:
     """The measures of one day.
 
     orders: submitted; trades: executions, each counted once; volume: shares; cancels: orders canceled;
@@ -72,7 +72,7 @@ def reference_measures(run: Run) -> pd.Series:
         "autocorrelation": float(autocorrelation(returns, 1)["autocorrelation"].iloc[0]),
         **{f"orders of {family}": int(count) for family, count in families.items()},
     }
-    return pd.Series(measures, dtype=np.float64, name=run.seed)
+    return pd.Series(measures, dtype=np.float64)
 
 
 def compare_with_published(days: Sequence[pd.Series]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from marketsim.analysis.tape import Floats, Tape
 from marketsim.domain.units import SECOND
 
 if TYPE_CHECKING:
-    from marketsim.results.run import Run
+    from marketsim.domain.tables import MarketTables
 
 _WIDEST = 8  # cents; wider spreads are drawn together
 _SHORTEST = 1e-3  # seconds; shorter gaps are those of orders sent together
@@ -33,7 +33,7 @@ _NAMES = {
 
 
 @style.styled
-def reference_figure(runs: Sequence[Run], *, width: float = style.WIDTH) -> Figure:
+def reference_figure(runs: Sequence[MarketTables], *, width: float = style.WIDTH) -> Figure:
     """Four panels for runs of the reference market, one run a seed.
 
     Our measures against the published interval; the spread's shares of time; the lots at the best prices; the gaps

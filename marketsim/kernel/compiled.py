@@ -33,6 +33,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Rows = Any  # an array of records: attribute access to fields is not expressible for the type checker
 Record = Any  # one record of such an array
 
+CACHE_LINE = 64  # bytes
 UNCOMPILED = bool(config.DISABLE_JIT)
 _ROOMS = ("domain", "kernel", "exchange", "network", "trading", "population", "replay", "agents", "data", "results")
 
@@ -146,6 +147,9 @@ if UNCOMPILED:
         """Move rows[start:stop] by ``by`` places; the ranges may overlap."""
         rows[start + by : stop + by] = rows[start:stop].copy()
 
+    def prefetch(address: int) -> None:
+        """Ask the processor to bring what lies at an address near: nothing, here."""
+
     def zeros(length: int, dtype: np.dtype[Any]) -> Rows:
         """An array whose records show their fields as attributes, as in compiled code."""
         array = np.zeros(length, dtype)
@@ -157,11 +161,14 @@ else:
 
     from marketsim.kernel import rows
 
-    array_at, shift = rows.rows_at, rows.move_rows
+    array_at, shift, prefetch = rows.rows_at, rows.move_rows, rows.prefetch_line
 
     def zeros(length: int, dtype: np.dtype[Any]) -> Rows:
-        """A zeroed array for compiled code."""
-        return np.zeros(length, dtype)
+        """A zeroed array for compiled code, at the beginning of a line of the processor's cache."""
+        size = length * dtype.itemsize
+        room = np.zeros(size + CACHE_LINE, np.uint8)
+        skipped = -room.ctypes.data % CACHE_LINE
+        return room[skipped : skipped + size].view(dtype)
 
 
 def entry_of(function: Callable[..., Any], integers: int) -> Callable[..., Any]:

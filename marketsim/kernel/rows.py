@@ -105,3 +105,18 @@ def move_rows(typingctx: Any, rows: Any, start: Any, stop: Any, by: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(rows, types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def prefetch_line(typingctx: Any, address: Any) -> Any:
+    """Ask the processor to bring what lies at an address near; any address will do."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        pointer = builder.inttoptr(arguments[0], cgutils.voidptr_t)
+        builder.call(function, [pointer, ir.Constant(number, 1), ir.Constant(number, 3), ir.Constant(number, 1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen

@@ -11,14 +11,14 @@ import math
 import numpy as np
 
 from marketsim.kernel.compiled import Rows, compiled
-from marketsim.network.hop import LOAD, LONGEST
+from marketsim.network.hop import CONSTANT, LOAD, LONGEST
 from marketsim.network.sampling import PURPOSE, sample
 
 LINK = np.dtype(
     [
-        ("first_hop", np.int64),  # row of the first stretch in the table of hops
-        ("hops", np.int64),  # how many stretches follow each other there
-        ("fifo", np.int64),  # 1: no message overtakes another (a session); 0: each travels alone (datagrams)
+        ("first_hop", np.int32),  # row of the first stretch in the table of hops
+        ("hops", np.int16),  # how many stretches follow each other there
+        ("fifo", np.int16),  # 1: no message overtakes another (a session); 0: each travels alone (datagrams)
         ("last_arrival", np.int64),  # ns, of the message sent last; before the first: the smallest integer
         ("draws", np.int64),  # messages sent so far: the draw number of the next
         ("key", np.int64),  # of the link's name under the seed
@@ -39,6 +39,9 @@ def transit(links: Rows, hops: Rows, link: int, now: int) -> int:
     delay = 0
     for place in range(row.hops):
         hop = row.first_hop + place
+        if hops[hop].kind == CONSTANT:
+            delay = min(delay + int(hops[hop].p0), LONGEST)
+            continue
         load = _load(hops, hop, now) if hops[hop].kind == LOAD else 0.0
         delay = min(delay + sample(hops[hop], row.key, PURPOSE + place, draw, load), LONGEST)
     arrival = now + delay

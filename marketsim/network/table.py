@@ -5,6 +5,7 @@ It owns the memory and hands out numbers and addresses; when a message is sent i
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from marketsim.network.latency import Constant, LatencyModel
 from marketsim.network.link import LINK, transit
 from marketsim.network.route import Leg, Route
 from marketsim.network.sampling import HOP, merged, write
+
+_write_link = struct.Struct("=ihhqqq").pack_into  # a LINK
 
 
 class _Path(NamedTuple):
@@ -68,11 +71,8 @@ class NetworkTables:
         if number == len(self.links):
             self.links.grow(2 * number)
             self._view()
-        self._first_hop[number] = path.first_hop
-        self._hops[number] = path.hops
-        self._fifo[number] = fifo
-        self._last_arrival[number] = _NEVER
-        self._key[number] = key_of(self.seed, f"{source}->{target}/{channel}")
+        key = key_of(self.seed, f"{source}->{target}/{channel}")
+        _write_link(self._bytes, number * LINK.itemsize, path.first_hop, path.hops, fifo, _NEVER, 0, key)
         self._paths.append(path)
         return number
 
@@ -110,9 +110,7 @@ class NetworkTables:
             raise InvariantViolation("the load of a hop is kept by a hop of another kind")
 
     def _view(self) -> None:
-        rows = self.links.rows
-        self._first_hop, self._hops, self._fifo = rows["first_hop"], rows["hops"], rows["fifo"]
-        self._last_arrival, self._key = rows["last_arrival"], rows["key"]
+        self._bytes = memoryview(self.links.rows.view(np.uint8))
 
     def _path(self, name: tuple[str, str, str], route: Route) -> _Path:
         """The hops of a route that is not known by identity, shared with equal routes where they hold no load."""
@@ -125,7 +123,7 @@ class NetworkTables:
             known = self._by_value.get(legs)
         except TypeError:  # a model of the user's that cannot be hashed is known by identity alone
             known = None
-        return known or self._remember(legs, route, self._lower(_text(name), legs, route))
+        return self._remember(legs, route, known or self._lower(_text(name), legs, route))
 
     def _constant(self, route: Constant) -> _Path:
         first, hops = self._hop_count, merged(route.hops())
@@ -137,6 +135,7 @@ class NetworkTables:
 
     def _remember(self, legs: tuple[Leg, ...], route: Route, path: _Path) -> _Path:
         if isinstance(route, tuple | LatencyModel):  # a list may change while its identity stays
+            path = path._replace(route=route)  # an equal route of another identity: it must stay alive as well
             self._by_identity[id(route)] = path
         with suppress(TypeError):
             self._by_value[legs] = path

@@ -12,7 +12,8 @@ def policy_error(status: int, name: str, time: int) -> AgentError:
     if status == POLICY_STUCK:
         message = (
             f"{name}: its compiled policy was called {MOST_CALLS:,} times at {format_time(time)} and time does not "
-            "advance; wake it later than now, and do not answer every message with a request at once"
+            "advance; wake it later than now, and do not answer every message with a request at once "
+            "(each request counts as a call)"
         )
     else:
         message = (

@@ -30,6 +30,7 @@ from marketsim.population.state import (
     REPORTS_DOWN,
     SHORT_OF_MESSAGES,
     SHORT_OF_PRINTS,
+    foresee_agent,
     markets_of,
     subscribers_of,
 )
@@ -82,6 +83,7 @@ def _report_rows(core: Record, world: Record) -> int:
             if not has_print_room(markets_of(world)[row.market], world.now):
                 world.culprit = row.market
                 return SHORT_OF_PRINTS
+            foresee_agent(world, row.peer)
             remember_trade(markets_of(world)[row.market], world.now, row.side, row.quantity)
             _report_to(world, row, row.owner, row.order_id, row.side, world.open - row.quantity, 0)
             world.open -= row.quantity

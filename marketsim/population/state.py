@@ -10,7 +10,7 @@ import numpy as np
 
 from marketsim.domain.message import MESSAGE
 from marketsim.exchange.state import CORE
-from marketsim.kernel.compiled import Record, Rows, array_at, compiled
+from marketsim.kernel.compiled import CACHE_LINE, Record, Rows, array_at, compiled, inlined, prefetch
 from marketsim.kernel.heap import ENTRY
 from marketsim.network.link import LINK
 from marketsim.network.sampling import HOP
@@ -30,7 +30,8 @@ AGENT = np.dtype(
         ("working", np.int64),  # first of its working orders; 0 for none
         ("events", np.int64),  # handled
         ("called_at", np.int64),  # time of the last of them
-        ("calls", np.int64),  # at that time
+        ("calls", np.int64),  # at that time, and requests
+        ("spare", np.int64, (2,)),  # to two whole lines of the processor's cache
     ]
 )
 POLICY = np.dtype([("address", np.int64), ("table", np.int64), ("width", np.int64)])
@@ -199,13 +200,14 @@ CALL = np.dtype(  # a call from Python: what it takes and what it answers
 CHANNELS = 3
 ORDERS_UP, REPORTS_DOWN, DATA_DOWN = 0, 1, 2
 ACTIONS = 256  # requests that one policy call may make
-MOST_CALLS = 1_000_000  # of one agent at one nanosecond
+MOST_CALLS = 1_000_000  # of one agent at one nanosecond, its requests included
 KINDS = 64  # of messages, reports included
 
 # Answers of the loop, beside the SHORT_OF codes of the matching core.
 DONE, SHORT_OF_MESSAGES, SHORT_OF_SUBSCRIBERS, SHORT_OF_WORKING, SHORT_OF_PRINTS = 0, -11, -12, -13, -14
 POLICY_FAILED, POLICY_STUCK = -15, -16
 
+_AGENT_SIZE, _LINK_SIZE = AGENT.itemsize, LINK.itemsize
 _WORD = np.dtype(np.int64)
 _REAL = np.dtype(np.float64)
 
@@ -223,6 +225,39 @@ def core_of(call: Record) -> Record:
 @compiled
 def world_of(call: Record) -> Record:
     return array_at(call.world, 1, WORLD)[0]
+
+
+@inlined
+def foresee_agent(world: Record, number: int) -> None:
+    """An agent is next but one thing: bring its record into the cache meanwhile."""
+    agent = world.agents + number * _AGENT_SIZE
+    prefetch(agent)
+    prefetch(agent + CACHE_LINE)
+
+
+@inlined
+def foresee_memory(world: Record, agent: Record) -> None:
+    """An agent's turn begins: bring what its policy remembers and its first link into the cache meanwhile."""
+    prefetch(world.links + agent.links * _LINK_SIZE)
+    policy = array_at(world.policies, world.policies_count, POLICY)[agent.policy]
+    memory = policy.table + agent.row * policy.width
+    prefetch(memory)
+    prefetch(memory + CACHE_LINE)
+
+
+@inlined
+def foresee_message(core: Record, world: Record) -> None:
+    """The first message of the queue is next: bring whom it concerns, and its order, into the cache meanwhile."""
+    if world.queue_count == 0:
+        return
+    message = pool_of(world)[queue_of(world)[0].what]
+    order = message.order_id * 8
+    if message.receiver >= 0:
+        foresee_agent(world, message.receiver)
+        prefetch(world.working_of + order)
+    else:
+        foresee_agent(world, message.sender)
+        prefetch(core.slots + order)
 
 
 @compiled

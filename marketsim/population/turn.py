@@ -25,6 +25,9 @@ from marketsim.population.state import (
     actions_of,
     agents_of,
     feed_value,
+    foresee_agent,
+    foresee_memory,
+    foresee_message,
     out_of,
     policies_of,
     pool_of,
@@ -154,7 +157,7 @@ def _room_to_act(core: Record, world: Record) -> int:
 
 @compiled
 def _is_stuck(world: Record, agent: Record) -> bool:
-    """Whether an agent is called again and again while no time passes."""
+    """Whether an agent is called, or asks for things, again and again while no time passes."""
     if agent.called_at != world.now:
         agent.called_at = world.now
         agent.calls = 0
@@ -183,6 +186,7 @@ def decide(world: Record, number: int, next_id: int) -> int:
     if answer < 0 or out.count > ACTIONS:
         world.culprit = number
         return POLICY_FAILED
+    agent.calls += out.count
     return DONE
 
 
@@ -234,8 +238,10 @@ def wake_up(core: Record, world: Record) -> int:
     status = _room_to_act(core, world)
     if status != DONE:
         return status
+    foresee_memory(world, agent)
     heap_pop(wakes, world.wakes_count)
     world.wakes_count -= 1
+    foresee_agent(world, wakes[0].what >> 1)
     show(world, seen_of(world)[0], agent, number, _WAKE if agent.events > 0 else _START)
     return _act(core, world, number)
 
@@ -256,10 +262,12 @@ def at_agent(core: Record, world: Record, slot: int) -> int:
     status = _room_to_act(core, world)
     if status != DONE:
         return status
+    foresee_memory(world, agent)
     if message.kind > _REPORT:
         learn(world, agent, message)
     seen = seen_of(world)[0]
     show(world, seen, agent, number, message.kind)
     show_message(seen, message)
     drop_first(world)
+    foresee_message(core, world)
     return _act(core, world, number)

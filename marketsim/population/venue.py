@@ -21,6 +21,7 @@ from marketsim.population.state import (
     SHORT_OF_MESSAGES,
     SHORT_OF_PRINTS,
     SHORT_OF_SUBSCRIBERS,
+    foresee_message,
     markets_of,
     pool_of,
     subscribers_of,
@@ -163,6 +164,7 @@ def at_venue(core: Record, world: Record, slot: int) -> int:
         if 0 <= request.market < world.markets_count:
             fill_quote(core, from_venue(world, _QUOTE, request.sender, REPORTS_DOWN, request.market), request.market)
         drop_first(world)
+        foresee_message(core, world)
         return DONE
     if request.kind == _ASK_VOLUME:
         status = _tell_volume(world, request) if 0 <= request.market < world.markets_count else DONE
@@ -184,4 +186,5 @@ def at_venue(core: Record, world: Record, slot: int) -> int:
     world.touch = 0
     world.stage = REPORTING
     drop_first(world)
+    foresee_message(core, world)
     return finish_request(core, world)

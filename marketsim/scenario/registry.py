@@ -170,7 +170,7 @@ def _import(target: str) -> Any:
         )
     try:
         found: Any = importlib.import_module(module_name)
-    except MissingDependency:
+    except (MissingDependency, ConfigurationError):  # names its place and repair already
         raise
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):

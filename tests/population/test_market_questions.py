@@ -1,4 +1,4 @@
-"""What participants may ask of a market beside its quotes: traded volume, the imbalance of the book; and the profile."""
+"""What participants may ask of a market beside quotes: traded volume, the balance of the book; and the profile."""
 
 from __future__ import annotations
 
