@@ -63,6 +63,19 @@ def test_an_object_is_taken_as_it_is() -> None:
     assert np.isclose(took, 2e9 * metres / 299_792_458, atol=2)
 
 
+@pytest.mark.parametrize("seed", [3, 4])
+def test_the_line_is_a_preset_on_which_the_seed_decides_the_places(seed: int) -> None:
+    topology = {"preset": "line", "length": "3000km"}
+    simulation = ms.Simulation(seed=seed, duration="1s", topology=topology)
+    simulation.add_venue("XSIM", [ms.Instrument("ABC")])
+    took = _took(simulation, None)
+    line = LineTopology(seed, length="3000km")
+    line.add_venue("XSIM")
+    line.add_agent("timer")
+    assert took == 2 * line.expected("timer", "XSIM")
+    assert simulation.spec.to_dict()["network"]["topology"] == topology
+
+
 def test_an_unknown_preset_is_refused() -> None:
     simulation = ms.Simulation(duration="1s", topology="europa")
     simulation.add_venue("XSIM", [ms.Instrument("ABC")], host="frankfurt")

@@ -87,6 +87,13 @@ def test_left_out_parameters_scale_with_the_price() -> None:
     assert np.std(np.diff(one)) == pytest.approx(1e-4 * math.sqrt(0.1), rel=0.1)
 
 
+def test_rounded_values_are_whole_ticks_of_the_same_path() -> None:
+    terms: dict[str, Any] = {"half_life": "5s", "volatility": 0.2}
+    exact, rounded = values(MeanReverting(**terms)), values(MeanReverting(**terms, rounded=True))
+    assert not np.array_equal(exact, rounded)
+    assert np.array_equal(np.floor(exact + 0.5), rounded)
+
+
 def test_no_value_is_below_zero() -> None:
     assert values(RandomWalk(initial=0.05, volatility=0.1)).min() == 0.0
     assert values(MeanReverting(mean=0.05, volatility=0.1)).min() == 0.0
