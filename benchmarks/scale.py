@@ -4,6 +4,9 @@ Every agent behaves alike, whatever the size: it wakes once a second, asks for t
 the shorter run, so that each size handles about as many events, on a book that grows with the crowd. Each case is a
 process of its own, so that its peak of memory is its own too. An event is one that the compiled loop handled: a
 wake-up, or a message that arrives at a venue or at an agent.
+
+Each market is built and run twice, and the second run's time counts: memory that a virtual machine never touched before
+costs it several microseconds a page, which says nothing about the loop. The peak of memory is the first run's.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.measurement import OUT, Measurement, keep_rows, show, skipped
@@ -40,6 +43,7 @@ class Case:
 
 def one(agents: int, instruments: int) -> Case:
     """Build and run one market in this process, which must have run nothing else but what compiles."""
+    import gc
     import resource
     import time
 
@@ -52,17 +56,24 @@ def one(agents: int, instruments: int) -> Case:
         return simulation
 
     market("compiles", 10, 1, "20s").run()
-    began = time.process_time()
-    execution = market("scale", agents, instruments, f"{WAKE_UPS // agents}s").start()
-    built = time.process_time() - began
-    before = execution.events
-    began = time.thread_time()
-    execution.advance(execution.spec.end)
-    took = time.thread_time() - began
-    events = execution.events - before
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1) / 1024
-    tables = (execution.world.engine.nbytes + execution.world.core.nbytes) / 1e6
-    return Case(agents, instruments, events, built, took, 1e9 * took / events, peak, tables)
+    found = []
+    for _ in range(2):
+        began = time.process_time()
+        execution = market("scale", agents, instruments, f"{WAKE_UPS // agents}s").start()
+        built = time.process_time() - began
+        before = execution.events
+        began = time.thread_time()
+        execution.advance(execution.spec.end)
+        took = time.thread_time() - began
+        events = execution.events - before
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1) / 1024
+        tables = (execution.world.engine.nbytes + execution.world.core.nbytes) / 1e6
+        found.append(Case(agents, instruments, events, built, took, 1e9 * took / events, peak, tables))
+        execution.finish()
+        del execution
+        gc.collect()
+    first, again = found
+    return replace(first, build=min(first.build, again.build), run=again.run, nanoseconds=again.nanoseconds)
 
 
 def apart(agents: int, instruments: int) -> Case:
