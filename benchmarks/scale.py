@@ -17,8 +17,12 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.measurement import OUT, Measurement, keep_rows, show, skipped
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (1_000, 10_000, 100_000)
@@ -135,7 +139,7 @@ def draw(found: Iterable[Case], path: Path) -> Path:
     from marketsim.analysis.figures.style import BLUE, GREY, VERMILLION, canvas, panels, styled
 
     @styled
-    def sheet() -> None:
+    def sheet() -> Figure:
         figure = canvas(10.0, 3.3)
         cost, memory, building = panels(figure, 3, columns=3)
         for instruments, colour in zip(INSTRUMENTS, (BLUE, VERMILLION), strict=True):
@@ -159,10 +163,10 @@ def draw(found: Iterable[Case], path: Path) -> Path:
             axes.legend(loc="upper left")
         for axes in (memory, building):
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
-        OUT.mkdir(exist_ok=True)
-        figure.savefig(path, dpi=150)
+        return figure
 
-    sheet()
+    OUT.mkdir(exist_ok=True)
+    sheet().savefig(path, dpi=150)
     return path
 
 
