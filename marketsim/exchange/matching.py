@@ -182,16 +182,19 @@ def _room_to_rest(core: Record, ladder: int) -> int:
 
 
 @compiled
-def _room_for_much(core: Record, market: int) -> int:
+def _room_for_much(core: Record, market: int, quantity: int) -> int:
     """The table that is too short for a request that may trade or elect; 0 when there is room.
 
     A trade finishes at least one order and a stop is elected once: at most two rows an order that is there, two more a
-    stop, and a few for the request itself. Every stop may come to rest at a price of its own.
+    stop, and a few for the request itself; without stops there are no more trades than lots either. Every stop may come
+    to rest at a price of its own.
     """
     first = market * LADDERS
     ladders = ladders_of(core)
     stops = ladders[first + BUY_STOP].orders + ladders[first + SELL_STOP].orders
-    rows = _ROWS_OF_ONE + 2 * (ladders[first + BID].orders + ladders[first + ASK].orders) + 4 * stops
+    resting = ladders[first + BID].orders + ladders[first + ASK].orders
+    trades = resting if stops > 0 else min(resting, max(quantity, 0))
+    rows = _ROWS_OF_ONE + 2 * trades + 4 * stops
     more = 2 + stops
     short = _room(core, rows, more)
     if short != 0:
@@ -466,7 +469,7 @@ def new_order(
     elif order_type == _LIMIT and (_out_of_range(price) or not _would_trade(core, market, side, price)):
         short = _room_to_rest(core, market * LADDERS + (BID if side > 0 else ASK))
     else:
-        short = _room_for_much(core, market)
+        short = _room_for_much(core, market, quantity)
     if short != 0:
         return short
     core.time = time
@@ -642,7 +645,7 @@ def replace_order(
     """New terms for a live order; ``quantity`` is the new total. Answers 0 or a SHORT_OF code."""
     slot = slots_of(core)[order_id] if 0 < order_id < core.slots_length else 0
     market = orders_of(core)[slot].market if slot > 0 else 0
-    short = _room_for_much(core, market) if slot > 0 else _room_to_tell(core, _ROWS_OF_ONE)
+    short = _room_for_much(core, market, quantity) if slot > 0 else _room_to_tell(core, _ROWS_OF_ONE)
     if short != 0:
         return short
     core.time = time
