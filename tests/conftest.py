@@ -8,6 +8,7 @@ run of several sessions can list them all at its end.
 from __future__ import annotations
 
 import os
+import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ import pytest
 from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+# A shell starts what runs in its background deaf to interrupts, and so would be the tests of interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Examples are the same on every machine and in every session: a failing test fails for everyone.
 settings.register_profile("marketsim", deadline=None, derandomize=True, print_blob=True)
 # For a hunt after what the fixed examples miss: --hypothesis-profile=hunt
