@@ -55,11 +55,14 @@ def procedure(function: Any, arguments: Sequence[Any]) -> int:
     Raises ConfigurationError with the file and line that are in the way, and Numba's own error as its cause.
     The address is asked for once: of two functions of one name that the cache held, Numba finds the later one.
     """
-    from marketsim.kernel.refusal import explained
+    from marketsim.kernel.own_code import is_own
+    from marketsim.kernel.refusal import explained, refused_chance
 
     arguments = tuple(arguments)
     known: dict[Any, int] = function.__dict__.setdefault("addresses", {})
     if arguments not in known:
+        if is_own(function) and (objection := refused_chance(function)) is not None:
+            raise objection
         try:
             function.compile(arguments)
             result = function.overloads[arguments]

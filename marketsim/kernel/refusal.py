@@ -140,6 +140,31 @@ def _is_inner(file: str) -> bool:
     return any(path.is_relative_to(folder) for folder in _INNER)
 
 
+def refused_chance(function: Any) -> ConfigurationError | None:
+    """The error for a function that draws from a generator of the process: no run with it could be repeated."""
+    for reached in reach(function):
+        world = reached.__globals__
+
+        def draws(node: Any, world: dict[str, Any] = world) -> bool:
+            if isinstance(node, ast.Attribute):
+                named = world.get(node.value.id) if isinstance(node.value, ast.Name) else None
+                return node.attr == "random" and getattr(named, "__name__", "") == "numpy"
+            home = world.get(node.id) if isinstance(node, ast.Name) else None
+            return "random" in (getattr(home, "__name__", ""), getattr(home, "__module__", "")) or (
+                getattr(home, "__name__", "") == "numpy.random"
+            )
+
+        place = line_of(reached, draws)
+        if place is not None:
+            return refused(
+                function,
+                place,
+                "it draws from a generator that the whole process shares, so no run could be repeated; use "
+                "policies.uniform(seen.key, PURPOSE, draw), exponential, normal or below",
+            )
+    return None
+
+
 def line_of(function: Any, wanted: Callable[[Any], bool]) -> Place | None:
     """The first line of a function that holds such a piece of syntax."""
     code = _python(function).__code__
@@ -224,7 +249,11 @@ def _callee(told: str, places: Sequence[re.Match[str]]) -> str:
 
 def _takes(function: Any, callee: str) -> str:
     for reached in reach(function):
-        modules = [vars(value) for value in reached.__globals__.values() if isinstance(value, ModuleType)]
+        modules = [
+            vars(value)
+            for name, value in reached.__globals__.items()
+            if isinstance(value, ModuleType) and name in reached.__code__.co_names
+        ]
         for scope in (reached.__globals__, *modules):
             if callee in scope:
                 return ", ".join(inspect.signature(_python(scope[callee])).parameters)

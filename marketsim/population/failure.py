@@ -11,9 +11,8 @@ def policy_error(status: int, name: str, time: int) -> AgentError:
     """The error for POLICY_FAILED or POLICY_STUCK."""
     if status == POLICY_STUCK:
         message = (
-            f"{name}: its compiled policy was called {MOST_CALLS:,} times at {format_time(time)} and time does not "
-            "advance; wake it later than now, and do not answer every message with a request at once "
-            "(each request counts as a call)"
+            f"{name}: its compiled policy woke or asked for something {MOST_CALLS:,} times at {format_time(time)} and "
+            "time does not advance; wake it later than now, and do not answer every message with a request at once"
         )
     else:
         message = (

@@ -30,7 +30,7 @@ AGENT = np.dtype(
         ("working", np.int64),  # first of its working orders; 0 for none
         ("events", np.int64),  # handled
         ("called_at", np.int64),  # time of the last of them
-        ("calls", np.int64),  # at that time, and requests
+        ("calls", np.int64),  # at that time in which it woke or asked for something
         ("spare", np.int64, (2,)),  # to two whole lines of the processor's cache
     ]
 )
@@ -200,7 +200,7 @@ CALL = np.dtype(  # a call from Python: what it takes and what it answers
 CHANNELS = 3
 ORDERS_UP, REPORTS_DOWN, DATA_DOWN = 0, 1, 2
 ACTIONS = 256  # requests that one policy call may make
-MOST_CALLS = 1_000_000  # of one agent at one nanosecond, its requests included
+MOST_CALLS = 10_000  # in which one agent wakes or asks for something at one nanosecond
 KINDS = 64  # of messages, reports included
 
 # Answers of the loop, beside the SHORT_OF codes of the matching core.

@@ -157,12 +157,11 @@ def _room_to_act(core: Record, world: Record) -> int:
 
 @compiled
 def _is_stuck(world: Record, agent: Record) -> bool:
-    """Whether an agent is called, or asks for things, again and again while no time passes."""
+    """Whether an agent wakes or asks for something again and again while no time passes."""
     if agent.called_at != world.now:
         agent.called_at = world.now
         agent.calls = 0
-    agent.calls += 1
-    return agent.calls > MOST_CALLS
+    return agent.calls >= MOST_CALLS
 
 
 @compiled
@@ -186,7 +185,9 @@ def decide(world: Record, number: int, next_id: int) -> int:
     if answer < 0 or out.count > ACTIONS:
         world.culprit = number
         return POLICY_FAILED
-    agent.calls += out.count
+    kind = seen_of(world)[0].kind
+    if out.count > 0 or kind == _WAKE or kind == _TIMER:
+        agent.calls += 1
     return DONE
 
 

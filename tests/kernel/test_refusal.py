@@ -25,9 +25,11 @@ ME = np.dtype([("pause", np.int64), ("last_mid", np.int64), ("share", np.float64
 TYPES = tuple(numba.from_dtype(dtype) for dtype in (ME, SEEN, OUT))
 HEAD = """\
 import math
+import random
 import sys
 from dataclasses import dataclass
 
+import numpy as np
 from marketsim import policies as p
 from marketsim.policies import compiled, limit_order
 
@@ -55,6 +57,8 @@ CASES = [  # the body; the line in it, from 1, 0 for the file's other functions;
     ("me.lst_mid = 3", 1, 'me has no field "lst_mid"; did you mean "last_mid"?'),
     ("x = 1\nif seen.knd == x:\n    return 1\nreturn 0", 2, 'seen has no field "knd"; did you mean "kind"?'),
     ("remember(me, 3)", 0, 'me has no field "nowhere"; known: last_mid, mids, pause, share'),
+    ("x = 1\ny = np.random.rand()", 2, "it draws from a generator that the whole process shares"),
+    ("if random.random() < 0.5:\n    me.pause = 1", 1, "use policies.uniform(seen.key, PURPOSE, draw)"),
     ("x = 1\ny = undefined + x", 2, "undefined is not defined: define or import it"),
     ("p.limit_ordr(out, 1, 100, 1)", 1, 'has no limit_ordr; did you mean "limit_order"?'),
     ("limit_order(out, 1, 100)", 1, "limit_order takes (out, side, price, quantity): missing a required argument"),

@@ -96,7 +96,9 @@ def test_a_policy_that_never_lets_time_pass_is_stopped_by_name(agent: ms.Compile
     error = caught.value
     assert error.agent in ("stuck.0", "stuck.1", "stuck.2")
     assert error.time == 34_200 * 1_000_000_000 + WHEN
-    assert str(error).startswith(f"{error.agent}: its compiled policy was called 1,000,000 times at 09:30:02.000000000")
+    assert str(error).startswith(
+        f"{error.agent}: its compiled policy woke or asked for something 10,000 times at 09:30:02.000000000"
+    )
     assert "time does not advance; wake it later than now" in str(error)
     left = Run.open(tmp_path / "run")
     assert not left.complete
@@ -118,9 +120,9 @@ def test_what_was_recorded_until_then_is_what_a_well_behaved_run_records() -> No
 
 
 def test_many_calls_at_one_moment_are_no_sin() -> None:
-    run = market(Waker(times=300_000)).run()
+    run = market(Waker(times=9_000)).run()
     assert run.complete
-    assert run.manifest.counts["events handled"] > 900_000
+    assert run.manifest.counts["events handled"] > 27_000
 
 
 def test_a_computation_time_lets_time_pass() -> None:
@@ -144,7 +146,7 @@ def test_the_command_line_tells_who_and_when(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "stuck.yaml").write_text(YAML % "Waker")
     result = CliRunner().invoke(app, ["run", "stuck.yaml"])
     assert result.exit_code == 1
-    assert ": its compiled policy was called 1,000,000 times at 09:30:02.000000000" in result.stderr
+    assert ": its compiled policy woke or asked for something 10,000 times at 09:30:02.000000000" in result.stderr
     assert "stuck." in result.stderr
     assert "marked incomplete" in result.stderr
     assert "Traceback" not in result.output
