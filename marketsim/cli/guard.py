@@ -13,9 +13,10 @@ from typing import ParamSpec
 import typer
 
 from marketsim.cli.console import complain, print_traceback
+from marketsim.cli.interrupt import INTERRUPTED
 from marketsim.errors import ConfigurationError, MarketSimError
 
-FAILED, NOT_BUILT, INTERRUPTED = 1, 2, 130
+FAILED, NOT_BUILT = 1, 2
 
 P = ParamSpec("P")
 

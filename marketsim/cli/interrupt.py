@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 PATIENCE = 0.7  # seconds in which an interrupt must be heard
+INTERRUPTED = 130  # exit code
 _AGAIN = 0.02  # seconds after which one that was dropped comes again
 
 
@@ -26,6 +27,7 @@ _AGAIN = 0.02  # seconds after which one that was dropped comes again
 def interrupts_are_heard(end: Callable[[], None]) -> Iterator[None]:
     """Call ``end``, which ends the process, when an interrupt inside is not heard within the patience.
 
+    What an interrupt was turned into on its way, such as an error of the compiler, comes out as KeyboardInterrupt.
     Where signals are none of ours (another thread than the main one, a handler of somebody else) it does nothing.
     """
     ours = threading.current_thread() is threading.main_thread()
@@ -38,6 +40,10 @@ def interrupts_are_heard(end: Callable[[], None]) -> Iterator[None]:
     signal.signal(signal.SIGINT, watch.hear)
     try:
         yield
+    except Exception as error:
+        if watch.rang and getattr(error, "exit_code", None) != INTERRUPTED:
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.unraisablehook = drop
@@ -61,12 +67,14 @@ class _Watch:
         self._ear, self.bell = socket.socketpair()
         self.bell.setblocking(False)
         self._heard = threading.Event()
+        self.rang = False
         self._thread = threading.Thread(target=self._listen, name="marketsim interrupts", daemon=True)
         self._thread.start()
 
     def hear(self, number: int, frame: FrameType | None) -> None:
         """Python handles the signal."""
         self._heard.set()
+        self.rang = True
         signal.default_int_handler(number, frame)
 
     def stop(self) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from marketsim.cli.console import complain, note, output, say
-from marketsim.cli.guard import FAILED, INTERRUPTED, guarded
-from marketsim.cli.interrupt import end_now, interrupts_are_heard
+from marketsim.cli.guard import FAILED, guarded
+from marketsim.cli.interrupt import INTERRUPTED, end_now, interrupts_are_heard
 from marketsim.cli.options import Browse, Debug, Scenario, Seed, Settings
 from marketsim.errors import AgentError, MarketSimError, StoreError
 

@@ -114,6 +114,23 @@ def test_where_signals_are_somebody_elses_nothing_is_done(monkeypatch: pytest.Mo
         signal.signal(signal.SIGINT, before)
 
 
+def test_an_interrupt_that_became_another_error_is_one_still() -> None:
+    """As when a compiler wraps whatever comes."""
+
+    def work() -> None:
+        with interrupts_are_heard(lambda: None):
+            try:
+                interrupt_me()
+                time.sleep(5)
+            except KeyboardInterrupt:
+                raise SystemError("wrapped") from None
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    with pytest.raises(SystemError), interrupts_are_heard(lambda: None):
+        raise SystemError("of its own")
+
+
 # --- the real thing ---
 
 
