@@ -176,7 +176,7 @@ def test_a_policy_that_never_returns_can_be_interrupted(tmp_path: Path) -> None:
     child.send_signal(signal.SIGINT)
     _, complaint = child.communicate(timeout=60)
     assert child.returncode == 130
-    assert time.perf_counter() - began < 3
+    assert time.perf_counter() - began < 10  # a second on a machine of its own
     assert "ended at once because nobody heard it" in complaint
     assert "marketsim report " in complaint
     run = Run.open(manifest.parent)
