@@ -73,9 +73,7 @@ def _draw_measures(axes: Axes, days: Sequence[pd.Series]) -> None:
 
 def _weights(tape: Tape) -> Floats:
     """Time for which each row of quotes was in force, with both sides there; inside the run."""
-    ends = np.append(tape.quote_time[1:], tape.end)
-    held = np.maximum(ends, tape.start) - np.maximum(tape.quote_time, tape.start)
-    return np.asarray(np.where(np.isfinite(tape.spread), held, 0), dtype=np.float64)
+    return np.where(np.isfinite(tape.spread), tape.durations, 0.0)
 
 
 def _draw_spreads(axes: Axes, tapes: Sequence[Tape]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from marketsim.cli.console import output, say
+from marketsim.cli.console import empty_table, output, say
 from marketsim.cli.guard import guarded
 from marketsim.cli.options import Debug, Settings
 
@@ -88,10 +88,7 @@ def _tell(found: Comparison) -> None:
 
 
 def _table(found: Comparison) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = empty_table()
     table.add_column("measure", no_wrap=True)
     for heading in (*found.names, "difference", f"{found.confidence:.4g} interval"):
         table.add_column(heading, justify="right", no_wrap=True)

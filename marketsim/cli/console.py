@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 _WIDE = 160  # columns where nobody's window sets them
 
@@ -43,6 +44,14 @@ def note(text: str) -> None:
 def complain(text: str) -> None:
     """What went wrong."""
     notices().print(text, markup=False, soft_wrap=True, style="red")
+
+
+def empty_table(**look: Any) -> Table:
+    """An empty table in the look of all of them; ``look`` as rich has it."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", **look)
 
 
 def print_traceback(error: BaseException) -> None:

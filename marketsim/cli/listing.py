@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from marketsim.cli.console import output, say
+from marketsim.cli.console import empty_table, output, say
 from marketsim.cli.guard import guarded
 from marketsim.cli.options import Debug
 from marketsim.errors import ConfigurationError, UnknownTypeError, did_you_mean
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 _KINDS = {"agents": "agent", "feeds": "feed", "latencies": "latency", "shocks": "shock"}  # plural: the registry's name
 _WHAT = ("scenarios", *_KINDS, "networks")
@@ -55,7 +52,7 @@ def _names(what: str) -> tuple[str, ...]:
 
 
 def _print_overview(what: str) -> None:
-    table = _table()
+    table = empty_table()
     table.add_column(what, no_wrap=True)
     table.add_column("")
     tell = _teller(what)
@@ -121,7 +118,7 @@ def _print_type(kind: str, name: str, *, in_full: bool = False) -> None:
     say(inspect.getdoc(cls) or "" if in_full else REGISTRY.summary(kind, name))
     parameters = REGISTRY.parameters(kind, name)
     if parameters:
-        table = _table()
+        table = empty_table()
         for heading in ("parameter", "type", "default", ""):
             table.add_column(heading, no_wrap=heading == "parameter")
         for parameter in parameters:
@@ -129,10 +126,3 @@ def _print_type(kind: str, name: str, *, in_full: bool = False) -> None:
             table.add_row(parameter.name, parameter.type, default, parameter.doc)
         output().print(table)
     say()
-
-
-def _table() -> Table:
-    from rich import box
-    from rich.table import Table
-
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from marketsim.cli.console import output, say
+from marketsim.cli.console import empty_table, output, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -138,18 +138,7 @@ def _ms(nanoseconds: int) -> str:
 
 
 def _table(title: str, *headings: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        header_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = empty_table(title=title, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="right" if place else "left", no_wrap=True)
     return table

@@ -367,10 +367,8 @@ class MatchingCore:
         for ladder in range(markets * LADDERS):
             self._ladders.rows["start"][ladder] = ladder * 16
             self._ladders.rows["capacity"][ladder] = 16
-        self._chain(self._orders, "next", 1, len(self._orders))
-        core["free_order"], core["free_orders"] = 1, len(self._orders) - 1
-        self._chain(self._levels, "head", 1, len(self._levels))
-        core["free_level"], core["free_levels"] = 1, len(self._levels) - 1
+        core["free_order"], core["free_orders"] = 1, self._orders.chain(1)
+        core["free_level"], core["free_levels"] = 1, self._levels.chain(1, link="head")
         self._publish()
 
     def _publish(self) -> None:
@@ -382,19 +380,12 @@ class MatchingCore:
         core["ladders"], core["books"] = self._ladders.address, self._books.address
         core["log"], core["log_length"] = self._chunk.address, len(self._chunk)
 
-    @staticmethod
-    def _chain(table: Table, link: str, first: int, end: int) -> None:
-        """Link the records first … end-1 of a table into a free list that ends with 0."""
-        table.rows[link][first:end] = np.append(np.arange(first + 1, end), 0)
-
     def _grow_orders(self) -> None:
         old = len(self._orders)
         self._orders.grow(2 * old)
-        self._chain(self._orders, "next", old, len(self._orders))
         core = self._core.rows
-        self._orders.rows["next"][len(self._orders) - 1] = core["free_order"][0]
+        core["free_orders"] += self._orders.chain(old, int(core["free_order"][0]))
         core["free_order"] = old
-        core["free_orders"] += len(self._orders) - old
         self._publish()
 
     def _grow_levels(self) -> None:
@@ -402,11 +393,9 @@ class MatchingCore:
         ladders = self._ladders.rows
         stops = int(ladders["orders"][BUY_STOP::LADDERS].sum() + ladders["orders"][SELL_STOP::LADDERS].sum())
         self._levels.grow(2 * old + stops)
-        self._chain(self._levels, "head", old, len(self._levels))
         core = self._core.rows
-        self._levels.rows["head"][len(self._levels) - 1] = core["free_level"][0]
+        core["free_levels"] += self._levels.chain(old, int(core["free_level"][0]), link="head")
         core["free_level"] = old
-        core["free_levels"] += len(self._levels) - old
         self._publish()
 
     def _grow_slots(self, length: int) -> None:

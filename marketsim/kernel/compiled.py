@@ -216,3 +216,8 @@ class Table:
             rows[: len(self.rows)] = self.rows
             self.rows = rows
             self._register()
+
+    def chain(self, first: int, then: int = 0, link: str = "next") -> int:
+        """Link the records from ``first`` on into a free list that goes on with ``then``, 0 for none; how many."""
+        self.rows[link][first:] = np.append(np.arange(first + 1, len(self)), then)
+        return len(self) - first

@@ -15,10 +15,9 @@ import numpy as np
 
 from marketsim.domain.instrument import Instrument
 from marketsim.errors import ConfigurationError
-from marketsim.kernel.compiled import Rows, compiled
+from marketsim.kernel.compiled import Rows, compiled, zeros
 from marketsim.kernel.refusal import start_of
 from marketsim.population import layout
-from marketsim.population.engine import states
 from marketsim.population.policy import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,7 +99,7 @@ class CompiledAgent(ABC):
     def records(self, count: int, instrument: Instrument) -> Rows:
         """Records of ``count`` agents, ready for the engine."""
         self._check_class()
-        rows = states(type(self).STATE, count)
+        rows = zeros(count, type(self).STATE)
         self.fill(rows, instrument)
         return rows
 

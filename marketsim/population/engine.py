@@ -19,11 +19,12 @@ from marketsim.errors import InvalidValueError
 from marketsim.exchange.core import MatchingCore
 from marketsim.exchange.state import SHORT_OF_SLOTS
 from marketsim.kernel.clock import clock_address, nanoseconds_a_tick
-from marketsim.kernel.compiled import Rows, Table, entry_of, zeros
+from marketsim.kernel.compiled import Rows, Table, entry_of
 from marketsim.kernel.environment import NEVER, NORMAL_ORDER, Environment, Key
 from marketsim.kernel.heap import ENTRY
 from marketsim.network.table import NetworkTables
 from marketsim.population.failure import policy_error
+from marketsim.population.layout import table_of
 from marketsim.population.loop import advance, send, wake_first
 from marketsim.population.policy import Policy, address_of
 from marketsim.population.state import (
@@ -119,12 +120,7 @@ class Engine:
 
     def add_policy(self, policy: Policy, states: NDArray[Any]) -> int:
         """A compiled policy and the records of all its agents. Its number."""
-        taken = [name for name in states.dtype.names or () if hasattr(np.record, name)]
-        if taken:
-            raise InvalidValueError(f"state field {taken[0]!r} is an attribute of NumPy records; choose another name")
-        table = Table(states.dtype, len(states))
-        for name in states.dtype.names or ():
-            table.rows[name][: len(states)] = states[name]
+        table = table_of(states)
         number = len(self._policy_tables)
         self._policy_tables.append(table)
         self._policies_used.append(policy)
@@ -289,16 +285,9 @@ class Engine:
         self._venues.rows["processing"][: len(processing)] = processing
         self._markets.rows["venue"][: len(market_venues)] = market_venues
         world["venues_count"], world["markets_count"] = len(processing), len(market_venues)
-        world["free_message"], world["free_messages"] = self._chained(self._pool, 0)
-        world["free_working"], world["free_workings"] = self._chained(self._working, 0)
+        world["free_message"], world["free_messages"] = 1, self._pool.chain(1)
+        world["free_working"], world["free_workings"] = 1, self._working.chain(1)
         self._publish()
-
-    @staticmethod
-    def _chained(table: Table, old: int) -> tuple[int, int]:
-        """Link the new records of a table into a free list that ends with 0; its first and its length."""
-        first = max(old, 1)
-        table.rows["next"][first : len(table)] = np.append(np.arange(first + 1, len(table)), 0)
-        return first, len(table) - first
 
     def _publish(self) -> None:
         world = self._world.rows
@@ -360,10 +349,8 @@ class Engine:
             old = len(self._pool)
             self._pool.grow(2 * old + needed)
             self._queue.grow(len(self._pool))
-            first, count = self._chained(self._pool, old)
-            self._pool.rows["next"][len(self._pool) - 1] = world["free_message"][0]
-            world["free_message"] = first
-            world["free_messages"] += count
+            world["free_messages"] += self._pool.chain(old, int(world["free_message"][0]))
+            world["free_message"] = old
         if len(self._outbox) < 2 * needed:
             self._outbox.grow(4 * needed)
         if int(world["wakes_count"][0]) == len(self._wakes):  # policies may ask for several wake-ups at once
@@ -386,10 +373,8 @@ class Engine:
         if int(world["free_workings"][0]) < ACTIONS:
             old = len(self._working)
             self._working.grow(2 * old)
-            first, count = self._chained(self._working, old)
-            self._working.rows["next"][len(self._working) - 1] = world["free_working"][0]
-            world["free_working"] = first
-            world["free_workings"] += count
+            world["free_workings"] += self._working.chain(old, int(world["free_working"][0]))
+            world["free_working"] = old
         ids = int(self._core.record["next_id"][0])
         if len(self._working_of) < ids + 2 * ACTIONS:
             self._working_of.grow(max(2 * len(self._working_of), ids + _ID_ROOM))
@@ -402,8 +387,3 @@ def _entries() -> tuple[Callable[[int], int], Callable[[int], int]]:
 
 def _nobody(row: Any) -> None:
     """Compiled agents have no Python receiver."""
-
-
-def states(dtype: np.dtype[Any], count: int) -> Rows:
-    """Zeroed records for ``count`` agents of a policy."""
-    return zeros(count, dtype)

@@ -20,7 +20,7 @@ import numpy as np
 
 from marketsim.domain.instrument import Instrument
 from marketsim.errors import ConfigurationError, InvalidValueError
-from marketsim.kernel.compiled import Rows
+from marketsim.kernel.compiled import Rows, Table
 from marketsim.scenario.parameters import annotations_of, coerce, type_words
 
 _INT, _FLOAT = np.dtype(np.int64), np.dtype(np.float64)
@@ -62,6 +62,18 @@ def dtype_of(cls: type) -> np.dtype[Any]:
     if not slots:
         return np.dtype([("nothing", np.int64)])  # compiled code knows no empty record
     return np.dtype([(slot.name, slot.dtype, (slot.length,)) if slot.length else slot[::3] for slot in slots])
+
+
+def table_of(records: Rows) -> Table:
+    """Records where compiled code reaches them. InvalidValueError for a field that they cannot show as an attribute."""
+    names = records.dtype.names or ()
+    taken = [name for name in names if hasattr(np.record, name)]
+    if taken:
+        raise InvalidValueError(f"state field {taken[0]!r} is an attribute of NumPy records; choose another name")
+    table = Table(records.dtype, len(records))
+    for name in names:
+        table.rows[name][: len(records)] = records[name]
+    return table
 
 
 def check(agent: Any) -> None:

@@ -17,6 +17,7 @@ from marketsim.domain.message import MESSAGE, Kind
 from marketsim.kernel.compiled import Table, array_at, compiled
 from marketsim.population.agent import CompiledAgent
 from marketsim.population.failure import policy_error
+from marketsim.population.layout import table_of
 from marketsim.population.policy import address_of
 from marketsim.population.state import (
     ACTIONS,
@@ -34,7 +35,7 @@ from marketsim.population.state import (
     pool_of,
     seen_of,
 )
-from marketsim.population.turn import begin_working, decide, learn, show, show_message
+from marketsim.population.turn import begin_working, decide, learn, show, show_message, show_nothing
 
 _START, _WAKE, _NEW, _REPORT = int(Kind.START), int(Kind.WAKE), int(Kind.NEW), int(Kind.REPORT)
 _message = struct.Struct("=20q")
@@ -68,7 +69,9 @@ def take_turn(address: int, next_id: int) -> int:
     if message.kind > _REPORT:
         learn(world, agent, message)
     show(world, seen, agent, message.receiver, message.kind)
-    if message.kind != _START and message.kind != _WAKE:
+    if message.kind == _START or message.kind == _WAKE:
+        show_nothing(seen)
+    else:
         show_message(seen, message)
     status = decide(world, 0, next_id)
     if status != DONE:
@@ -101,9 +104,7 @@ class Mind:
         self._name = name
         self._next_id = first_id
         records = agent.records(1, instrument)
-        self._state = Table(records.dtype, 1)
-        for field in records.dtype.names or ():
-            self._state.rows[field][:1] = records[field]
+        self._state = table_of(records)
         self._keep = agent, type(agent).policy  # the record may hold addresses of what the agent owns
         self._world, self._account, self._policy = Table(WORLD, 1), Table(AGENT, 1), Table(POLICY, 1)
         self._message, self._actions = Table(MESSAGE, 1), Table(MESSAGE, ACTIONS)
@@ -111,7 +112,8 @@ class Mind:
         self._feed, self._value = Table(FEED, 1), Table(np.dtype(np.float64), 1)
         self._working, self._working_of = Table(WORKING, 2 * ACTIONS), Table(np.dtype(np.int64), 4 * ACTIONS)
         self._begin(key, market, cash, int(address_of(type(agent).policy, records.dtype)))
-        self._chain(1)
+        world = self._world.rows
+        world["free_working"], world["free_workings"] = 1, self._working.chain(1)
         self._publish()
         self._written: Any = memoryview(self._message.rows.view(np.uint8))
         self._asked: Any = memoryview(self._actions.rows.view(np.uint8))
@@ -210,16 +212,10 @@ class Mind:
         if short:
             old = len(self._working)
             self._working.grow(2 * old)
-            self._chain(old)
+            world["free_workings"] += self._working.chain(old, int(world["free_working"][0]))
+            world["free_working"] = old
         if len(self._working_of) < self._next_id + ACTIONS:
             self._working_of.grow(2 * (self._next_id + ACTIONS))
         elif not short:
             return
         self._publish()
-
-    def _chain(self, first: int) -> None:
-        """Put the records from ``first`` on into the free list; the list ends with 0."""
-        world, rows = self._world.rows, self._working.rows
-        rows["next"][first:] = np.append(np.arange(first + 1, len(rows)), world["free_working"])
-        world["free_working"] = first
-        world["free_workings"] += len(rows) - first

@@ -100,20 +100,12 @@ def learn(world: Record, agent: Record, message: Record) -> None:
 
 @compiled
 def show(world: Record, seen: Record, agent: Record, number: int, kind: int) -> None:
-    """What every policy sees, whatever has happened; nothing is left of what another one was shown."""
+    """What every policy sees, whatever has happened."""
     seen.kind = kind
     seen.now = world.now
     seen.agent = number
     seen.key = agent.key
     seen.market = agent.market
-    seen.order_id = 0
-    seen.side = 0
-    seen.price = 0
-    seen.quantity = 0
-    seen.leaves = 0
-    seen.reason = 0
-    seen.maker = 0
-    seen.tag = 0
     seen.bid = 0
     seen.bid_quantity = 0
     seen.ask = 0
@@ -125,11 +117,26 @@ def show(world: Record, seen: Record, agent: Record, number: int, kind: int) -> 
 
 
 @compiled
+def show_nothing(seen: Record) -> None:
+    """No message: nothing is left of what another policy was shown."""
+    seen.order_id = 0
+    seen.side = 0
+    seen.price = 0
+    seen.quantity = 0
+    seen.leaves = 0
+    seen.reason = 0
+    seen.maker = 0
+    seen.tag = 0
+
+
+@compiled
 def show_message(seen: Record, message: Record) -> None:
     """The message that a policy is called with."""
-    seen.tag = message.expire
     if message.kind == _TIMER:
+        show_nothing(seen)
+        seen.tag = message.expire
         return
+    seen.tag = message.expire
     seen.order_id = message.order_id
     seen.side = message.side
     seen.price = message.price
@@ -243,7 +250,9 @@ def wake_up(core: Record, world: Record) -> int:
     heap_pop(wakes, world.wakes_count)
     world.wakes_count -= 1
     foresee_agent(world, wakes[0].what >> 1)
-    show(world, seen_of(world)[0], agent, number, _WAKE if agent.events > 0 else _START)
+    seen = seen_of(world)[0]
+    show(world, seen, agent, number, _WAKE if agent.events > 0 else _START)
+    show_nothing(seen)
     return _act(core, world, number)
 
 

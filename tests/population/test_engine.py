@@ -18,8 +18,8 @@ from marketsim.domain.market_data import BookSnapshot, LevelUpdate
 from marketsim.domain.message import Kind, Wanted
 from marketsim.domain.order import OrderType, Reason, Side, TimeInForce
 from marketsim.errors import AgentError, InvalidValueError
+from marketsim.kernel.compiled import zeros
 from marketsim.network.latency import Constant, LogNormal
-from marketsim.population.engine import states
 from marketsim.trading.book import LocalBook
 from tests.population.wiring import FIELD, LATENCY, REPORT, ZERO, Crowd, Market, Meddler
 
@@ -385,7 +385,7 @@ def test_a_policy_may_ask_for_no_more_than_there_is_room_for() -> None:
 def test_state_fields_may_not_hide_what_records_have() -> None:
     market = Market()
     with pytest.raises(InvalidValueError, match="state field 'size' is an attribute of NumPy records; choose another"):
-        market.engine.add_policy(Echo.policy, states(np.dtype([("size", np.int64)]), 1))
+        market.engine.add_policy(Echo.policy, zeros(1, np.dtype([("size", np.int64)])))
 
 
 def test_a_grid_below_one_nanosecond_is_refused() -> None:
