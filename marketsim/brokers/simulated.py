@@ -149,7 +149,9 @@ class SimulatedSession:
         self._awaited: dict[int, tuple[int, int, int]] = {}
         agent.bind(self)
         self._on_any_report = agent.on_report if overrides(agent, "on_report") else None
-        self._hooks = [None, *(self._hook(_HOOKS.get(kind)) for kind in EventKind)]
+        self._hooks: list[Callable[..., None] | None] = [None] * (max(EventKind) + 1)
+        for kind in EventKind:
+            self._hooks[kind] = self._hook(_HOOKS.get(kind))
         self._handlers = self._handlers_by_kind()
 
     def _hook(self, name: str | None) -> Callable[..., None] | None:
@@ -157,7 +159,7 @@ class SimulatedSession:
         return getattr(self.agent, name) if name and overrides(self.agent, name) else None
 
     def _handlers_by_kind(self) -> list[Callable[[Sequence[int]], None]]:
-        handlers: list[Callable[[Sequence[int]], None]] = [self._on_report] * (_REPORT + len(EventKind) + 1)
+        handlers: list[Callable[[Sequence[int]], None]] = [self._on_report] * (_REPORT + max(EventKind) + 1)
         handlers[Kind.QUOTE] = self._on_quote
         handlers[Kind.TRADE_PRINT] = self._on_trade
         handlers[Kind.LEVEL] = self._on_level

@@ -44,6 +44,13 @@ class EventKind(IntEnum):
     REJECTED = 8
     CANCEL_REJECTED = 9
     REPLACE_REJECTED = 10
+    CONDITIONS = 11
+    REFRESHED = 12
+    REPRICED = 13
+    ACTIVATED = 14
+    PHASE = 15
+    INDICATIVE = 16
+    MASS_CANCELED = 17
 
 
 EVENT = np.dtype(

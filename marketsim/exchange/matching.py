@@ -66,7 +66,7 @@ _MARKET_CLOSED, _SELF_TRADE = int(Reason.MARKET_CLOSED), int(Reason.SELF_TRADE)
 _LARGEST = 9007199254740992  # 2**53: exact as a float too, and sums of it fit 64 bits
 _LOWEST_KEY = -9223372036854775807
 _ROWS_OF_ONE = 8  # rows of a request that neither trades nor elects
-_TYPES, _TIMES = int(max(OrderType)), int(max(TimeInForce))
+_TYPES, _TIMES = int(OrderType.STOP_LIMIT), int(TimeInForce.FOK)
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------

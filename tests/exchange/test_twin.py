@@ -273,7 +273,7 @@ ids = st.integers(0, 9)
 
 sides = st.sampled_from([BUY, SELL])
 types = st.sampled_from([LIMIT, LIMIT, MARKET, STOP, STOP_LIMIT])
-lives = st.sampled_from([int(tif) for tif in TimeInForce])
+lives = st.sampled_from([int(tif) for tif in TimeInForce if tif <= TimeInForce.FOK])
 flags = st.sampled_from([0, 0, 0, int(OrderFlag.POST_ONLY)])
 expires = st.sampled_from([0, 0, 0, 9])
 given_ids = st.sampled_from([0, 0, 0, 0, 3, 7])
