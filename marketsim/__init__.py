@@ -41,10 +41,12 @@ if TYPE_CHECKING:
     from marketsim.simulation import Progress, Simulation, load
     from marketsim.trading.agent import Agent
     from marketsim.trading.book import LocalBook
+    from marketsim.trading.consolidated import ConsolidatedQuote, MarketState
     from marketsim.trading.feed import MeanReverting, RandomWalk
     from marketsim.trading.order import Order
     from marketsim.trading.portfolio import Portfolio
     from marketsim.trading.risk import Limits
+    from marketsim.trading.router import RoutedOrder
 
     BUY, SELL = Side.BUY, Side.SELL
     DAY, GTC, GTD = TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD
@@ -79,10 +81,12 @@ _HOMES = {
     "simulation": ("Progress", "Simulation", "load"),
     "trading.agent": ("Agent",),
     "trading.book": ("LocalBook",),
+    "trading.consolidated": ("ConsolidatedQuote", "MarketState"),
     "trading.feed": ("MeanReverting", "RandomWalk"),
     "trading.order": ("Order",),
     "trading.portfolio": ("Portfolio",),
     "trading.risk": ("Limits",),
+    "trading.router": ("RoutedOrder",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MEMBERS = {"BUY": "Side", "SELL": "Side"} | dict.fromkeys(("DAY", "FOK", "GTC", "GTD", "IOC"), "TimeInForce")
@@ -94,6 +98,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "BUY",
     "BookSnapshot",
     "CompiledAgent",
+    "ConsolidatedQuote",
     "Constant",
     "CubicJitter",
     "DAY",
@@ -112,6 +117,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "LocalBook",
     "LogNormal",
     "MarketSimError",
+    "MarketState",
     "MatchingCore",
     "MeanReverting",
     "Order",
@@ -125,6 +131,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "RandomWalk",
     "Reason",
     "Report",
+    "RoutedOrder",
     "Run",
     "SELL",
     "ScenarioSpec",

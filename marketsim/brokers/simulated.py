@@ -23,6 +23,7 @@ from marketsim.errors import AgentError, InvalidValueError, InvariantViolation, 
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import Stream
 from marketsim.trading.agent import Agent, overrides
+from marketsim.trading.consolidated import Listener
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Broker, Clock, Feed
@@ -147,6 +148,7 @@ class SimulatedSession:
         self._watched: set[tuple[int, int]] = set()  # market, share of the book in millionths
         self._snapshots: dict[int, list[tuple[int, int, int]]] = {}
         self._awaited: dict[int, tuple[int, int, int]] = {}
+        self._listener: Listener | None = None
         agent.bind(self)
         self._on_any_report = agent.on_report if overrides(agent, "on_report") else None
         self._hooks: list[Callable[..., None] | None] = [None] * (max(EventKind) + 1)
@@ -326,6 +328,14 @@ class SimulatedSession:
     def _ask(self, kind: Kind, market: int, **terms: int) -> None:
         self._wire.send(self.number, self._environment.now + self._computation, kind, market, **terms)
 
+    def fee(self, instrument: Instrument, venue: str, price: int, quantity: int, maker: bool) -> Decimal:
+        """What a venue would take from a trade, by its schedule."""
+        return self.market_of(instrument, venue).fee(price, quantity, maker)
+
+    def listen(self, listener: Listener) -> None:
+        """A listener hears what arrives, before the agent's hooks."""
+        self._listener = listener
+
     def stream(self, purpose: str) -> Stream:
         """The agent's random draws for a purpose; the same object each time."""
         stream = self._streams.get(purpose)
@@ -410,9 +420,10 @@ class SimulatedSession:
     def _on_quote(self, row: Sequence[int]) -> None:
         _, _, sent, _, _, _, number, _, _, bid, bid_quantity, ask, ask_quantity, last, _, _, _, _, _, _ = row
         market = self._markets[number]
-        self.agent.on_quote(
-            _fact(Quote, (sent, market.instrument, bid, bid_quantity, ask, ask_quantity, market.venue, last))
-        )
+        quote = _fact(Quote, (sent, market.instrument, bid, bid_quantity, ask, ask_quantity, market.venue, last))
+        if self._listener is not None:
+            self._listener.on_quote(quote)
+        self.agent.on_quote(quote)
 
     def _on_trade(self, row: Sequence[int]) -> None:
         market = self._markets[row[_MARKET]]
@@ -432,9 +443,10 @@ class SimulatedSession:
     def _on_level(self, row: Sequence[int]) -> None:
         market = self._markets[row[_MARKET]]
         side, price, quantity = _SIDES[row[_SIDE]], row[_PRICE], row[_QUANTITY]
-        self.agent.on_level(
-            LevelUpdate(row[_SENT], market.instrument, side, price, quantity, row[_EXPIRE], market.venue)
-        )
+        update = LevelUpdate(row[_SENT], market.instrument, side, price, quantity, row[_EXPIRE], market.venue)
+        if self._listener is not None:
+            self._listener.on_level(update)
+        self.agent.on_level(update)
 
     def _on_snapshot(self, row: Sequence[int]) -> None:
         number = row[_MARKET]
@@ -455,7 +467,10 @@ class SimulatedSession:
         market = self._markets[number]
         bids = tuple((price, quantity) for side, price, quantity in levels if side > 0)
         asks = tuple((price, quantity) for side, price, quantity in levels if side < 0)
-        self.agent.on_book(BookSnapshot(time, market.instrument, bids, asks, sequence, market.venue))
+        book = BookSnapshot(time, market.instrument, bids, asks, sequence, market.venue)
+        if self._listener is not None:
+            self._listener.on_book(book)
+        self.agent.on_book(book)
 
     # --- reports ---
 
@@ -480,6 +495,8 @@ class SimulatedSession:
             market, is_maker = self._markets[place], maker == 1
             fee = market.fee(price, quantity, is_maker)
             self.portfolio.trade(sent, market.instrument, report.side, price, quantity, fee, is_maker)
+        if self._listener is not None:
+            self._listener.on_report(report, order)
         if self._on_any_report is not None or self._hooks[number] is not None:
             self._tell(number, order, report)
 
@@ -521,6 +538,8 @@ class SimulatedSession:
             order.venue,
         )
         order.apply(report)
+        if self._listener is not None:
+            self._listener.on_report(report, order)
         self._tell(int(kind), order, report)
 
     # --- inner ---

@@ -6,7 +6,7 @@ Messages arrive at once. It never matches anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -44,7 +44,7 @@ class HandMarket:
 
     agent: started at once.
     instruments: each on each of the venues; markets are numbered venue by venue.
-    fee: of every fill, a share of its value.
+    fee: of every fill, a share of its value; or one by venue.
     options: of SimulatedSession: limits, computation, cash, feeds, notes.
     """
 
@@ -56,7 +56,7 @@ class HandMarket:
         *,
         name: str = "me",
         seed: int = 0,
-        fee: str = "0",
+        fee: str | Mapping[str, str] = "0",
         **options: Any,
     ) -> None:
         self.agent = agent
@@ -65,7 +65,8 @@ class HandMarket:
         self.notes: list[tuple[int, str, str, str]] = []
         self._ids = 0
         places = [(venue, instrument) for venue in venues for instrument in instruments]
-        self.markets = [Market(n, v, i, _fee(i, Decimal(fee))) for n, (v, i) in enumerate(places)]
+        shares = {venue: Decimal(fee if isinstance(fee, str) else fee.get(venue, "0")) for venue in venues}
+        self.markets = [Market(n, v, i, _fee(i, shares[v])) for n, (v, i) in enumerate(places)]
         options.setdefault("notes", lambda *remark: self.notes.append(remark))
         numbers = range(len(self.markets))
         self.session = SimulatedSession(name, seed, agent, self.environment, self, self.markets, numbers, **options)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from operator import index
 from typing import Any, ClassVar
 
@@ -22,9 +22,11 @@ from marketsim.domain.order import OrderFlag, OrderState, OrderType, Side, TimeI
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.kernel.random import Stream
+from marketsim.trading.consolidated import ConsolidatedQuote, Consolidation, Offer, View
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Feed, Session
+from marketsim.trading.router import PATIENCE, Rest, RoutedOrder, Router, Style
 
 # An enumeration's members are looked up slowly through their class.
 _MARKET, _LIMIT, _STOP, _STOP_LIMIT = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT
@@ -39,6 +41,8 @@ class Agent:
     """Base of every trader written in Python."""
 
     _session: ClassVar[Session]  # each agent has its own, from ``bind`` on
+    _consolidation: ClassVar[Consolidation | None] = None  # its own too, from the first use on
+    _router: ClassVar[Router | None] = None
 
     # --- hooks, to be overridden ---
 
@@ -50,6 +54,9 @@ class Agent:
 
     def on_quote(self, quote: Quote) -> None:
         """The best bid or ask of an instrument changed."""
+
+    def on_consolidated(self, quote: ConsolidatedQuote) -> None:
+        """A quote of one of the venues of an instrument arrived; called before ``on_quote``."""
 
     def on_trade(self, trade: TradePrint) -> None:
         """Somebody traded."""
@@ -83,6 +90,9 @@ class Agent:
 
     def on_rejected(self, order: Order | None, report: Report) -> None:
         """The venue, or the broker's risk checks, refused a request; ``report.reason`` says why."""
+
+    def on_routed(self, order: RoutedOrder) -> None:
+        """A routed order is over: filled, or nothing more of it is to be had. Its last report follows."""
 
     def on_news(self, feed: str, text: str, shock: float) -> None:
         """News on an information feed; ``shock`` in ticks."""
@@ -129,6 +139,21 @@ class Agent:
             if (instrument is None or order.instrument.symbol == instrument.symbol)
             and (side is None or order.side is side)
         ]
+
+    def consolidated(self, instrument: Instrument | None = None) -> ConsolidatedQuote:
+        """Best bid and offer over all venues of an instrument, as far as their quotes have arrived.
+
+        Asking for the first time subscribes to the quotes; until they come the answer is empty.
+        """
+        chosen = instrument or self.instrument
+        return self._view(chosen, "quotes").quote(self.now)
+
+    def consolidated_depth(self, side: Side, instrument: Instrument | None = None) -> list[Offer]:
+        """What all venues show on the bid (``BUY``) or offer (``SELL``) side, level by level, best price first.
+
+        Asking for the first time subscribes to the levels; until a venue's book comes, its best price stands for it.
+        """
+        return self._view(instrument or self.instrument, "levels").offers(side)
 
     def feed(self, name: str) -> Feed:
         """An information feed by name."""
@@ -191,6 +216,44 @@ class Agent:
         session.broker.submit(order)
         return order
 
+    def route(
+        self,
+        side: Side,
+        instrument: Instrument,
+        quantity: int,
+        *,
+        limit: int | None = None,
+        venues: Sequence[str] | None = None,
+        style: Style = "spray",
+        rest: Rest = "cancel",
+        patience: int | str = PATIENCE,
+        tag: str = "",
+    ) -> RoutedOrder:
+        """Split an order over venues, cheapest first after fees, and follow it up until it is filled or cannot be.
+
+        ``style``: "spray" takes from all venues at once, "sequential" from one after the other, "together" so that
+        all orders arrive at the same time, as far as the delays of the feeds tell. ``rest``, what cannot be had within
+        the ``limit``: "cancel" gives it up, "post" leaves it at the limit where making is cheapest, "wait" takes it
+        when it is offered. ``patience``: how long to wait for a venue to tell what is left there. It sees the best
+        quotes, and whole books after ``consolidated_depth``. ``on_routed`` is called when it is over.
+        """
+        self._view(instrument, "quotes")
+        router = self._router
+        if router is None:
+            router = Router(self._session, self._consolidate(), self.on_routed)
+            object.__setattr__(self, "_router", router)
+        return router.route(
+            side,
+            instrument,
+            quantity if type(quantity) is int else _whole(quantity, "quantity", "lots"),
+            limit=None if limit is None else _whole(limit, "limit", "ticks"),
+            venues=venues,
+            style=style,
+            rest=rest,
+            patience=duration(patience),
+            tag=tag,
+        )
+
     def cancel(self, order: Order, quantity: int = 0) -> None:
         """Ask for the cancel of an order, or of ``quantity`` lots of it.
 
@@ -249,7 +312,7 @@ class Agent:
     def subscriptions(self) -> dict[str, bool]:
         """The market data to which it is subscribed when it begins: what its hooks take. Override it to choose."""
         return {
-            "quotes": overrides(self, "on_quote"),
+            "quotes": overrides(self, "on_quote") or overrides(self, "on_consolidated"),
             "trades": overrides(self, "on_trade"),
             "levels": overrides(self, "on_level") or overrides(self, "on_book"),
         }
@@ -361,6 +424,35 @@ class Agent:
         """Called once, by whoever runs the agent, before ``on_start``."""
         _check_declared(type(self))
         object.__setattr__(self, "_session", session)
+        if overrides(self, "on_consolidated"):
+            self._consolidate()
+
+    # --- several venues ---
+
+    def _consolidate(self) -> Consolidation:
+        """The agent's views of its instruments, kept from the first time on that somebody needs them."""
+        if self._consolidation is not None:
+            return self._consolidation
+        session = self._session
+        views = [View(instrument, session.venues(instrument)) for instrument in session.instruments]
+        made = Consolidation(lambda: session.clock.now, views)
+        if overrides(self, "on_consolidated"):
+            made.changed.append(lambda view: self.on_consolidated(view.quote(self.now)))
+        session.listen(made)
+        object.__setattr__(self, "_consolidation", made)
+        return made
+
+    def _view(self, instrument: Instrument, wanted: str) -> View:
+        """The view of an instrument, with a subscription to its ``quotes`` or ``levels``."""
+        views = self._consolidate().views
+        if instrument.symbol not in views:
+            self._session.venues(instrument)  # says what is wrong
+        view = views[instrument.symbol]
+        if wanted not in view.asked:
+            view.asked.update((wanted, "quotes"))
+            for venue in view.venues:
+                self._session.subscribe(instrument, venue, quotes=True, trades=False, levels=wanted == "levels")
+        return view
 
 
 def overrides(agent: Agent, hook: str) -> bool:

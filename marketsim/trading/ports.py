@@ -6,10 +6,12 @@ Each is implemented by siblings (simulated, replay, paper, live), so the same ag
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from decimal import Decimal
 from typing import Any, Protocol
 
 from marketsim.domain.instrument import Instrument
 from marketsim.kernel.random import Stream
+from marketsim.trading.consolidated import Listener
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 
@@ -86,6 +88,12 @@ class Session(Protocol):
 
     def ask_volume(self, instrument: Instrument, venue: str, lookback: int) -> None:
         """Ask a venue what was traded in the last ``lookback`` ns."""
+
+    def fee(self, instrument: Instrument, venue: str, price: int, quantity: int, maker: bool) -> Decimal:
+        """What a venue would take from a trade at ``price`` ticks of ``quantity`` lots; below zero it is a rebate."""
+
+    def listen(self, listener: Listener) -> None:
+        """From now on a listener hears what arrives, before the agent's hooks. One a session."""
 
     def stream(self, purpose: str) -> Stream:
         """The agent's random draws for a purpose."""
