@@ -14,7 +14,9 @@ from marketsim.kernel.compiled import compiled
 from marketsim.kernel.random import below, exponential, gamma, normal, purpose_of, uniform
 from marketsim.population.agent import policy
 from marketsim.population.policy import (
+    INDICATIVES,
     QUOTES,
+    STATUS_CHANGES,
     TRADES,
     ask_quote,
     ask_volume,
@@ -27,6 +29,7 @@ from marketsim.population.policy import (
     place,
     post_only_order,
     subscribe,
+    subscribe_every,
     timer_at,
     wake_at,
     watch_imbalance,
@@ -44,6 +47,7 @@ GTC, IOC = int(TimeInForce.GTC), int(TimeInForce.IOC)
 START, WAKE, TIMER = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER)
 QUOTE, TRADE = int(Kind.QUOTE), int(Kind.TRADE_PRINT)
 VOLUME, IMBALANCE = int(Kind.VOLUME), int(Kind.IMBALANCE)
+STATUS, INDICATIVE = int(Kind.STATUS), int(Kind.INDICATIVE)
 ACCEPTED = int(Kind.REPORT) + int(EventKind.ACCEPTED)
 FILL = int(Kind.REPORT) + int(EventKind.TRADE)
 CANCELED = int(Kind.REPORT) + int(EventKind.CANCELED)
@@ -64,6 +68,8 @@ __all__ = [
     "GTC",
     "HOUR",
     "IMBALANCE",
+    "INDICATIVE",
+    "INDICATIVES",
     "IOC",
     "LIMIT",
     "MARKET",
@@ -78,6 +84,8 @@ __all__ = [
     "SECOND",
     "SELL",
     "START",
+    "STATUS",
+    "STATUS_CHANGES",
     "TIMER",
     "TRADE",
     "TRADES",
@@ -102,6 +110,7 @@ __all__ = [
     "post_only_order",
     "purpose_of",
     "subscribe",
+    "subscribe_every",
     "timer_at",
     "uniform",
     "wake_at",

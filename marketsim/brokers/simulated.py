@@ -15,10 +15,24 @@ from typing import Any, NamedTuple, Protocol
 from marketsim.brokers.open_orders import OpenOrders
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import BookSnapshot, Imbalance, LevelUpdate, Quote, Report, TradePrint, Volume
+from marketsim.domain.market_data import (
+    Bar,
+    BookSnapshot,
+    Imbalance,
+    Indicative,
+    LevelUpdate,
+    OrderAction,
+    OrderUpdate,
+    Quote,
+    Report,
+    Status,
+    TradePrint,
+    Volume,
+)
 from marketsim.domain.message import Kind, Wanted
 from marketsim.domain.order import OrderState, Reason, Side
-from marketsim.domain.units import format_time
+from marketsim.domain.phase import Phase
+from marketsim.domain.units import format_duration, format_time
 from marketsim.errors import AgentError, InvalidValueError, InvariantViolation, SimulationError, did_you_mean
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import Stream
@@ -27,13 +41,18 @@ from marketsim.trading.consolidated import Listener
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Broker, Clock, Feed
+from marketsim.trading.request import MarketDataRequest
 from marketsim.trading.risk import Limits
 
 # Places in a row of MESSAGE.
 _ORDER, _SENT, _KIND, _MARKET, _SIDE, _PRICE, _QUANTITY, _LEAVES, _EXPIRE = 1, 2, 3, 6, 8, 9, 10, 12, 13
+_REASON = 17
 _REPORT = int(Kind.REPORT)
 _KINDS = {int(kind): kind for kind in EventKind}
 _REASONS = {int(reason): reason for reason in Reason}
+_PHASES = {int(phase): phase for phase in Phase}
+_ACTIONS = {int(action): action for action in OrderAction}
+_PLAIN = int(Wanted.QUOTES | Wanted.TRADES | Wanted.LEVELS | Wanted.ORDERS | Wanted.STATUS | Wanted.INDICATIVE)
 _BUY = Side.BUY  # also where a refused request names no side, or none that there is
 _SIDES = {1: Side.BUY, -1: Side.SELL}
 # An enumeration's members are looked up slowly through their class.
@@ -145,7 +164,8 @@ class SimulatedSession:
         self._orders = OpenOrders()
         self._streams: dict[str, Stream] = {}
         self._subscribed: dict[int, int] = {}  # market -> Wanted
-        self._watched: set[tuple[int, int]] = set()  # market, share of the book in millionths
+        self._watched: set[tuple[int, int, int]] = set()  # market, what, and its length or share in millionths
+        self._intervals: dict[tuple[int, str], int] = {}  # of a market's quotes and levels, ns between two updates
         self._snapshots: dict[int, list[tuple[int, int, int]]] = {}
         self._awaited: dict[int, tuple[int, int, int]] = {}
         self._listener: Listener | None = None
@@ -167,6 +187,10 @@ class SimulatedSession:
         handlers[Kind.LEVEL] = self._on_level
         handlers[Kind.VOLUME] = self._on_volume
         handlers[Kind.IMBALANCE] = self._on_imbalance
+        handlers[Kind.STATUS] = self._on_status
+        handlers[Kind.INDICATIVE] = self._on_indicative
+        handlers[Kind.ORDER_UPDATE] = self._on_order_update
+        handlers[Kind.BAR] = self._on_bar
         handlers[Kind.SNAPSHOT] = self._on_snapshot
         handlers[Kind.SNAPSHOT_LEVEL] = self._on_snapshot_level
         return handlers
@@ -175,10 +199,15 @@ class SimulatedSession:
 
     def start(self) -> None:
         """Subscribe to what the agent's hooks ask for, then let it begin."""
-        wanted = {"quotes": False, "trades": False, "levels": False, **self.agent.subscriptions()}
-        for market in self._by_place.values():
-            self.subscribe(market.instrument, market.venue, **wanted)
+        self._guarded(self._subscribe_first)
         self._guarded(self.agent.on_start)
+
+    def _subscribe_first(self) -> None:
+        asked = {name: value for name, value in self.agent.subscriptions().items() if value}
+        if asked:
+            request = MarketDataRequest.of(asked)
+            for market in self._by_place.values():
+                self.subscribe(market.instrument, market.venue, request)
 
     def stop(self) -> None:
         """Tell the agent that the run is over."""
@@ -295,27 +324,34 @@ class SimulatedSession:
                 f"{self.name} does not trade {instrument.symbol}{did_you_mean(instrument.symbol, self._venues)}"
             ) from None
 
-    def subscribe(
-        self,
-        instrument: Instrument,
-        venue: str,
-        *,
-        quotes: bool,
-        trades: bool,
-        levels: bool,
-        imbalance: float | None = None,
-    ) -> None:
-        """Ask a venue for market data, once for each kind of it and each share of the book."""
+    def subscribe(self, instrument: Instrument, venue: str, request: MarketDataRequest) -> None:
+        """Ask a venue for market data, once for each kind of it, each length of bars and each share of the book."""
         market = self.market_of(instrument, venue).number
         known = self._subscribed.get(market, 0)
-        wanted = int(quotes * Wanted.QUOTES | trades * Wanted.TRADES | levels * Wanted.LEVELS) & ~known
+        for kind, name in ((Wanted.QUOTES, "quotes"), (Wanted.LEVELS, "levels")):
+            if request.wanted & kind:
+                self._check_interval(market, name, request.interval, instrument)
+        wanted = int(request.wanted) & _PLAIN & ~known
         self._subscribed[market] = known | wanted
-        share = 0 if imbalance is None else int(imbalance * 1_000_000 + 0.5)
-        if share and (market, share) not in self._watched:
-            self._watched.add((market, share))
-            wanted |= int(Wanted.IMBALANCE)
+        share = int(request.imbalance * 1_000_000 + 0.5)
+        for kind, detail in ((Wanted.BARS, request.bars), (Wanted.IMBALANCE, share)):
+            if detail and (market, int(kind), detail) not in self._watched:
+                self._watched.add((market, int(kind), detail))
+                wanted |= int(kind)
         if wanted:
-            self._ask(_SUBSCRIBE, market, instructions=wanted, price=share)
+            self._ask(
+                _SUBSCRIBE, market, instructions=wanted, price=share, other_price=request.bars, expire=request.interval
+            )
+
+    def _check_interval(self, market: int, name: str, interval: int, instrument: Instrument) -> None:
+        """An interval that was asked for stays: the venue would send the same data twice."""
+        known = self._intervals.setdefault((market, name), interval)
+        if known != interval:
+            told = f"every {format_duration(known)}" if known else "at each change"
+            raise InvalidValueError(
+                f"{self.name} gets the {name} of {instrument.symbol} {told} already; ask for them once, with the "
+                "interval that suits all"
+            )
 
     def ask_quote(self, instrument: Instrument, venue: str) -> None:
         """Ask a venue for its best quotes, once."""
@@ -439,6 +475,35 @@ class SimulatedSession:
         market = self._markets[row[_MARKET]]
         side, bids, asks = _SIDES.get(row[_SIDE]), row[_QUANTITY], row[_LEAVES]
         self.agent.on_imbalance(Imbalance(row[_SENT], market.instrument, side, bids, asks, market.venue))
+
+    def _on_status(self, row: Sequence[int]) -> None:
+        market = self._markets[row[_MARKET]]
+        phase, reason = _PHASES[row[_QUANTITY]], _REASONS[row[_REASON]]
+        self.agent.on_status(Status(row[_SENT], market.instrument, phase, reason, row[_EXPIRE], market.venue))
+
+    def _on_indicative(self, row: Sequence[int]) -> None:
+        market = self._markets[row[_MARKET]]
+        price, volume, surplus, side = row[_PRICE], row[_QUANTITY], row[_LEAVES], _SIDES.get(row[_SIDE])
+        self.agent.on_indicative(Indicative(row[_SENT], market.instrument, price, volume, surplus, side, market.venue))
+
+    def _on_order_update(self, row: Sequence[int]) -> None:
+        (_, _, sent, _, _, _, number, order_id, side, price, quantity, priority, leaves, sequence, _, _, action, _, _,
+         _) = row  # fmt: skip
+        market = self._markets[number]
+        self.agent.on_order_update(
+            _fact(
+                OrderUpdate,
+                (sent, market.instrument, _ACTIONS[action], order_id, _SIDES.get(side, _BUY), price, quantity, leaves,
+                 priority, sequence, market.venue),
+            )
+        )  # fmt: skip
+
+    def _on_bar(self, row: Sequence[int]) -> None:
+        _, _, end, _, _, _, number, value, _, first, volume, last, trades, length, high, low, _, _, _, _ = row
+        market = self._markets[number]
+        self.agent.on_bar(
+            Bar(end, market.instrument, length, first, high, low, last, volume, value, trades, market.venue)
+        )
 
     def _on_level(self, row: Sequence[int]) -> None:
         market = self._markets[row[_MARKET]]

@@ -13,7 +13,7 @@ from array import array
 from typing import Any
 
 from marketsim.domain.event import EventKind
-from marketsim.domain.market_data import Imbalance, Quote, Report, TradePrint, Volume
+from marketsim.domain.market_data import Imbalance, Indicative, Quote, Report, Status, TradePrint, Volume
 from marketsim.domain.message import Kind, Wanted
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Side, TimeInForce
 from marketsim.errors import InvalidValueError
@@ -22,13 +22,15 @@ from marketsim.population.mind import Action, Mind
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order
 from marketsim.trading.ports import Session
+from marketsim.trading.request import MarketDataRequest
 
 _START, _WAKE, _TIMER = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER)
 _NEW, _CANCEL, _QUERY, _SUBSCRIBE = int(Kind.NEW), int(Kind.CANCEL), int(Kind.QUERY), int(Kind.SUBSCRIBE)
 _ASK_VOLUME, _REPORT = int(Kind.ASK_VOLUME), int(Kind.REPORT)
-_QUOTE, _TRADE_PRINT, _VOLUME, _IMBALANCE = (
-    int(kind) for kind in (Kind.QUOTE, Kind.TRADE_PRINT, Kind.VOLUME, Kind.IMBALANCE)
+_QUOTE, _TRADE_PRINT, _VOLUME, _IMBALANCE, _STATUS, _INDICATIVE = (
+    int(kind) for kind in (Kind.QUOTE, Kind.TRADE_PRINT, Kind.VOLUME, Kind.IMBALANCE, Kind.STATUS, Kind.INDICATIVE)
 )
+_HEARD = Wanted.QUOTES | Wanted.TRADES | Wanted.IMBALANCE | Wanted.STATUS | Wanted.INDICATIVE  # what policies may hear
 # What is no member goes to the venue as it is, which refuses it.
 _SIDES: dict[int, Any] = {int(side): side for side in Side}
 _TYPES: dict[int, Any] = {int(kind): kind for kind in OrderType}
@@ -74,7 +76,7 @@ class Driver(Agent):
             first_id=self._first_id,
         )
 
-    def subscriptions(self) -> dict[str, bool]:
+    def subscriptions(self) -> dict[str, Any]:
         """None: the policy asks itself."""
         return {}
 
@@ -114,6 +116,15 @@ class Driver(Agent):
         """A side of the book became heavy, or no longer is."""
         side = 0 if imbalance.side is None else int(imbalance.side)
         self._turn(_IMBALANCE, side=side, quantity=imbalance.bid_quantity, leaves=imbalance.ask_quantity)
+
+    def on_status(self, status: Status) -> None:
+        """The phase of trading."""
+        self._turn(_STATUS, quantity=int(status.phase), reason=int(status.reason), expire=status.until)
+
+    def on_indicative(self, indicative: Indicative) -> None:
+        """What an auction would come to."""
+        _, _, price, volume, surplus, side, _ = indicative
+        self._turn(_INDICATIVE, price=price, quantity=volume, leaves=surplus, side=0 if side is None else int(side))
 
     def on_report(self, report: Report, order: Order | None) -> None:
         """Any report. One that refuses a cancel names no side, nor does one about an order without any."""
@@ -164,7 +175,7 @@ class Driver(Agent):
         elif kind == _ASK_VOLUME:
             session.ask_volume(self.instrument, self._venue, action.expire)
         elif kind == _SUBSCRIBE:
-            self._subscribe(action.instructions, action.price)
+            self._subscribe(action.instructions, action.price, action.expire)
 
     def _submit(self, action: Action) -> None:
         session = self._session
@@ -193,12 +204,9 @@ class Driver(Agent):
         order.reference = self._references[place] if 0 <= place < len(self._references) else 0
         return order
 
-    def _subscribe(self, wanted: int, millionths: int) -> None:
-        self._session.subscribe(
-            self.instrument,
-            self._venue,
-            quotes=bool(wanted & Wanted.QUOTES),
-            trades=bool(wanted & Wanted.TRADES),
-            levels=False,
-            imbalance=millionths / 1_000_000 if wanted & Wanted.IMBALANCE else None,
-        )
+    def _subscribe(self, wanted: int, millionths: int, interval: int) -> None:
+        heard = Wanted(wanted) & _HEARD
+        share = millionths / 1_000_000 if heard & Wanted.IMBALANCE else 0.0
+        if heard:
+            request = MarketDataRequest(heard, interval=max(interval, 0), imbalance=share)
+            self._session.subscribe(self.instrument, self._venue, request)

@@ -23,6 +23,7 @@ from marketsim.kernel.compiled import Rows, Table, entry_of
 from marketsim.kernel.environment import NEVER, NORMAL_ORDER, Environment, Key
 from marketsim.kernel.heap import ENTRY
 from marketsim.network.table import NetworkTables
+from marketsim.population.changes import list_again
 from marketsim.population.failure import policy_error
 from marketsim.population.layout import table_of
 from marketsim.population.loop import advance, send, wake_first
@@ -31,21 +32,29 @@ from marketsim.population.state import (
     ACTIONS,
     AGENT,
     CALL,
+    CHANGED,
     DONE,
     FEED,
     KINDS,
     MARKET,
     OUT,
+    PACED,
     POLICY,
     POLICY_FAILED,
     POLICY_STUCK,
     PRINT,
     PROFILE,
+    ROSTER,
+    ROSTERS,
     SEEN,
+    SHORT_OF_CHANGED,
     SHORT_OF_MESSAGES,
+    SHORT_OF_PACED,
     SHORT_OF_PRINTS,
+    SHORT_OF_SHOWN,
     SHORT_OF_SUBSCRIBERS,
     SHORT_OF_WORKING,
+    SHOWN,
     SUBSCRIBER,
     VENUE,
     WORKING,
@@ -92,6 +101,9 @@ class Engine:
         self._wakes, self._agents, self._policies = Table(ENTRY, 1024), Table(AGENT, 1024), Table(POLICY, 16)
         self._venues, self._markets = Table(VENUE, len(processing)), Table(MARKET, len(market_venues))
         self._subscribers, self._feeds = Table(SUBSCRIBER, 256), Table(FEED, 8)
+        self._rosters, self._paced = Table(ROSTER, ROSTERS * len(market_venues)), Table(PACED, 1)
+        self._changed, self._buckets = Table(CHANGED, 1), Table(np.dtype(np.int64), 1)
+        self._shown = Table(SHOWN, 1)
         self._working, self._working_of = Table(WORKING, 1024), Table(np.dtype(np.int64), _ID_ROOM)
         self._seen, self._out, self._actions = Table(SEEN, 1), Table(OUT, 1), Table(MESSAGE, ACTIONS)
         self._feed_values: list[Table] = []
@@ -271,7 +283,10 @@ class Engine:
     @property
     def nbytes(self) -> int:
         """Memory of the world's own tables."""
-        tables = (self._queue, self._pool, self._outbox, self._wakes, self._agents, self._working, self._working_of)
+        tables = (
+            self._queue, self._pool, self._outbox, self._wakes, self._agents, self._working, self._working_of,
+            self._subscribers, self._rosters, self._paced, self._changed, self._buckets, self._shown,
+        )  # fmt: skip
         return sum(table.nbytes for table in (*tables, *self._policy_tables)) + self._network.nbytes
 
     # --- tables ---
@@ -281,7 +296,7 @@ class Engine:
             raise InvalidValueError(f"grid={grid}: it must be at least 1 ns")
         world = self._world.rows
         world["grid"] = grid
-        world["subscribers_count"] = 1
+        world["subscribers_count"] = world["paced_count"] = world["changed_count"] = 1
         self._venues.rows["processing"][: len(processing)] = processing
         self._markets.rows["venue"][: len(market_venues)] = market_venues
         world["venues_count"], world["markets_count"] = len(processing), len(market_venues)
@@ -291,10 +306,11 @@ class Engine:
 
     def _publish(self) -> None:
         world = self._world.rows
-        for name in ("wakes", "queue", "pool", "outbox", "subscribers", "working", "working_of"):
+        for name in ("wakes", "queue", "pool", "outbox", "subscribers", "working", "working_of", "paced", "changed",
+                     "buckets", "shown"):  # fmt: skip
             table: Table = getattr(self, f"_{name}")
             world[name], world[f"{name}_length"] = table.address, len(table)
-        for name in ("agents", "policies", "venues", "markets", "feeds", "seen", "out", "actions"):
+        for name in ("rosters", "agents", "policies", "venues", "markets", "feeds", "seen", "out", "actions"):
             world[name] = getattr(self, f"_{name}").address
         self._sent = memoryview(self._outbox.rows.view(np.uint8))
         world["agents_count"] = len(self._names)
@@ -333,6 +349,12 @@ class Engine:
             self._grow_messages(int(world["needed"][0]))
         elif status == SHORT_OF_SUBSCRIBERS:
             self._subscribers.grow(2 * len(self._subscribers))
+        elif status == SHORT_OF_PACED:
+            self._paced.grow(2 * len(self._paced) + 8)
+        elif status == SHORT_OF_CHANGED:
+            self._grow_changed()
+        elif status == SHORT_OF_SHOWN:
+            self._shown.grow(2 * int(self._core.record["next_id"][0]) + _ID_ROOM)
         elif status == SHORT_OF_WORKING:
             self._grow_working()
         elif status == SHORT_OF_PRINTS:
@@ -367,6 +389,12 @@ class Engine:
                 table.rows[name][numbers % len(table)] = old.rows[name][numbers % len(old)]
         self._prints[market] = table
         row["prints"], row["prints_length"] = table.address, len(table)
+
+    def _grow_changed(self) -> None:
+        self._changed.grow(max(2 * len(self._changed), 1024))
+        self._buckets.grow(len(self._changed))
+        self._publish()
+        list_again(self._world.rows)
 
     def _grow_working(self) -> None:
         world = self._world.rows

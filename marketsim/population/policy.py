@@ -26,6 +26,7 @@ _LIMIT, _MARKET = int(OrderType.LIMIT), int(OrderType.MARKET)
 _GTC, _IOC = int(TimeInForce.GTC), int(TimeInForce.IOC)
 _POST_ONLY = int(OrderFlag.POST_ONLY)
 QUOTES, TRADES = int(Wanted.QUOTES), int(Wanted.TRADES)
+STATUS_CHANGES, INDICATIVES = int(Wanted.STATUS), int(Wanted.INDICATIVE)
 _WORD = np.dtype(np.int64)
 
 Policy = Callable[[Record, Record, Record], int]
@@ -121,8 +122,16 @@ def find_working(out: Record, order_id: int) -> Record:
 
 @compiled
 def subscribe(out: Record, wanted: int) -> None:
-    """Ask the home market for market data from now on: QUOTES and TRADES (of domain.message.Wanted), added up."""
+    """Ask the home market for market data from now on: QUOTES, TRADES, STATUS_CHANGES and INDICATIVES, added up."""
     _action(out, _SUBSCRIBE).instructions = wanted
+
+
+@compiled
+def subscribe_every(out: Record, wanted: int, interval: int) -> None:
+    """The same, with quotes conflated: at most one in so many ns after the first, always the latest."""
+    action = _action(out, _SUBSCRIBE)
+    action.instructions = wanted
+    action.expire = interval
 
 
 @compiled

@@ -6,87 +6,33 @@ It decides nothing about matching.
 
 from __future__ import annotations
 
-from marketsim.domain.message import Kind, Wanted
+from marketsim.domain.message import Kind
 from marketsim.domain.order import TimeInForce
 from marketsim.exchange.matching import cancel_order, expire_order, new_order, replace_order
-from marketsim.exchange.state import ASK, BID, LADDERS, NO_MARKET, books_of, events_of, ladders_of, slots_of
+from marketsim.exchange.state import NO_MARKET, events_of, slots_of
 from marketsim.kernel.compiled import Record, compiled
+from marketsim.population.display import fill_quote
 from marketsim.population.mail import defer, drop_first, envelope, from_venue, has_room
+from marketsim.population.pace import flush
 from marketsim.population.prints import begin_prints, volume_since
-from marketsim.population.publication import REPORTING, fill_quote, finish_request, publish_imbalance, send_snapshot
+from marketsim.population.publication import publish
 from marketsim.population.state import (
-    DATA_DOWN,
     DONE,
     REPORTS_DOWN,
     SHORT_OF_MESSAGES,
     SHORT_OF_PRINTS,
-    SHORT_OF_SUBSCRIBERS,
     foresee_message,
     markets_of,
     pool_of,
-    subscribers_of,
     venues_of,
 )
+from marketsim.population.subscription import subscribe
 
 _NEW, _CANCEL, _REPLACE, _QUERY = int(Kind.NEW), int(Kind.CANCEL), int(Kind.REPLACE), int(Kind.QUERY)
 _SUBSCRIBE, _EXPIRE, _ASK_VOLUME = int(Kind.SUBSCRIBE), int(Kind.EXPIRE), int(Kind.ASK_VOLUME)
 _QUOTE, _VOLUME = int(Kind.QUOTE), int(Kind.VOLUME)
 _GTD = int(TimeInForce.GTD)
-_WANT_QUOTES, _WANT_TRADES, _WANT_LEVELS = int(Wanted.QUOTES), int(Wanted.TRADES), int(Wanted.LEVELS)
-_WANT_IMBALANCE = int(Wanted.IMBALANCE)
-
-
-@compiled
-def _subscribe_one(world: Record, head: int, tail: int, agent: int) -> int:
-    """Put an agent behind the tail of a list of subscribers; answers the new entry, the new tail."""
-    subscribers = subscribers_of(world)
-    entry = world.subscribers_count
-    world.subscribers_count += 1
-    subscribers[entry].agent = agent
-    subscribers[entry].next = 0
-    if tail != 0:
-        subscribers[tail].next = entry
-    return entry
-
-
-@compiled
-def _subscribe(core: Record, world: Record, request: Record) -> int:
-    """From now on the sender hears what it asked for; it is told the present state at once."""
-    market = request.market
-    if not 0 <= market < world.markets_count:
-        return DONE
-    state = markets_of(world)[market]
-    ladders = ladders_of(core)
-    rungs = ladders[market * LADDERS + BID].rungs + ladders[market * LADDERS + ASK].rungs
-    if not has_room(world, 3 + rungs + state.subscribers):
-        return SHORT_OF_MESSAGES
-    if world.subscribers_length - world.subscribers_count < 4:
-        return SHORT_OF_SUBSCRIBERS
-    wanted = request.instructions
-    if wanted & _WANT_QUOTES:
-        state.quotes_tail = _subscribe_one(world, state.quotes, state.quotes_tail, request.sender)
-        if state.quotes == 0:
-            state.quotes = state.quotes_tail
-        fill_quote(core, from_venue(world, _QUOTE, request.sender, DATA_DOWN, market), market)
-    if wanted & _WANT_TRADES:
-        state.trades_tail = _subscribe_one(world, state.trades, state.trades_tail, request.sender)
-        if state.trades == 0:
-            state.trades = state.trades_tail
-    if wanted & _WANT_LEVELS:
-        state.levels_tail = _subscribe_one(world, state.levels, state.levels_tail, request.sender)
-        if state.levels == 0:
-            state.levels = state.levels_tail
-        books_of(core)[market].track = 1
-        send_snapshot(core, world, request.sender, market)
-    state.subscribers += 1
-    if wanted & _WANT_IMBALANCE:
-        state.imbalances_tail = _subscribe_one(world, state.imbalances, state.imbalances_tail, request.sender)
-        if state.imbalances == 0:
-            state.imbalances = state.imbalances_tail
-        subscribers_of(world)[state.imbalances_tail].share = request.price / 1_000_000
-        subscribers_of(world)[state.imbalances_tail].heavy = 0
-        return publish_imbalance(core, world, market)
-    return DONE
+_FLUSH = int(Kind.FLUSH)
 
 
 @compiled
@@ -172,19 +118,18 @@ def at_venue(core: Record, world: Record, slot: int) -> int:
             drop_first(world)
         return status
     if request.kind == _SUBSCRIBE:
-        status = _subscribe(core, world, request)
+        status = subscribe(core, world, request)
         if status == DONE:
             drop_first(world)
         return status
+    if request.kind == _FLUSH:
+        return flush(core, world, request.order_id)
     first_row = core.log_count
     status = _match(core, world, request)
     if status < 0:
         return status
     _at_expiry(core, world, request)
-    world.market = events_of(core)[core.log_count - 1].market if core.log_count > first_row else NO_MARKET
-    world.row = first_row
-    world.touch = 0
-    world.stage = REPORTING
+    market = events_of(core)[core.log_count - 1].market if core.log_count > first_row else NO_MARKET
     drop_first(world)
     foresee_message(core, world)
-    return finish_request(core, world)
+    return publish(core, world, first_row, market, market if market != NO_MARKET else -1)

@@ -2,7 +2,8 @@
 
 An agent sees its broker, its clock, its random streams, the market data delivered to it and the feeds it asks for, and
 nothing else; so the same class runs simulated, replayed, backtested, on paper and live. Overriding ``on_quote``,
-``on_trade`` or ``on_level`` subscribes to that data for all of the agent's instruments.
+``on_trade``, ``on_level``, ``on_order_update``, ``on_status`` or ``on_indicative`` subscribes to that data for all of
+the agent's instruments.
 
 Prices are int ticks, quantities int lots, times int nanoseconds; ``instrument.price(ticks)`` and
 ``instrument.to_ticks(price)`` convert.
@@ -17,7 +18,19 @@ from operator import index
 from typing import Any, ClassVar
 
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import BookSnapshot, Imbalance, LevelUpdate, Quote, Report, TradePrint, Volume
+from marketsim.domain.market_data import (
+    Bar,
+    BookSnapshot,
+    Imbalance,
+    Indicative,
+    LevelUpdate,
+    OrderUpdate,
+    Quote,
+    Report,
+    Status,
+    TradePrint,
+    Volume,
+)
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Side, TimeInForce
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, did_you_mean
@@ -26,6 +39,7 @@ from marketsim.trading.consolidated import ConsolidatedQuote, Consolidation, Off
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Feed, Session
+from marketsim.trading.request import MarketDataRequest
 from marketsim.trading.router import PATIENCE, Rest, RoutedOrder, Router, Style
 
 # An enumeration's members are looked up slowly through their class.
@@ -66,6 +80,18 @@ class Agent:
 
     def on_book(self, book: BookSnapshot) -> None:
         """A whole book, after subscribing to levels."""
+
+    def on_order_update(self, update: OrderUpdate) -> None:
+        """Something happened to one displayed order of the book; at first, each order that is there."""
+
+    def on_bar(self, bar: Bar) -> None:
+        """A bar has ended, after ``subscribe(bars="1min")``; also one in which nothing traded."""
+
+    def on_status(self, status: Status) -> None:
+        """The phase of trading: the present one after subscribing, then each change."""
+
+    def on_indicative(self, indicative: Indicative) -> None:
+        """What an auction would come to has changed."""
 
     def on_volume(self, volume: Volume) -> None:
         """What was traded lately: the answer to ``ask_volume``."""
@@ -291,30 +317,46 @@ class Agent:
         quotes: bool = False,
         trades: bool = False,
         levels: bool = False,
+        orders: bool = False,
+        status: bool = False,
+        indicative: bool = False,
+        bars: int | str | None = None,
         imbalance: float | None = None,
+        interval: int | str | None = None,
         venue: str | None = None,
     ) -> None:
         """Ask for market data, of every venue of the instrument unless one is named. Asking again changes nothing.
 
+        ``orders``: each displayed order (L3). ``status``: phases of trading; ``indicative``: what an auction would come
+        to. ``bars="1min"``: bars of that length (ns, or text), each at its end; ask for several lengths one by one.
+
+        ``interval="100ms"``: quotes and levels are conflated: after the present state at most one update in each
+        interval, with the latest state, and the last change always arrives. An interval that was asked for stays.
+
         ``imbalance=0.9``: tell ``on_imbalance`` when one side comes to hold more than 90 % of all lots in the book, and
         when it no longer does.
         """
-        if not (quotes or trades or levels or imbalance is not None):
-            raise InvalidValueError(
-                "subscribe() asks for nothing; say quotes=True, trades=True, levels=True or imbalance=0.9"
-            )
-        if imbalance is not None and not 0.5 <= imbalance < 1.0:
-            raise InvalidValueError(f"imbalance {imbalance!r}: a share of the book from 0.5 up to below 1")
+        asked = {
+            "quotes": quotes, "trades": trades, "levels": levels, "orders": orders, "status": status,
+            "indicative": indicative, "bars": bars, "imbalance": imbalance, "interval": interval,
+        }  # fmt: skip
         chosen = instrument or self.instrument
+        request = MarketDataRequest.of(asked)
         for place in [venue] if venue else self._session.venues(chosen):
-            self._session.subscribe(chosen, place, quotes=quotes, trades=trades, levels=levels, imbalance=imbalance)
+            self._session.subscribe(chosen, place, request)
 
-    def subscriptions(self) -> dict[str, bool]:
-        """The market data to which it is subscribed when it begins: what its hooks take. Override it to choose."""
+    def subscriptions(self) -> dict[str, Any]:
+        """The market data to which it is subscribed when it begins: what its hooks take. Override it to choose.
+
+        What ``subscribe`` takes, by name.
+        """
         return {
-            "quotes": overrides(self, "on_quote") or overrides(self, "on_consolidated"),
+            "quotes": overrides(self, "on_quote"),
             "trades": overrides(self, "on_trade"),
             "levels": overrides(self, "on_level") or overrides(self, "on_book"),
+            "orders": overrides(self, "on_order_update"),
+            "status": overrides(self, "on_status"),
+            "indicative": overrides(self, "on_indicative"),
         }
 
     def ask_quote(self, instrument: Instrument | None = None, *, venue: str | None = None) -> None:
@@ -450,8 +492,9 @@ class Agent:
         view = views[instrument.symbol]
         if wanted not in view.asked:
             view.asked.update((wanted, "quotes"))
+            request = MarketDataRequest.of({"quotes": True, "levels": wanted == "levels"})
             for venue in view.venues:
-                self._session.subscribe(instrument, venue, quotes=True, trades=False, levels=wanted == "levels")
+                self._session.subscribe(instrument, venue, request)
         return view
 
 

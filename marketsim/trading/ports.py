@@ -14,6 +14,7 @@ from marketsim.kernel.random import Stream
 from marketsim.trading.consolidated import Listener
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
+from marketsim.trading.request import MarketDataRequest
 
 
 class Broker(Protocol):
@@ -71,17 +72,8 @@ class Session(Protocol):
     def venues(self, instrument: Instrument) -> tuple[str, ...]:
         """Venues on which the agent may trade an instrument, the preferred one first."""
 
-    def subscribe(
-        self,
-        instrument: Instrument,
-        venue: str,
-        *,
-        quotes: bool,
-        trades: bool,
-        levels: bool,
-        imbalance: float | None = None,
-    ) -> None:
-        """Ask a venue for market data; ``imbalance`` is the share of the book above which a side is heavy."""
+    def subscribe(self, instrument: Instrument, venue: str, request: MarketDataRequest) -> None:
+        """Ask a venue for market data."""
 
     def ask_quote(self, instrument: Instrument, venue: str) -> None:
         """Ask a venue for its best quotes, once."""
