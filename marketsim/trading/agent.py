@@ -351,7 +351,7 @@ class Agent:
         What ``subscribe`` takes, by name.
         """
         return {
-            "quotes": overrides(self, "on_quote"),
+            "quotes": overrides(self, "on_quote") or overrides(self, "on_consolidated"),
             "trades": overrides(self, "on_trade"),
             "levels": overrides(self, "on_level") or overrides(self, "on_book"),
             "orders": overrides(self, "on_order_update"),
