@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from marketsim.analysis import figures
     from marketsim.analysis.accounting import Account, Accounts, accounts, round_trips
+    from marketsim.analysis.across_venues import (
+        consolidated_quotes,
+        crossed_times,
+        flows_by_venue,
+        locked_and_crossed,
+        seen_and_true,
+        states_seen,
+        venue_shares,
+    )
     from marketsim.analysis.figures.reference_market import reference_figure
+    from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
     from marketsim.analysis.liquidity import (
         Resiliency,
@@ -72,6 +82,15 @@ if TYPE_CHECKING:
 
 # Modules are named so that none shares its name with a function here: importing a module would hide the function.
 _HOMES = {
+    "across_venues": (
+        "consolidated_quotes",
+        "crossed_times",
+        "flows_by_venue",
+        "locked_and_crossed",
+        "seen_and_true",
+        "states_seen",
+        "venue_shares",
+    ),
     "accounting": ("Account", "Accounts", "accounts", "round_trips"),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
     "liquidity": (
@@ -107,6 +126,7 @@ _HOMES = {
     "prices": ("mid_returns", "mid_series", "realized_volatility"),
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
+    "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
         "price_improvement",
@@ -150,6 +170,9 @@ __all__ = [
     "book_imbalance",
     "compare_with_published",
     "conditional_value_at_risk",
+    "consolidated_quotes",
+    "crossed_figure",
+    "crossed_times",
     "depth_profile",
     "downside_deviation",
     "drawdown",
@@ -157,8 +180,10 @@ __all__ = [
     "excess_kurtosis",
     "expectancy",
     "figures",
+    "flows_by_venue",
     "hill_tail_index",
     "kyle_lambda",
+    "locked_and_crossed",
     "mark_outs",
     "market_table",
     "market_turnover",
@@ -181,18 +206,22 @@ __all__ = [
     "return_autocorrelation",
     "returns_of",
     "round_trips",
+    "seen_and_true",
     "sharpe",
     "sign_autocorrelation",
     "skewness",
     "sortino",
     "spread_bps",
     "spread_over_time",
+    "states_seen",
     "stylized_facts",
     "summarize",
     "total_return",
     "trade_spreads",
     "turnover",
     "value_at_risk",
+    "venue_figure",
+    "venue_shares",
     "volatility",
     "volatility_clustering",
     "win_rate",

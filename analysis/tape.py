@@ -62,12 +62,12 @@ class Tape:
         symbol = the_instrument(source, instrument)
         single = len(source.instruments) == 1
         spec = source.instruments[symbol]
-        trades = _rows_of(source.trades, symbol, single)
+        trades = rows_of(source.trades, symbol, single)
         time = column(trades, "time", np.int64)
         _check_order(time, f"trades of {symbol}")
         first, last = np.searchsorted(time, source.start, "left"), np.searchsorted(time, source.end, "right")
         inside = slice(int(first), int(last))
-        quotes = _consolidated(_rows_of(source.quotes, symbol, single), symbol)
+        quotes = joined_venues(rows_of(source.quotes, symbol, single), symbol)
         kept = slice(0, int(np.searchsorted(quotes[0], source.end, "right")))
         return cls(
             symbol=symbol,
@@ -210,7 +210,8 @@ def column(frame: pd.DataFrame, name: str, dtype: Any) -> npt.NDArray[Any]:
     return np.asarray(frame[name].to_numpy(), dtype=dtype)
 
 
-def _rows_of(frame: pd.DataFrame, symbol: str, single: bool) -> pd.DataFrame:
+def rows_of(frame: pd.DataFrame, symbol: str, single: bool) -> pd.DataFrame:
+    """The rows of one instrument; all when it is the ``single`` one."""
     if single or len(frame) == 0:
         return frame
     return frame[(frame["instrument"] == symbol).to_numpy()]
@@ -229,7 +230,7 @@ def _look_up(values: Floats, row: npt.NDArray[np.intp]) -> Floats:
     return np.where(row >= 0, values[np.maximum(row, 0)], np.nan)
 
 
-def _consolidated(quotes: pd.DataFrame, symbol: str) -> tuple[Ints, Floats, Floats, Floats, Floats]:
+def joined_venues(quotes: pd.DataFrame, symbol: str) -> tuple[Ints, Floats, Floats, Floats, Floats]:
     """Time, bid, bid quantity, ask, ask quantity over all venues."""
     time = column(quotes, "time", np.int64)
     _check_order(time, f"quotes of {symbol}")

@@ -38,6 +38,8 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "depth": png(figures.depth(analysis)),
         "impact": png(figures.impact(analysis)),
         "reference_market": png(ms.analysis.reference_figure(reference_days(duration))),
+        "two_venues": png(ms.analysis.crossed_figure(two_venues(duration))),
+        "fee_wars": png(ms.analysis.venue_figure(ready("fee_wars", duration))),
     }
     for name, picture in pictures.items():
         (place / f"{name}.png").write_bytes(picture)
@@ -48,6 +50,18 @@ def reference_days(duration: str | None) -> list[Any]:
     """Ten days of the reference market; two pieces of one when a duration is given."""
     given = {} if duration is None else {"duration": "10min"}
     return [ms.load("reference_day", {"seed": seed, **given}).run() for seed in range(1, 11 if duration is None else 3)]
+
+
+def ready(name: str, duration: str | None, without: tuple[str, ...] = ()) -> Any:
+    """A run of a ready scenario, without some of its agents; a piece of one when a duration is given."""
+    changes: dict[str, Any] = {f"agents.{agent}": None for agent in without}
+    return ms.load(name, changes if duration is None else {**changes, "duration": duration, "warm_up": "0s"}).run()
+
+
+def two_venues(duration: str | None) -> dict[str, Any]:
+    """The three markets of docs/two-venues.md."""
+    absent = {"no arbitrage": ("quick", "slow"), "slow alone": ("quick",), "both": ()}
+    return {words: ready("two_venues_latency_arbitrage", duration, names) for words, names in absent.items()}
 
 
 def shown_in(page: str, duration: str | None) -> Any:

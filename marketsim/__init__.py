@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from marketsim.results.run import Run
     from marketsim.scenario.spec import ScenarioSpec
     from marketsim.simulation import Progress, Simulation, load
+    from marketsim.simulation.delays import feed_delays
     from marketsim.trading.agent import Agent
     from marketsim.trading.book import LocalBook
     from marketsim.trading.consolidated import ConsolidatedQuote, MarketState
@@ -78,6 +79,7 @@ _HOMES = {
     "population.agent": ("CompiledAgent", "policy"),
     "results.run": ("Run",),
     "scenario.spec": ("ScenarioSpec",),
+    "simulation.delays": ("feed_delays",),
     "simulation": ("Progress", "Simulation", "load"),
     "trading.agent": ("Agent",),
     "trading.book": ("LocalBook",),
@@ -146,6 +148,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "agents",
     "analysis",
     "compare",
+    "feed_delays",
     "from_dict",
     "from_json",
     "load",

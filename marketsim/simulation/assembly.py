@@ -22,13 +22,14 @@ from marketsim.exchange.core import ChunkSource, MatchingCore
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import key_of
 from marketsim.network.table import NetworkTables
-from marketsim.network.topology import Topology, star
+from marketsim.network.topology import Topology
 from marketsim.population.agent import CompiledAgent
 from marketsim.population.driver import Driver
 from marketsim.population.engine import Engine
 from marketsim.scenario.registry import REGISTRY
 from marketsim.scenario.shocks import News
 from marketsim.scenario.spec import AgentSpec, ScenarioSpec, VenueSpec
+from marketsim.simulation.delays import topology_of
 from marketsim.simulation.tapes import tape_of
 from marketsim.trading.agent import Agent
 from marketsim.trading.feed import FeedHandle, FeedModel
@@ -90,7 +91,7 @@ class Assembly:
         self._notes = notes
         self._agents = dict(agents or {})
         self._feed_models = dict(feeds or {})
-        self._topology = topology or self._build_topology()
+        self._topology = topology or topology_of(spec.network, spec.seed)
         self._environment = environment or Environment(spec.start, stepped=stepped)
         self._markets, self._fees, self._market_venues = self._build_markets()
         self._core = MatchingCore(len(self._markets), log)
@@ -127,14 +128,6 @@ class Assembly:
                 markets.append(Market(len(markets), name, instruments[symbol], _fee_of(schedule, instruments[symbol])))
                 venues.append(number)
         return markets, fees, venues
-
-    def _build_topology(self) -> Topology:
-        network = self._spec.network
-        default = REGISTRY.build("latency", network.latency.type, network.latency.arguments())
-        if network.topology is None:
-            return star(default)
-        topology: Topology = REGISTRY.build_topology(network.topology, self._spec.seed)
-        return topology
 
     def _build_links(self) -> None:
         """Three links for each pair of agent and venue, numbered one after the other."""

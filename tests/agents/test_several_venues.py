@@ -1,4 +1,4 @@
-"""Agents across venues by hand: the arbitrageur's legs and how it closes, the flow that is routed, the maker that moves."""
+"""Agents across venues by hand: the arbitrageur's legs and how it closes, routed flow, the maker that moves."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_closed_is_tried_again() -> None:
 
 
 def test_what_it_holds_limits_what_it_does() -> None:
-    me, market = arbitrage(max_position=20, quantity=15, hold="1s")
+    _, market = arbitrage(max_position=20, quantity=15, hold="1s")
     market.quote(9_990, 50, 10_000, 50, market=0)
     market.quote(10_002, 50, 10_006, 50, market=1)
     buy, sell = market.orders

@@ -10,7 +10,10 @@ import marketsim as ms
 from marketsim.scenario.loader import check, ready_scenarios
 from marketsim.simulation import Simulation
 
-NEEDED = {"quickstart", "market_maker_duel", "replay_day", "reference_day", "reference_hour"}
+NEEDED = {
+    "quickstart", "market_maker_duel", "replay_day", "reference_day", "reference_hour", "two_venues_latency_arbitrage",
+    "fee_wars",
+}  # fmt: skip
 QUIET = {"reference_day", "reference_hour"}  # a trade a second
 NAMES = ready_scenarios()
 
