@@ -247,11 +247,12 @@ def _trade(world: Record, row: Record) -> None:
 
 @compiled
 def _replace(world: Record, row: Record) -> None:
+    entry = shown_of(world)[row.order_id]
     if row["flags"] & _KEPT_PRIORITY != 0:
+        entry.price = row.price  # of a waiting stop
         _reduce(world, row.market, row.order_id, row.leaves)
         return
     _remove(world, row.market, row.order_id)
-    entry = shown_of(world)[row.order_id]
     entry.open = row.leaves
     entry.price = row.price
 
