@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from marketsim.brokers.open_orders import OpenOrders
 from marketsim.domain.event import EventKind
+from marketsim.domain.fees import FeeMeter, FeeSchedule
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import (
     Bar,
@@ -30,7 +31,7 @@ from marketsim.domain.market_data import (
     Volume,
 )
 from marketsim.domain.message import Kind, Wanted
-from marketsim.domain.order import OrderState, Reason, Side
+from marketsim.domain.order import OrderFlag, OrderState, Reason, Side
 from marketsim.domain.phase import Phase
 from marketsim.domain.units import format_duration, format_time
 from marketsim.errors import AgentError, InvalidValueError, InvariantViolation, SimulationError, did_you_mean
@@ -59,6 +60,8 @@ _SIDES = {1: Side.BUY, -1: Side.SELL}
 _NEW, _CANCEL, _REPLACE, _SUBSCRIBE = Kind.NEW, Kind.CANCEL, Kind.REPLACE, Kind.SUBSCRIBE
 _QUERY, _ASK_VOLUME = Kind.QUERY, Kind.ASK_VOLUME
 _TRADE, _REJECTED, _REPLACE_REJECTED = EventKind.TRADE, EventKind.REJECTED, EventKind.REPLACE_REJECTED
+_FUNDING, _SETTLED = EventKind.FUNDING, EventKind.SETTLED
+_AUCTION = int(OrderFlag.AUCTION)
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
 _HOOKS = {
     EventKind.ACCEPTED: "on_accepted",
@@ -81,6 +84,7 @@ class Market(NamedTuple):
     venue: str
     instrument: Instrument
     fee: Callable[[int, int, bool], Decimal]  # of a fill: price in ticks, quantity in lots, whether maker
+    schedule: FeeSchedule | None = None  # where fees hang on more than that
 
 
 class Wire(Protocol):
@@ -138,12 +142,13 @@ class SimulatedSession:
         limits: Limits | None = None,
         feeds: Mapping[str, Feed] | None = None,
         notes: Notes | None = None,
+        balances: Mapping[str, Decimal] | None = None,
     ) -> None:
         self.name = name
         self.agent = agent
         self.broker: Broker = self
         self.clock: Clock = self
-        self.portfolio = Portfolio(cash, markets[allowed[0]].instrument.currency)
+        self.portfolio = Portfolio(cash, markets[allowed[0]].instrument.money, balances)
         self.number = -1  # given by the engine
         self.instruments = tuple(dict.fromkeys(markets[number].instrument for number in allowed))
         self.receive: Callable[[Sequence[int]], None] = self._receive_in_turn if computation else self._handle
@@ -160,6 +165,7 @@ class SimulatedSession:
         self._feeds = feeds or {}
         self._notes = notes
         self._busy_until = 0
+        self._meters: dict[int, FeeMeter] = {}
         self._client_order_id = 0
         self._orders = OpenOrders()
         self._streams: dict[str, Stream] = {}
@@ -558,12 +564,25 @@ class SimulatedSession:
             self._orders.apply(order, report)
         if kind is _TRADE:
             market, is_maker = self._markets[place], maker == 1
-            fee = market.fee(price, quantity, is_maker)
+            if market.schedule is None:
+                fee = market.fee(price, quantity, is_maker)
+            else:
+                fee = self._metered(market, price, quantity, maker)
             self.portfolio.trade(sent, market.instrument, report.side, price, quantity, fee, is_maker)
+        elif kind is _FUNDING or kind is _SETTLED:
+            self.portfolio.clear(instrument, kind, quantity, leaves, maker)
         if self._listener is not None:
             self._listener.on_report(report, order)
         if self._on_any_report is not None or self._hooks[number] is not None:
             self._tell(number, order, report)
+
+    def _metered(self, market: Market, price: int, quantity: int, told: int) -> Decimal:
+        """The fee of a fill where it hangs on the agent's volume, or on the kind of trade."""
+        meter = self._meters.get(market.number)
+        if meter is None:
+            assert market.schedule is not None
+            meter = self._meters[market.number] = FeeMeter(market.schedule, market.instrument)
+        return meter.charge(price, quantity, told == 1, told >= _AUCTION)
 
     def _place(self, number: int) -> tuple[Instrument, str]:
         """Instrument and venue of a report whose order is not known; a refused request may name no market at all."""

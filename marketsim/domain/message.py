@@ -31,6 +31,7 @@ class Kind(IntEnum):
     WAKE = 2
     TIMER = 3
     FLUSH = 5  # a venue's own timer: conflated data, or a bar, is due
+    CLEARING = 7  # a venue's own timer
     NEW = 8
     CANCEL = 9
     REPLACE = 10

@@ -698,3 +698,16 @@ def close_order(core: Record, time: int, order_id: int) -> int:
     core.time = time
     _end(core, slots_of(core)[order_id], _EXPIRED, _END_OF_SESSION)
     return 0
+
+
+@compiled
+def withdraw_order(core: Record, time: int, order_id: int, reason: int) -> int:
+    """The venue cancels a live order for a reason of its own. Answers 0 or a SHORT_OF code."""
+    short = _room_to_tell(core, _ROWS_OF_ONE)
+    if short != 0:
+        return short
+    slot = slots_of(core)[order_id] if 0 < order_id < core.slots_length else 0
+    if slot > 0:
+        core.time = time
+        _end(core, slot, _CANCELED, reason)
+    return 0

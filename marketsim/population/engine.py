@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from marketsim.domain.message import MESSAGE, Kind
 from marketsim.errors import InvalidValueError
+from marketsim.exchange.clearing_house import ClearingHouse
 from marketsim.exchange.core import MatchingCore
 from marketsim.exchange.state import SHORT_OF_SLOTS
 from marketsim.kernel.clock import clock_address, nanoseconds_a_tick
@@ -24,6 +25,7 @@ from marketsim.kernel.environment import NEVER, NORMAL_ORDER, Environment, Key
 from marketsim.kernel.heap import ENTRY
 from marketsim.network.table import NetworkTables
 from marketsim.population.changes import list_again
+from marketsim.population.clearing import begin_clearing
 from marketsim.population.failure import policy_error
 from marketsim.population.layout import table_of
 from marketsim.population.loop import advance, send, wake_first
@@ -183,6 +185,18 @@ class Engine:
         row["values"], row["length"], row["step"], row["start"] = table.address, len(values), step, start
         self._publish()
         return number
+
+    def clear_with(self, house: ClearingHouse) -> None:
+        """Contracts are cleared from now on; all agents and feeds must be there."""
+        self._house = house
+        self._world.rows["clearing"] = house.address
+        self._publish()
+        for market in house.contracts:
+            if int(self._world.rows["free_messages"][0]) < 2:
+                self._grow_messages(2)
+                self._publish()
+            self._environment.sequence = int(begin_clearing(self._world.rows, self._environment.sequence, market))
+        self._refresh_head()
 
     # --- running ---
 

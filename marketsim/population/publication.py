@@ -10,6 +10,7 @@ from __future__ import annotations
 from marketsim.domain.event import EventKind
 from marketsim.domain.message import Kind, Wanted
 from marketsim.domain.order import OrderFlag
+from marketsim.exchange.clearing import clear_row
 from marketsim.exchange.state import LADDERS, NO_MARKET, books_of, events_of, orders_of, slots_of, touched_of
 from marketsim.kernel.compiled import Record, compiled
 from marketsim.population.bars import close_bars, count_trade
@@ -35,6 +36,7 @@ from marketsim.population.state import (
     SHORT_OF_PRINTS,
     SHORT_OF_SHOWN,
     TRADE_LIST,
+    clearing_of,
     foresee_agent,
     markets_of,
     rosters_of,
@@ -54,7 +56,9 @@ def _bits(*kinds: EventKind) -> int:
 
 
 # Rows that are nobody's answer: they add to the row before, or tell of a market.
-_SILENT = _bits(EventKind.TERMS, EventKind.CONDITIONS, EventKind.PHASE, EventKind.INDICATIVE)
+_SILENT = _bits(EventKind.TERMS, EventKind.CONDITIONS, EventKind.PHASE, EventKind.INDICATIVE, EventKind.MARK)
+# Rows of a clearing house to the owner of an account; they concern no order.
+_OF_ACCOUNTS = _bits(EventKind.FUNDING, EventKind.SETTLED, EventKind.LIQUIDATION, EventKind.MARGIN_CALL)
 # Rows after which their order may trade as the aggressor.
 _BEGINS = _bits(EventKind.ACCEPTED, EventKind.REPLACED, EventKind.TRIGGERED, EventKind.ACTIVATED, EventKind.REPRICED)
 
@@ -131,13 +135,16 @@ def _room_for_data(core: Record, world: Record, row: Record, wanted: int) -> int
 def _report_trade(core: Record, world: Record, row: Record, wanted: int) -> None:
     """Both sides and the public hear of a trade; room must be there."""
     foresee_agent(world, row.peer)
+    if world.clearing != 0:
+        clear_row(clearing_of(world), row)
     remember_trade(markets_of(world)[row.market], world.now, row.side, row.quantity)
     if row["flags"] & _AUCTION != 0 and row.order_id != world.active:
         world.active = row.order_id
         world.open = _open_before(core, world, row.order_id)
-    _report_to(world, row, row.owner, row.order_id, row.side, world.open - row.quantity, 0)
+    auction = row["flags"] & _AUCTION
+    _report_to(world, row, row.owner, row.order_id, row.side, world.open - row.quantity, auction)
     world.open -= row.quantity
-    _report_to(world, row, row.peer, row.match_id, -row.side, row.leaves, 1)
+    _report_to(world, row, row.peer, row.match_id, -row.side, row.leaves, auction + 1)
     if wanted & _TRADES:
         _print_trade(world, row)
     if wanted & _BARS:
@@ -167,13 +174,17 @@ def _report_rows(core: Record, world: Record) -> int:
         else:
             if wanted & _ORDERS:
                 follow_row(world, row)
+            if world.clearing != 0 and row.market != NO_MARKET:
+                clear_row(clearing_of(world), row)
             kind = 1 << int(row.kind)
             if kind & _BEGINS:
                 world.active = row.order_id
                 world.open = row.leaves
             elif row.order_id == world.active and (row.kind == _CANCELED or row.kind == _EXPIRED):
                 world.open = row.leaves
-            if kind & _SILENT == 0:
+            if kind & _OF_ACCOUNTS:
+                _report_to(world, row, row.owner, 0, row.side, row.leaves, row["flags"])
+            elif kind & _SILENT == 0:
                 _report_to(world, row, row.owner, row.order_id, row.side, row.leaves, 0)
         world.row += 1
     return DONE

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from marketsim.domain.message import MESSAGE
+from marketsim.exchange.clearing import CLEARING
 from marketsim.exchange.state import CORE
 from marketsim.kernel.compiled import CACHE_LINE, Record, Rows, array_at, compiled, inlined, prefetch
 from marketsim.kernel.heap import ENTRY
@@ -261,6 +262,7 @@ WORLD = np.dtype(
         ("clock", np.int64),  # address of a clock; 0 when nothing is measured
         ("profile", np.int64),  # address of the table of PROFILE
         ("profile_length", np.int64),
+        ("clearing", np.int64),  # address of the CLEARING record; 0 where every market is plain
     ]
 )
 
@@ -447,6 +449,11 @@ def out_of(world: Record) -> Rows:
 @compiled
 def actions_of(world: Record) -> Rows:
     return array_at(world.actions, ACTIONS, MESSAGE)
+
+
+@compiled
+def clearing_of(world: Record) -> Record:
+    return array_at(world.clearing, 1, CLEARING)[0]
 
 
 @compiled

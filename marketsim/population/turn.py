@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from marketsim.domain.event import EventKind
+from marketsim.domain.event import EventKind, Settled
 from marketsim.domain.message import Kind
 from marketsim.kernel.compiled import Record, compiled
 from marketsim.kernel.heap import heap_pop, heap_push
@@ -41,6 +41,7 @@ _START, _WAKE, _TIMER, _NEW = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER), 
 _QUOTE, _REPORT = int(Kind.QUOTE), int(Kind.REPORT)
 _TRADE, _CANCELED, _REPLACED = int(EventKind.TRADE), int(EventKind.CANCELED), int(EventKind.REPLACED)
 _EXPIRED, _REJECTED = int(EventKind.EXPIRED), int(EventKind.REJECTED)
+_SETTLED, _AT_EXPIRY = int(EventKind.SETTLED), int(Settled.EXPIRY)
 
 
 @compiled
@@ -90,6 +91,9 @@ def learn(world: Record, agent: Record, message: Record) -> None:
     if event == _TRADE:
         agent.position += message.side * message.quantity
         agent.cash -= message.side * message.quantity * message.price
+    elif event == _SETTLED and message.instructions == _AT_EXPIRY and message.market == agent.market:
+        agent.cash += agent.position * message.price
+        agent.position = 0
     if slot > 0 and working_of(world)[slot].order_id == message.order_id:
         over = event == _TRADE or event == _CANCELED or event == _EXPIRED
         if (over and message.leaves == 0) or event == _REJECTED:
@@ -143,7 +147,7 @@ def show_message(seen: Record, message: Record) -> None:
     seen.quantity = message.quantity
     seen.leaves = message.leaves
     seen.reason = message.reason
-    seen.maker = message.instructions
+    seen.maker = message.instructions & 1
     if message.kind == _QUOTE:
         seen.market = message.market
         seen.bid = message.price

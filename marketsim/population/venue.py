@@ -11,6 +11,7 @@ from marketsim.domain.order import TimeInForce
 from marketsim.exchange.matching import cancel_order, expire_order, new_order, replace_order
 from marketsim.exchange.state import NO_MARKET, events_of, slots_of
 from marketsim.kernel.compiled import Record, compiled
+from marketsim.population.clearing import at_clearing, screen
 from marketsim.population.display import fill_quote
 from marketsim.population.mail import defer, drop_first, envelope, from_venue, has_room
 from marketsim.population.pace import flush
@@ -29,6 +30,7 @@ from marketsim.population.state import (
 from marketsim.population.subscription import subscribe
 
 _NEW, _CANCEL, _REPLACE, _QUERY = int(Kind.NEW), int(Kind.CANCEL), int(Kind.REPLACE), int(Kind.QUERY)
+_CLEARING = int(Kind.CLEARING)
 _SUBSCRIBE, _EXPIRE, _ASK_VOLUME = int(Kind.SUBSCRIBE), int(Kind.EXPIRE), int(Kind.ASK_VOLUME)
 _QUOTE, _VOLUME = int(Kind.QUOTE), int(Kind.VOLUME)
 _GTD = int(TimeInForce.GTD)
@@ -102,6 +104,8 @@ def at_venue(core: Record, world: Record, slot: int) -> int:
         if start > world.now:
             defer(world, start)
             return DONE
+    if request.kind == _CLEARING:
+        return at_clearing(core, world, slot)
     if not has_room(world, 2):
         return SHORT_OF_MESSAGES
     world.venue = number
@@ -125,7 +129,8 @@ def at_venue(core: Record, world: Record, slot: int) -> int:
     if request.kind == _FLUSH:
         return flush(core, world, request.order_id)
     first_row = core.log_count
-    status = _match(core, world, request)
+    refused = screen(core, world, request) if world.clearing != 0 else DONE
+    status = _match(core, world, request) if refused == DONE else min(refused, DONE)
     if status < 0:
         return status
     _at_expiry(core, world, request)

@@ -6,6 +6,7 @@ write for them. ``quantity`` of an order is its total at the end: a replace sets
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.domain import tables as shapes
+from marketsim.domain.fees import FeeMeter
 from marketsim.domain.grid import scaled
-from marketsim.domain.order import OrderState, OrderType, Reason, TimeInForce
+from marketsim.domain.order import OrderFlag, OrderState, OrderType, Reason, TimeInForce
 from marketsim.results.frames import frame, same, text
 from marketsim.results.history import History, Levels
 from marketsim.results.manifest import Manifest, MarketEntry
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
+AUCTION = int(OrderFlag.AUCTION)  # in the flags of a trade's row
 
 
 class Names:
@@ -50,9 +53,7 @@ def trades(history: History, manifest: Manifest) -> pd.DataFrame:
     names, rows = Names(manifest), history.trades()
     market, price, quantity = rows["market"], rows["price"], rows["quantity"]
 
-    def fees(maker: bool) -> Floats:
-        return names.each(market, lambda m, at: m.fees.fees(price[at], quantity[at], m.instrument, maker))
-
+    taker_fee, maker_fee = _fees(rows, names)
     return frame(
         shapes.TRADES,
         {
@@ -66,10 +67,43 @@ def trades(history: History, manifest: Manifest) -> pd.DataFrame:
             "maker": text(rows["peer"], names.agents),
             "taker_order": rows["order_id"].copy(),
             "maker_order": rows["match_id"].copy(),
-            "taker_fee": fees(False),
-            "maker_fee": fees(True),
+            "taker_fee": taker_fee,
+            "maker_fee": maker_fee,
         },
     )
+
+
+def _fees(rows: NDArray[Any], names: Names) -> tuple[Floats, Floats]:
+    """The fees of both sides of each trade."""
+    taker, maker = np.zeros(len(rows)), np.zeros(len(rows))
+    for number, market in names.markets.items():
+        at = np.flatnonzero(rows["market"] == number)
+        if len(at):
+            charged = _alike if market.fees.alike(market.instrument) else _metered
+            taker[at], maker[at] = charged(rows[at], market)
+    return taker, maker
+
+
+def _alike(rows: NDArray[Any], market: MarketEntry) -> tuple[Floats, Floats]:
+    """Where a fee is a rate and no more; in an auction both sides pay the same."""
+    price, quantity, auction = rows["price"], rows["quantity"], rows["flags"] & AUCTION != 0
+    taker, maker = (market.fees.fees(price, quantity, market.instrument, side) for side in (False, True))
+    if auction.any():
+        fee = market.fees.side(False, auction=True)
+        taker[auction] = maker[auction] = fee.of_trades(price[auction], quantity[auction], market.instrument)
+    return taker, maker
+
+
+def _metered(rows: NDArray[Any], market: MarketEntry) -> tuple[Floats, Floats]:
+    """Where a fee hangs on what its payer has traded before, or is rounded: fill by fill."""
+    meters: dict[int, FeeMeter] = defaultdict(lambda: FeeMeter(market.fees, market.instrument))
+    paid = np.zeros((2, len(rows)))
+    sides = (("owner", False), ("peer", True))
+    for place, row in enumerate(rows):
+        price, quantity, auction = int(row["price"]), int(row["quantity"]), bool(row["flags"] & AUCTION)
+        for side, (who, maker) in enumerate(sides):
+            paid[side, place] = meters[int(row[who])].charge(price, quantity, maker and not auction, auction)
+    return paid[0], paid[1]
 
 
 def quotes(history: History, manifest: Manifest) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from marketsim.domain import units
+from marketsim.domain.instrument import contradiction
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.scenario.document import Finding, Path
 
@@ -19,6 +20,7 @@ Raw = Mapping[str, Any]
 def cross_findings(raw: Raw) -> Iterator[Finding]:
     """Everything in a scenario that contradicts another part of it."""
     yield from _venues(raw)
+    yield from _contracts(raw)
     yield from _times(raw)
     yield from _feeds(raw)
     for name, agent in sections(raw, "agents"):
@@ -88,6 +90,51 @@ def _venues(raw: Raw) -> Iterator[Finding]:
     for symbol in instruments:
         if not everything and symbol not in traded:
             yield Finding(("instruments", symbol), "no venue trades it: add it to the instruments of a venue")
+
+
+_PLAIN_TERMS: dict[str, Any] = {"tick_size": "0.01", "lot_size": 1, "multiplier": 1, "currency": "USD"}
+_READERS: dict[str, Callable[[object], Any]] = {
+    **dict.fromkeys(
+        ("tick_size", "lot_size", "multiplier", "strike", "initial_margin", "maintenance_margin"), units.decimal
+    ),
+    **dict.fromkeys(("funding_rate", "funding_cap", "min_notional", "max_notional", "price_band"), units.decimal),
+    "expiry": units.time_of_day,
+    "funding_every": units.duration,
+}
+
+
+def _contracts(raw: Raw) -> Iterator[Finding]:
+    """Terms of instruments that contradict each other, and venues that clear what there is not."""
+    instruments = dict(sections(raw, "instruments"))
+    for symbol, section in instruments.items():
+        terms = {**_PLAIN_TERMS, **{name: value for name, value in section.items() if value is not None}}
+        try:
+            read = {name: _READERS[name](value) if name in _READERS else value for name, value in terms.items()}
+            found = contradiction(read)
+        except (InvalidValueError, ArithmeticError, TypeError):
+            continue  # reported by the fields
+        if found and found[0] not in ("kind", "right"):  # those two are reported by the fields
+            name, said = found
+            yield Finding(("instruments", symbol, *((name,) if name in section else ())), said)
+        path = ("instruments", symbol, "underlying")
+        yield from known(_one(section.get("underlying")), instruments, path, "instrument")
+        start, expiry = (_nanoseconds(units.time_of_day, value) for value in (raw.get("start", 0), read.get("expiry")))
+        if start is not None and expiry is not None and expiry <= start:
+            yield Finding(
+                ("instruments", symbol, "expiry"), "it is not after the start of the run: choose a later time"
+            )
+    for name, venue in sections(raw, "venues"):
+        if venue.get("clearing") is None:
+            continue
+        listed = items(venue.get("instruments")) or list(instruments)
+        if all(
+            instruments.get(symbol, {}).get("kind", "spot") == "spot" for symbol in listed if isinstance(symbol, str)
+        ):
+            yield Finding(
+                ("venues", name, "clearing"), "the venue trades no contract to clear: leave it out, or name a kind"
+            )
+        index = mapping(venue.get("clearing")).get("index")
+        yield from known(_one(index), mapping(raw.get("feeds")), ("venues", name, "clearing", "index"), "feed")
 
 
 def _host(raw: Raw, path: Path, section: Raw) -> Iterator[Finding]:

@@ -177,6 +177,12 @@ def fee_text(fee: Fee) -> str:
     return f"{canonical_decimal(fee.rate)}{'bps' if fee.unit == 'bps' else '/share'}"
 
 
+def _balances(value: object) -> Mapping[str, Decimal]:
+    if not isinstance(value, Mapping) or not value:
+        raise InvalidValueError(f'{show(value)} is no collateral: write "currency: amount" for each currency')
+    return FrozenMapping({text(name): _amount(amount) for name, amount in sorted(value.items())})
+
+
 def _parameters(value: object) -> Mapping[str, Any]:
     if value is None:
         return FrozenMapping()
@@ -225,6 +231,15 @@ Step: TypeAlias = Annotated[
 ]
 Amount: TypeAlias = Annotated[
     Decimal, PlainValidator(_amount), PlainSerializer(canonical_decimal), WithJsonSchema(_NUMBER_SCHEMA)
+]
+Number: TypeAlias = Annotated[
+    Decimal, PlainValidator(_decimal), PlainSerializer(canonical_decimal), WithJsonSchema(_NUMBER_SCHEMA)
+]
+Balances: TypeAlias = Annotated[
+    Mapping[str, Decimal],
+    PlainValidator(_balances),
+    PlainSerializer(lambda balances: {name: canonical_decimal(amount) for name, amount in balances.items()}),
+    WithJsonSchema({"type": "object", "additionalProperties": _NUMBER_SCHEMA}),
 ]
 Text: TypeAlias = Annotated[str, PlainValidator(text), WithJsonSchema({"type": "string"})]
 Truth: TypeAlias = Annotated[bool, PlainValidator(truth), WithJsonSchema({"type": "boolean"})]

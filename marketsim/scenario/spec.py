@@ -15,7 +15,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 from pydantic_core.core_schema import ValidationInfo
 
 from marketsim.domain import units
-from marketsim.domain.fees import Fee
+from marketsim.domain.clearing import ClearingRules
+from marketsim.domain.fees import Fee, FeeSchedule, FeeTier
 from marketsim.domain.instrument import Instrument
 from marketsim.errors import InvalidValueError
 from marketsim.scenario import yaml
@@ -25,10 +26,12 @@ from marketsim.scenario.environment import escape
 from marketsim.scenario.fields import (
     LARGEST,
     Amount,
+    Balances,
     Count,
     Duration,
     Name,
     Names,
+    Number,
     Parameters,
     Rate,
     Span,
@@ -54,6 +57,11 @@ def _escaped(value: Any) -> Any:
     if isinstance(value, list):
         return [_escaped(part) for part in value]
     return escape(value) if isinstance(value, str) else value
+
+
+def _not_spot(kind: str) -> str | None:
+    """Spot is what holds without saying, so it is not written."""
+    return None if kind == "spot" else kind
 
 
 def _only_false(value: bool) -> bool | None:
@@ -174,11 +182,69 @@ def constant_latency(value: object) -> str:
 _Latency: TypeAlias = Annotated[LatencySpec, PlainSerializer(LatencySpec.to_dict)]
 
 
+class FeeTierSpec(Section):
+    """The fees of those who have traded more."""
+
+    volume: Step = Field(description="value of own fills so far, in this instrument on this venue, from which it holds")
+    maker: Rate = Field(default=Fee(), description="as for everyone")
+    taker: Rate = Field(default=Fee(), description="as for everyone")
+    auction: Rate | None = Field(default=None, description="as for everyone")
+
+    def tier(self) -> FeeTier:
+        """The domain's tier."""
+        return FeeTier(self.volume, self.maker, self.taker, self.auction)
+
+
 class FeesSpec(Section):
     """What a venue takes from each trade, by side."""
 
     maker: Rate = Field(default=Fee(), description="from the resting order; below zero it is a rebate")
     taker: Rate = Field(default=Fee(), description="from the order that trades at once")
+    auction: Rate | None = Field(default=None, description="from both sides in an auction; the taker's when left out")
+    minimum: Amount | None = Field(default=None, description="least amount of currency for a fill that costs anything")
+    tiers: (
+        Annotated[tuple[FeeTierSpec, ...], PlainSerializer(lambda tiers: [tier.to_dict() for tier in tiers])] | None
+    ) = Field(default=None, description="other fees from a traded value on, in rising order")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        self.schedule()
+        return self
+
+    def schedule(self) -> FeeSchedule:
+        """The domain's schedule."""
+        tiers = tuple(tier.tier() for tier in self.tiers or ())
+        return FeeSchedule(self.maker, self.taker, self.auction, self.minimum or units.decimal(0), tiers)
+
+
+class ClearingSpec(Section):
+    """How a venue clears contracts."""
+
+    mark: Literal["mid", "last", "index"] = Field(
+        default="mid",
+        description="what positions are valued at: the mid (else the last trade), the last trade, the index",
+    )
+    every: Span = Field(default=units.SECOND, description="how often; at multiples of it after midnight")
+    index: Text | None = Field(
+        default=None, description="the feed that is the index of contracts whose underlying is not traded"
+    )
+    settle_every: Span = Field(default=units.DAY, description="how often futures are settled")
+    settle_at: TimeOfDay = Field(default=0, description='when, such as "16:00"')
+    margin: Truth = Field(default=True, description="refuse orders without margin, close positions without it")
+    liquidation_fee: Rate = Field(default=Fee(), description="of what was closed by force, to the insurance fund")
+    insurance_fund: Amount = Field(default=units.decimal(0), description="currency in each fund at the start")
+
+    def rules(self) -> ClearingRules:
+        """The domain's rules."""
+        return ClearingRules(
+            self.mark,
+            self.every,
+            self.settle_every,
+            self.settle_at,
+            self.margin,
+            self.liquidation_fee,
+            self.insurance_fund,
+        )
 
 
 class VenueSpec(Section):
@@ -191,6 +257,9 @@ class VenueSpec(Section):
         default="allow", description="what becomes of an order that would trade with its own owner's"
     )
     host: Text | None = Field(default=None, description="where it stands in the topology; its own name when left out")
+    clearing: ClearingSpec | None = Field(
+        default=None, description="how its contracts are cleared; defaults if left out"
+    )
 
     @field_validator("instruments", mode="after")
     @classmethod
@@ -207,6 +276,33 @@ class InstrumentSpec(Section):
         default=Instrument("-").reference_price, description="price that agents start from, a multiple of tick_size"
     )
     currency: Text = Field(default="USD", description="what prices are paid in")
+    kind: Annotated[
+        Literal["spot", "perpetual", "inverse_perpetual", "future", "option"], AfterValidator(_not_spot)
+    ] | (None) = Field(
+        default=None, description="spot, perpetual (linear), inverse_perpetual, future or option (European, cash)"
+    )
+    multiplier: Step | None = Field(
+        default=None, description="units of the underlying in one; inverse: currency in one"
+    )
+    settlement: Text | None = Field(
+        default=None, description="currency of margin and profit; an inverse contract's coin"
+    )
+    underlying: Text | None = Field(default=None, description="the instrument whose price is the index")
+    expiry: TimeOfDay | None = Field(default=None, description='when a future or option is settled, such as "16:00"')
+    strike: Step | None = Field(default=None, description="of an option, a multiple of tick_size")
+    right: Literal["call", "put"] | None = Field(default=None, description="of an option: call or put")
+    initial_margin: Step | None = Field(default=None, description="share of the notional to open a position; 0.1")
+    maintenance_margin: Step | None = Field(default=None, description="share of the notional to keep it; 0.05")
+    funding_every: Span | None = Field(default=None, description="how often a perpetual pays funding; 8h")
+    funding_rate: Number | None = Field(
+        default=None, description="paid by longs each time, share of the notional; the mean premium when left out"
+    )
+    funding_cap: Step | None = Field(default=None, description="the largest rate either way; 0.0075")
+    min_notional: Amount | None = Field(default=None, description="least value of an order, in currency of settlement")
+    max_notional: Step | None = Field(default=None, description="largest value of an order")
+    price_band: Step | None = Field(default=None, description="share by which a limit may differ from the mark")
+    sector: Text | None = Field(default=None, description="a tag")
+    asset_class: Text | None = Field(default=None, description="a tag")
 
     @field_validator("reference_price", mode="after")
     @classmethod
@@ -217,7 +313,8 @@ class InstrumentSpec(Section):
 
     def instrument(self, symbol: str) -> Instrument:
         """The domain's instrument."""
-        return Instrument(symbol, self.tick_size, self.lot_size, self.reference_price, self.currency)
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return Instrument(symbol, **{name: value for name, value in given.items() if value is not None})
 
 
 class NetworkSpec(Section):
@@ -257,6 +354,10 @@ class AgentSpec(TypedSection):
     feeds: Names | None = Field(default=None, description="the feeds it is subscribed to; all when left out")
     compiled: Annotated[Truth, AfterValidator(_only_false)] | None = Field(
         default=None, description="false: a compiled type runs from Python, event by event; the same run, but slower"
+    )
+    collateral: Balances | None = Field(
+        default=None,
+        description="what is at the clearing house, by settlement currency; all its cash of one when left out",
     )
     limits: LimitsSpec | None = Field(default=None, description="its risk checks; none when left out")
 

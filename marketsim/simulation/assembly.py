@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from marketsim.brokers.simulated import Market, SimulatedSession
-from marketsim.domain.fees import Fee, FeeSchedule
+from marketsim.domain.fees import FeeSchedule
 from marketsim.domain.instrument import Instrument
-from marketsim.errors import ConfigurationError, InvalidValueError
+from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
+from marketsim.exchange.clearing_house import ClearedMarket, ClearingHouse
 from marketsim.exchange.core import ChunkSource, MatchingCore
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import key_of
@@ -28,7 +29,7 @@ from marketsim.population.driver import Driver
 from marketsim.population.engine import Engine
 from marketsim.scenario.registry import REGISTRY
 from marketsim.scenario.shocks import News
-from marketsim.scenario.spec import AgentSpec, ScenarioSpec, VenueSpec
+from marketsim.scenario.spec import AgentSpec, ClearingSpec, ScenarioSpec
 from marketsim.simulation.delays import topology_of
 from marketsim.simulation.tapes import tape_of
 from marketsim.trading.agent import Agent
@@ -48,6 +49,7 @@ class Participant:
     type: str
     initial_cash: Decimal
     compiled: bool
+    collateral: Mapping[str, Decimal] = field(default_factory=dict)  # at the clearing house, by settlement currency
 
 
 @dataclass
@@ -65,6 +67,7 @@ class World:
     sessions: dict[str, SimulatedSession] = field(default_factory=dict)
     feeds: dict[str, FeedHandle] = field(default_factory=dict)
     populations: dict[str, list[int]] = field(default_factory=dict)  # family -> policies of its compiled agents
+    house: ClearingHouse | None = None  # where there are contracts
     compiled: dict[str, CompiledAgent] = field(default_factory=dict)  # by family; records may point at what they own
 
 
@@ -110,6 +113,7 @@ class Assembly:
         self._build_feeds(world)
         for key, agent in spec.agents.items():
             self._build_family(world, key, agent)
+        self._clear(world)
         self._schedule_timeline(world)
         return world
 
@@ -123,9 +127,12 @@ class Assembly:
         venues: list[int] = []
         for number, (name, venue) in enumerate(spec.venues.items()):
             for symbol in spec.instruments_of(name):
-                schedule = _fee_schedule(venue)
+                schedule = venue.fees.schedule()
                 fees.append(schedule)
-                markets.append(Market(len(markets), name, instruments[symbol], _fee_of(schedule, instruments[symbol])))
+                instrument = instruments[symbol]
+                plain = schedule.alike(instrument) and schedule.auction is None
+                fee = _fee_of(schedule, instrument)
+                markets.append(Market(len(markets), name, instrument, fee, None if plain else schedule))
                 venues.append(number)
         return markets, fees, venues
 
@@ -146,6 +153,61 @@ class Assembly:
                 network.add_link(venue_name, name, CHANNELS[1], down)
                 network.add_link(venue_name, name, CHANNELS[2], down)
                 self._first_link.setdefault(name, first)
+
+    # --- clearing ---
+
+    def _clear(self, world: World) -> None:
+        """A clearing house, where there is a contract or an order filter; it knows all agents."""
+        if not any(market.instrument.cleared or market.instrument.filtered for market in self._markets):
+            return
+        house = ClearingHouse(
+            [self._cleared(world, market) for market in self._markets], len(world.participants), self._spec.start
+        )
+        for participant in world.participants:
+            for currency, amount in participant.collateral.items():
+                house.deposit(participant.number, currency, amount)
+        world.house = house
+        world.engine.clear_with(house)
+
+    def _cleared(self, world: World, market: Market) -> ClearedMarket:
+        venue = self._spec.venues[market.venue]
+        clearing = venue.clearing or ClearingSpec()
+        index = feed = None
+        if market.instrument.underlying:
+            index = self._underlying(market)
+        elif clearing.index is not None:
+            handle = world.feeds[clearing.index]
+            feed = list(world.feeds).index(clearing.index), handle.instrument.tick
+        return ClearedMarket(
+            market.instrument,
+            self._fees[market.number],
+            list(self._spec.venues).index(market.venue),
+            clearing.rules(),
+            index,
+            feed,
+        )
+
+    def _underlying(self, market: Market) -> tuple[int, Instrument]:
+        """The market of the underlying: on the same venue if it is traded there, else on the first that trades it."""
+        found = [other for other in self._markets if other.instrument.symbol == market.instrument.underlying]
+        chosen = min(found, key=lambda other: (other.venue != market.venue, other.number))
+        return chosen.number, chosen.instrument
+
+    def _collateral(self, key: str, spec: AgentSpec, allowed: Sequence[int]) -> dict[str, Decimal]:
+        """What an agent has at the clearing house, by currency."""
+        home = self._markets[allowed[0]].instrument.money
+        given = dict(spec.collateral or {})
+        if given.get(home, spec.cash) > spec.cash:
+            raise ConfigurationError(
+                f"agents.{key}.collateral: {given[home]} {home} is more than its cash of {spec.cash}: raise the cash"
+            )
+        currencies = {market.instrument.money for market in self._markets if market.instrument.cleared}
+        for currency in given:
+            if currency not in currencies:
+                raise ConfigurationError(
+                    f"agents.{key}.collateral: no contract is settled in {currency}{did_you_mean(currency, currencies)}"
+                )
+        return {home: spec.cash, **given} if home in currencies else given
 
     # --- feeds ---
 
@@ -222,10 +284,11 @@ class Assembly:
 
     def _build_python(self, world: World, key: str, spec: AgentSpec, agent: Agent, allowed: Sequence[int]) -> None:
         feeds = {name: world.feeds[name] for name in (spec.feeds if spec.feeds is not None else world.feeds)}
+        collateral = self._collateral(key, spec, allowed)
         for name in spec.names(key):
             session = self._add_session(world, name, spec, copy.deepcopy(agent), allowed, feeds)
             world.participants.append(
-                Participant(session.number, name, key, type(agent).__name__, spec.cash, compiled=False)
+                Participant(session.number, name, key, type(agent).__name__, spec.cash, False, collateral)
             )
 
     def _add_session(
@@ -252,11 +315,17 @@ class Assembly:
             limits=None if spec.limits is None else Limits(spec.limits.max_order, spec.limits.max_position),
             feeds=feeds,
             notes=self._notes,
+            balances=self._balances(spec, allowed),
         )
         session.number = world.engine.add_python_agent(name, session.receive, self._first_link[name])
         world.sessions[name] = session
         session.call_at(self._spec.start, session.start)
         return session
+
+    def _balances(self, spec: AgentSpec, allowed: Sequence[int]) -> dict[str, Decimal]:
+        """Collateral in other currencies than that of its cash."""
+        home = self._markets[allowed[0]].instrument.money
+        return {currency: amount for currency, amount in (spec.collateral or {}).items() if currency != home}
 
     def _build_driven(
         self, world: World, key: str, spec: AgentSpec, agent: CompiledAgent, allowed: Sequence[int]
@@ -264,12 +333,13 @@ class Assembly:
         """Compiled agents that Python drives, on the markets and under the numbers that they would have compiled."""
         feed = self._feed_of(world, key, spec)
         for mine, market in _shared_out(spec.names(key), allowed):
+            collateral = self._collateral(key, spec, [market])
             for name in mine:
                 driver = Driver(agent, key_of(self._spec.seed, name), feed=feed, market=market)
                 session = self._add_session(world, name, spec, driver, [market], world.feeds)
                 driver.number = session.number
                 world.participants.append(
-                    Participant(session.number, name, key, type(agent).__name__, spec.cash, compiled=False)
+                    Participant(session.number, name, key, type(agent).__name__, spec.cash, False, collateral)
                 )
 
     def _build_compiled(
@@ -280,6 +350,7 @@ class Assembly:
         feed = -1 if name is None else list(world.feeds).index(name)
         for mine, market in _shared_out(spec.names(key), allowed):
             instrument = self._markets[market].instrument
+            collateral = self._collateral(key, spec, [market])
             policy = world.engine.add_policy(type(agent).policy, agent.records(len(mine), instrument))
             ticks = int(spec.cash / (instrument.tick_size * instrument.lot_size))
             first = world.engine.add_compiled_agents(
@@ -296,7 +367,7 @@ class Assembly:
             )
             world.populations.setdefault(key, []).append(policy)
             world.participants.extend(
-                Participant(first + offset, name, key, type(agent).__name__, spec.cash, compiled=True)
+                Participant(first + offset, name, key, type(agent).__name__, spec.cash, True, collateral)
                 for offset, name in enumerate(mine)
             )
 
@@ -358,11 +429,6 @@ def _with_tape(agent: CompiledAgent, start: int) -> CompiledAgent:
 
 def _setter(agent: Agent, parameter: str, value: Any) -> Any:
     return lambda: agent.set(**{parameter: value})
-
-
-def _fee_schedule(venue: VenueSpec) -> FeeSchedule:
-    maker, taker = venue.fees.maker, venue.fees.taker
-    return FeeSchedule(Fee(maker.unit, maker.rate), Fee(taker.unit, taker.rate))
 
 
 def _fee_of(schedule: FeeSchedule, instrument: Instrument) -> Any:

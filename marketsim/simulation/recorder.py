@@ -65,6 +65,7 @@ class Recorder:
                     family=participant.family,
                     type=participant.type,
                     initial_cash=float(participant.initial_cash),
+                    collateral={currency: str(amount) for currency, amount in participant.collateral.items()} or None,
                 )
                 for participant in sorted(world.participants, key=lambda participant: participant.number)
             ),

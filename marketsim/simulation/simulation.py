@@ -107,16 +107,22 @@ class Simulation:
         processing: str | int = 0,
         self_trades: str = "allow",
         host: str | None = None,
+        auction_fee: str | int | None = None,
+        minimum_fee: str | int | None = None,
+        fee_tiers: Iterable[Mapping[str, Any]] | None = None,
+        clearing: Mapping[str, Any] | None = None,
     ) -> Simulation:
         """Add a venue that trades the instruments. Fees such as ``"0.3bps"``, ``"-0.1bps"`` or ``"0.002/share"``.
+
+        auction_fee: of both sides in an auction. minimum_fee: currency a fill. fee_tiers: mappings of ``volume``,
+        ``maker`` and ``taker``, see docs/contracts.md. clearing: how contracts are cleared, as in scenario files.
 
         ``self_trades="cancel_newest"`` cancels an order that would trade with its own owner's.
         """
         symbols = []
         for instrument in instruments:
-            fields = {name: str(value) for name, value in dataclasses.asdict(instrument).items()}
-            symbol = fields.pop("symbol")
-            self._raw["instruments"][symbol] = fields
+            symbol = instrument.symbol
+            self._raw["instruments"][symbol] = instrument.terms()
             symbols.append(symbol)
         venue: dict[str, Any] = {
             "instruments": symbols,
@@ -124,6 +130,13 @@ class Simulation:
             "processing": format_duration(nanoseconds(processing)),
             "self_trades": self_trades,
         }
+        for field, given in (("auction", auction_fee), ("minimum", minimum_fee)):
+            if given is not None:
+                venue["fees"][field] = given
+        if fee_tiers is not None:
+            venue["fees"]["tiers"] = [dict(tier) for tier in fee_tiers]
+        if clearing is not None:
+            venue["clearing"] = dict(clearing)
         if host is not None:
             venue["host"] = host
         self._put("venues", name, venue)
@@ -146,6 +159,7 @@ class Simulation:
         latency: str | LatencyModel | None = None,
         computation: str | int = 0,
         cash: int | str = 1_000_000,
+        collateral: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
         instruments: Iterable[str] | None = None,
         venues: Iterable[str] | None = None,
@@ -161,6 +175,7 @@ class Simulation:
             latency=latency,
             computation=computation,
             cash=cash,
+            collateral=collateral,
             limits=limits,
             instruments=instruments,
             venues=venues,
@@ -178,6 +193,7 @@ class Simulation:
         latency: str | LatencyModel | None = None,
         computation: str | int = 0,
         cash: int | str = 1_000_000,
+        collateral: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
         instruments: Iterable[str] | None = None,
         venues: Iterable[str] | None = None,
@@ -199,6 +215,8 @@ class Simulation:
                 spec[field] = list(given)
         if host is not None:
             spec["host"] = host
+        if collateral is not None:
+            spec["collateral"] = dict(collateral)
         if not compiled:
             spec["compiled"] = False
         if limits is not None:
