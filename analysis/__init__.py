@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
+    from marketsim.analysis.index_baskets import index_values
     from marketsim.analysis.liquidity import (
         Resiliency,
         best_depth,
@@ -93,6 +94,7 @@ _HOMES = {
     ),
     "accounting": ("Account", "Accounts", "accounts", "round_trips"),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
+    "index_baskets": ("index_values",),
     "liquidity": (
         "Resiliency",
         "best_depth",
@@ -182,6 +184,7 @@ __all__ = [
     "figures",
     "flows_by_venue",
     "hill_tail_index",
+    "index_values",
     "kyle_lambda",
     "locked_and_crossed",
     "mark_outs",

@@ -14,6 +14,7 @@ __version__ = "0.1.0.dev0"
 if TYPE_CHECKING:
     from marketsim import agents, analysis, policies
     from marketsim.analysis.page import report
+    from marketsim.domain.basket import Basket
     from marketsim.domain.forms import from_dict, from_json, to_dict, to_json
     from marketsim.domain.instrument import Instrument
     from marketsim.domain.market_data import BookSnapshot, Imbalance, LevelUpdate, Quote, Report, TradePrint, Volume
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from marketsim.trading.book import LocalBook
     from marketsim.trading.consolidated import ConsolidatedQuote, MarketState
     from marketsim.trading.feed import MeanReverting, RandomWalk
+    from marketsim.trading.index import IndexValue
     from marketsim.trading.order import Order
     from marketsim.trading.portfolio import Portfolio
     from marketsim.trading.risk import Limits
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "analysis.page": ("report",),
+    "domain.basket": ("Basket",),
     "domain.forms": ("from_dict", "from_json", "to_dict", "to_json"),
     "domain.instrument": ("Instrument",),
     "domain.market_data": ("BookSnapshot", "Imbalance", "LevelUpdate", "Quote", "Report", "TradePrint", "Volume"),
@@ -85,6 +88,7 @@ _HOMES = {
     "trading.book": ("LocalBook",),
     "trading.consolidated": ("ConsolidatedQuote", "MarketState"),
     "trading.feed": ("MeanReverting", "RandomWalk"),
+    "trading.index": ("IndexValue",),
     "trading.order": ("Order",),
     "trading.portfolio": ("Portfolio",),
     "trading.risk": ("Limits",),
@@ -98,6 +102,7 @@ _ROOMS = ("agents", "analysis", "policies")
 __all__ = [  # noqa: RUF022 - in plain order
     "Agent",
     "BUY",
+    "Basket",
     "BookSnapshot",
     "CompiledAgent",
     "ConsolidatedQuote",
@@ -112,6 +117,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "Gamma",
     "IOC",
     "Imbalance",
+    "IndexValue",
     "Instrument",
     "LevelUpdate",
     "Limits",

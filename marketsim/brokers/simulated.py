@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 from marketsim.brokers.open_orders import OpenOrders
+from marketsim.domain.basket import Basket
 from marketsim.domain.event import EventKind
 from marketsim.domain.fees import FeeMeter, FeeSchedule
 from marketsim.domain.instrument import Instrument
@@ -143,8 +144,10 @@ class SimulatedSession:
         feeds: Mapping[str, Feed] | None = None,
         notes: Notes | None = None,
         balances: Mapping[str, Decimal] | None = None,
+        baskets: Mapping[str, Basket] | None = None,
     ) -> None:
         self.name = name
+        self.baskets: Mapping[str, Basket] = baskets or {}
         self.agent = agent
         self.broker: Broker = self
         self.clock: Clock = self
@@ -371,7 +374,7 @@ class SimulatedSession:
         self._wire.send(self.number, self._environment.now + self._computation, kind, market, **terms)
 
     def fee(self, instrument: Instrument, venue: str, price: int, quantity: int, maker: bool) -> Decimal:
-        """What a venue would take from a trade, by its schedule."""
+        """What a venue would take from a trade, by its schedule, without what hangs on the volume of the agent."""
         return self.market_of(instrument, venue).fee(price, quantity, maker)
 
     def listen(self, listener: Listener) -> None:

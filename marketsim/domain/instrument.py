@@ -47,6 +47,7 @@ class Instrument:
     min_notional, max_notional: currency of settlement that an order may be worth.
     price_band: share by which a limit price may differ from the mark, last or reference price, the first there is.
     sector, asset_class: tags.
+    basket: name of the index that it stands for, as a fund's share does; "" for none.
     """
 
     symbol: str
@@ -71,6 +72,7 @@ class Instrument:
     price_band: Decimal | None = None
     sector: str = ""
     asset_class: str = ""
+    basket: str = ""
 
     def __post_init__(self) -> None:
         for name in _DECIMALS:

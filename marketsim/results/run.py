@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from marketsim.domain.basket import Basket
     from marketsim.domain.instrument import Instrument
     from marketsim.results.history import History
     from marketsim.results.profile import ProfileRow
@@ -127,6 +128,16 @@ class Run:
     def instruments(self) -> dict[str, Instrument]:
         """By symbol."""
         return {market.symbol: market.instrument for market in self.manifest.markets}
+
+    def basket(self, name: str) -> Basket:
+        """The basket of an index of the run's scenario, its venue and divisor filled in."""
+        from marketsim.domain.basket import Basket
+
+        indices = self.manifest.spec.get("indices", {})
+        if name not in indices:
+            raise InvalidValueError(f"no index is called {name!r}{did_you_mean(name, indices) or '; the run has none'}")
+        about = {**indices[name], "interval": duration(indices[name].get("interval", 0))}
+        return Basket.described(name, **about, markets=[(m.venue, m.instrument) for m in self.markets])
 
     def markets_of(self, instrument: str | None, venue: str | None) -> list[MarketEntry]:
         """The markets of an instrument (the only one by default), on one venue or all; InvalidValueError if none."""

@@ -23,6 +23,7 @@ def cross_findings(raw: Raw) -> Iterator[Finding]:
     yield from _contracts(raw)
     yield from _times(raw)
     yield from _feeds(raw)
+    yield from _indices(raw)
     for name, agent in sections(raw, "agents"):
         yield from _agent(raw, ("agents", name), agent)
     for index, shock in enumerate(items(raw.get("timeline"))):
@@ -180,6 +181,46 @@ def _feeds(raw: Raw) -> Iterator[Finding]:
         )
 
 
+def _indices(raw: Raw) -> Iterator[Finding]:
+    instruments, indices = mapping(raw.get("instruments")), mapping(raw.get("indices"))
+    for symbol, instrument in sections(raw, "instruments"):
+        yield from known(_one(instrument.get("basket")), indices, ("instruments", symbol, "basket"), "index")
+    for name, index in sections(raw, "indices"):
+        path, members = ("indices", name), mapping(index.get("members"))
+        if isinstance(index.get("members"), Mapping) and not members:
+            yield Finding((*path, "members"), "empty: an index needs at least one member")
+        for symbol in members:
+            yield from known(_one(symbol), instruments, (*path, "members", symbol), "instrument")
+            if mapping(instruments.get(symbol)).get("basket") == name:
+                yield Finding((*path, "members", symbol), f'"{symbol}" stands for {name} itself: an index is no member')
+        if index.get("base") is not None and index.get("divisor") is not None:
+            yield Finding((*path, "base"), "divisor says the same: give one of the two")
+        yield from _basket_venue(raw, path, index, [symbol for symbol in members if symbol in instruments])
+        currencies = {mapping(instruments.get(symbol)).get("currency") or "USD" for symbol in members}
+        if len(currencies) > 1:
+            yield Finding(
+                (*path, "members"), f"members are paid in {' and '.join(sorted(map(str, currencies)))}: keep one"
+            )
+
+
+def _basket_venue(raw: Raw, path: Path, index: Raw, members: list[Any]) -> Iterator[Finding]:
+    """All members of an index must be traded on its venue; without one, on some venue."""
+    venues, chosen = dict(sections(raw, "venues")), index.get("venue")
+    yield from known(_one(chosen), venues, (*path, "venue"), "venue")
+    trading = {
+        name: [s for s in members if venue.get("instruments") is None or s in items(venue["instruments"])]
+        for name, venue in venues.items()
+    }
+    if isinstance(chosen, str) and chosen in venues:
+        for symbol in members:
+            if symbol not in trading[chosen]:
+                where = _where(venues, symbol)
+                message = f'{chosen} does not trade the member "{symbol}": it trades on {where}'
+                yield Finding((*path, "venue"), message)
+    elif chosen is None and members and not any(len(found) == len(members) for found in trading.values()):
+        yield Finding((*path, "members"), "no venue trades all members: an index is calculated from one venue's prices")
+
+
 def _agent(raw: Raw, path: Path, agent: Raw) -> Iterator[Finding]:
     for field, what in (("venues", "venue"), ("instruments", "instrument"), ("feeds", "feed")):
         yield from known(_many(agent.get(field)), mapping(raw.get(field)), (*path, field), what)
@@ -197,6 +238,12 @@ def _tradable(raw: Raw, path: Path, agent: Raw) -> Iterator[Finding]:
     for name in chosen:
         own = venues[name].get("instruments")
         listed |= set(mapping(raw.get("instruments"))) if own is None else {s for s in items(own) if isinstance(s, str)}
+    wanted = {symbol for symbol in items(agent.get("instruments")) if isinstance(symbol, str)}
+    for index, name in enumerate(items(agent.get("venues"))):
+        own = mapping(venues.get(name)).get("instruments")
+        if wanted and name in venues and own is not None and not wanted & set(items(own)):
+            message = f"{name} trades none of its instruments: leave it out, or add one of {', '.join(items(own))}"
+            yield Finding((*path, "venues") if isinstance(agent["venues"], str) else (*path, "venues", index), message)
     where = (*path, "instruments")
     for index, symbol in enumerate(items(agent.get("instruments"))):
         if symbol in mapping(raw.get("instruments")) and symbol not in listed:

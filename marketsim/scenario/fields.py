@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias
 
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
 from marketsim.domain import units
 from marketsim.domain.fees import Fee
@@ -240,6 +240,11 @@ Balances: TypeAlias = Annotated[
     PlainValidator(_balances),
     PlainSerializer(lambda balances: {name: canonical_decimal(amount) for name, amount in balances.items()}),
     WithJsonSchema({"type": "object", "additionalProperties": _NUMBER_SCHEMA}),
+]
+Weights: TypeAlias = Annotated[
+    Mapping[Annotated[str, PlainValidator(symbol)], Step],
+    AfterValidator(lambda weights: FrozenMapping(dict(sorted(weights.items())))),
+    PlainSerializer(lambda weights: {name: canonical_decimal(weight) for name, weight in weights.items()}),
 ]
 Text: TypeAlias = Annotated[str, PlainValidator(text), WithJsonSchema({"type": "string"})]
 Truth: TypeAlias = Annotated[bool, PlainValidator(truth), WithJsonSchema({"type": "boolean"})]

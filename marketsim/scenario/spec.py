@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 from pydantic_core.core_schema import ValidationInfo
 
 from marketsim.domain import units
+from marketsim.domain.basket import Basket
 from marketsim.domain.clearing import ClearingRules
 from marketsim.domain.fees import Fee, FeeSchedule, FeeTier
 from marketsim.domain.instrument import Instrument
@@ -41,6 +42,7 @@ from marketsim.scenario.fields import (
     TimeOfDay,
     Truth,
     TypeName,
+    Weights,
     Whole,
 )
 from marketsim.scenario.frozen import FrozenMapping, thaw
@@ -303,6 +305,7 @@ class InstrumentSpec(Section):
     price_band: Step | None = Field(default=None, description="share by which a limit may differ from the mark")
     sector: Text | None = Field(default=None, description="a tag")
     asset_class: Text | None = Field(default=None, description="a tag")
+    basket: Text | None = Field(default=None, description="the index that it stands for, as a fund's share does")
 
     @field_validator("reference_price", mode="after")
     @classmethod
@@ -315,6 +318,19 @@ class InstrumentSpec(Section):
         """The domain's instrument."""
         given = {name: getattr(self, name) for name in type(self).model_fields}
         return Instrument(symbol, **{name: value for name, value in given.items() if value is not None})
+
+
+class IndexSpec(Section):
+    """An index over a basket of instruments; see ``domain.basket.Basket``."""
+
+    members: Weights = Field(description="weight of each member by symbol, in units of it, above zero")
+    divisor: Step | None = Field(default=None, description="what the basket's worth is divided by; 1 when left out")
+    base: Step | None = Field(default=None, description="value at the reference prices, instead of a divisor")
+    price: Literal["mid", "last"] = Field(default="mid", description="which price of a member counts")
+    venue: Text | None = Field(
+        default=None, description="whose prices count; the first venue that trades all members when left out"
+    )
+    interval: Duration = Field(default=0, description="time between two values that are told; 0 tells each change")
 
 
 class NetworkSpec(Section):
@@ -397,6 +413,7 @@ class ScenarioSpec(Section):
     venues: _ByName[VenueSpec] = Field(description="the venues by name, at least one")
     instruments: _BySymbol[InstrumentSpec] = Field(description="the instruments by symbol, at least one")
     network: NetworkSpec = Field(default_factory=NetworkSpec)
+    indices: _ByName[IndexSpec] | None = Field(default=None, description="indices over baskets of instruments by name")
     feeds: _ByName[FeedSpec] = Field(default_factory=FrozenMapping, description="information feeds by name")
     agents: _ByName[AgentSpec] = Field(default_factory=FrozenMapping, description="agents by name")
     timeline: Annotated[
@@ -454,6 +471,13 @@ class ScenarioSpec(Section):
         """The symbols that a venue trades, in order."""
         chosen = self.venues[venue].instruments
         return tuple(self.instruments) if chosen is None else chosen
+
+    def basket(self, name: str) -> Basket:
+        """The basket of an index, its venue and divisor filled in."""
+        index = (self.indices or {})[name]
+        markets = [(venue, self.instrument(symbol)) for venue in self.venues for symbol in self.instruments_of(venue)]
+        terms = (index.divisor, index.base, index.price, index.venue, index.interval)
+        return Basket.described(name, index.members, *terms, markets=markets)
 
     def participants(self) -> Iterator[tuple[str, str, AgentSpec]]:
         """Every single agent: its own name, its key in the scenario and its spec, in an order that no file decides."""

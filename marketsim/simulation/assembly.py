@@ -97,6 +97,7 @@ class Assembly:
         self._topology = topology or topology_of(spec.network, spec.seed)
         self._environment = environment or Environment(spec.start, stepped=stepped)
         self._markets, self._fees, self._market_venues = self._build_markets()
+        self._baskets = {name: spec.basket(name) for name in spec.indices or {}}
         self._core = MatchingCore(len(self._markets), log)
         for market in self._markets:
             self._core.prevent_self_trades(market.number, spec.venues[market.venue].self_trades == "cancel_newest")
@@ -316,6 +317,7 @@ class Assembly:
             feeds=feeds,
             notes=self._notes,
             balances=self._balances(spec, allowed),
+            baskets=self._baskets,
         )
         session.number = world.engine.add_python_agent(name, session.receive, self._first_link[name])
         world.sessions[name] = session

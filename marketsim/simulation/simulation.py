@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from marketsim.domain.basket import Basket
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.units import duration as nanoseconds
 from marketsim.domain.units import format_duration, time_of_day
@@ -140,6 +141,20 @@ class Simulation:
         if host is not None:
             venue["host"] = host
         self._put("venues", name, venue)
+        return self
+
+    def add_index(self, basket: Basket) -> Simulation:
+        """Add an index over a basket of instruments; without a venue it is the first that trades all members."""
+        index: dict[str, Any] = {
+            "members": {symbol: str(weight) for symbol, weight in basket.members.items()},
+            "divisor": str(basket.divisor),
+            "price": basket.price,
+            "interval": format_duration(basket.interval),
+        }
+        if basket.venue:
+            index["venue"] = basket.venue
+        self._raw.setdefault("indices", {})
+        self._put("indices", basket.name, index)
         return self
 
     def add_feed(self, name: str, model: FeedModel, instrument: Instrument | None = None) -> Simulation:

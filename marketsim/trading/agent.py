@@ -36,6 +36,7 @@ from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.kernel.random import Stream
 from marketsim.trading.consolidated import ConsolidatedQuote, Consolidation, Offer, View
+from marketsim.trading.index import IndexValue, IndexView
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Feed, Session
@@ -57,6 +58,7 @@ class Agent:
     _session: ClassVar[Session]  # each agent has its own, from ``bind`` on
     _consolidation: ClassVar[Consolidation | None] = None  # its own too, from the first use on
     _router: ClassVar[Router | None] = None
+    _indices: ClassVar[dict[str, IndexView]] = {}
 
     # --- hooks, to be overridden ---
 
@@ -71,6 +73,9 @@ class Agent:
 
     def on_consolidated(self, quote: ConsolidatedQuote) -> None:
         """A quote of one of the venues of an instrument arrived; called before ``on_quote``."""
+
+    def on_index(self, index: IndexValue) -> None:
+        """An index that was asked for with ``index`` has another value."""
 
     def on_trade(self, trade: TradePrint) -> None:
         """Somebody traded."""
@@ -180,6 +185,15 @@ class Agent:
         Asking for the first time subscribes to the levels; until a venue's book comes, its best price stands for it.
         """
         return self._view(instrument or self.instrument, "levels").offers(side)
+
+    def index(self, name: str) -> float:
+        """The value of an index in currency, from the members' quotes that have arrived from its venue.
+
+        Asking for the first time subscribes to these quotes; from then on ``on_index`` is told the changes. Before any
+        has come, members count with their reference prices.
+        """
+        known = self._indices.get(name) or self._follow(name)
+        return known.latest.value
 
     def feed(self, name: str) -> Feed:
         """An information feed by name."""
@@ -482,6 +496,26 @@ class Agent:
             made.changed.append(lambda view: self.on_consolidated(view.quote(self.now)))
         session.listen(made)
         object.__setattr__(self, "_consolidation", made)
+        return made
+
+    def _follow(self, name: str) -> IndexView:
+        """Look at an index from now on."""
+        session = self._session
+        basket = session.baskets.get(name)
+        if basket is None:
+            near = did_you_mean(name, session.baskets) or "; the scenario has no indices"
+            raise InvalidValueError(f"{self.name}: no index is called {name!r}{near}")
+        members = {instrument.symbol: instrument for instrument in session.instruments}
+        for symbol in basket.members:
+            if symbol not in members or basket.venue not in session.venues(members[symbol]):
+                raise InvalidValueError(
+                    f"{self.name} does not see {symbol} on {basket.venue}, a member of {name}: let it trade there"
+                )
+        made = IndexView(basket, members, session.clock, self.on_index)
+        object.__setattr__(self, "_indices", {**self._indices, name: made})
+        self._consolidate().changed.append(made.take)
+        for symbol in basket.members:
+            made.take(self._view(members[symbol], "quotes"))
         return made
 
     def _view(self, instrument: Instrument, wanted: str) -> View:

@@ -5,10 +5,11 @@ Each is implemented by siblings (simulated, replay, paper, live), so the same ag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
+from marketsim.domain.basket import Basket
 from marketsim.domain.instrument import Instrument
 from marketsim.kernel.random import Stream
 from marketsim.trading.consolidated import Listener
@@ -65,6 +66,7 @@ class Session(Protocol):
     clock: Clock
     portfolio: Portfolio
     instruments: tuple[Instrument, ...]
+    baskets: Mapping[str, Basket]  # the indices that there are, by name
 
     def next_client_order_id(self) -> int:
         """1, 2, 3 … for this participant."""
