@@ -20,6 +20,7 @@ from marketsim.analysis import (
 )
 from marketsim.analysis.picture import png
 from marketsim.simulation import Simulation
+from marketsim.trading.router import RoutedOrder
 
 NAMES = ["two_venues_latency_arbitrage", "fee_wars"]
 SHORT = {"duration": "20s", "warm_up": "0s"}
@@ -90,6 +91,27 @@ def test_routed_flow_goes_where_taking_is_paid_and_makers_follow(seed: int) -> N
     assert shares.loc["INVERTED", "taker_fees"] < 0 < shares.loc["INVERTED", "revenue"]
     free = run("fee_wars", seed=seed, **{"venues.INVERTED.fees": {"maker": 0, "taker": 0}})
     assert venue_shares(free).loc["INVERTED", "volume_share"] < 0.5 * shares.loc["INVERTED", "volume_share"]
+
+
+def test_what_routed_orders_say_they_filled_is_what_the_log_says() -> None:
+    execution = ms.load("fee_wars", SHORT).start()
+    names = [name for name in execution.world.sessions if name.split(".")[0] in ("investor", "informed", "patient")]
+    parents: dict[str, list[RoutedOrder]] = {name: [] for name in names}
+    for name in names:
+        execution.world.sessions[name].agent.on_routed = parents[name].append  # type: ignore[method-assign]
+    execution.advance(execution.spec.end)
+    portfolios = {name: execution.world.sessions[name].portfolio for name in names}
+    compared = 0
+    for name in names:
+        router = execution.world.sessions[name].agent._router
+        mine = [*parents[name], *([] if router is None else router._live.get("ABC", []))]
+        for parent in mine:
+            parent.check()
+        assert sum(parent.side * parent.filled for parent in mine) == portfolios[name].lots.get("ABC", 0)
+        assert sum(parent.filled for parent in mine) == sum(int(fill.quantity) for fill in portfolios[name].history)
+        assert sum(parent.fees for parent in mine) == sum(fill.fee for fill in portfolios[name].history)
+        compared += len(mine)
+    assert compared > 50
 
 
 def test_the_figures_are_drawn_also_of_little() -> None:
