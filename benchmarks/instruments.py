@@ -1,8 +1,9 @@
 """Instruments: what a message costs with 500 of them, beside the same messages on one.
 
 The same agents do the same things in both markets: each keeps one order on the book of its own instrument, at a price
-drawn near the middle, and moves it whenever it wakes. So both have as many agents, orders and messages, and only the
-number of books is another. A message is a request that reaches the venue.
+drawn near the middle, and moves it whenever it wakes. One order at each of these prices stays all the time, so all
+books are equally wide and no price comes or goes. Both markets have as many agents and messages, and only the number of
+books is another. A message is a request that reaches the venue.
 
 Both markets are built once; they are then run on in turns, a second of each, so that busy moments of the machine meet
 both, and the medians of the turns are compared. Seconds are the processor's for the thread that runs the market.
@@ -19,6 +20,7 @@ from benchmarks.measurement import Measurement, show
 from marketsim import policies as p
 
 AGENTS, INSTRUMENTS, TURNS = 5_000, 500, 25
+PRICES = 20  # a side
 _PAUSE, _PRICE = p.purpose_of("benchmark: pause"), p.purpose_of("benchmark: price")
 
 
@@ -37,11 +39,22 @@ class Mover(ms.CompiledAgent):
         me.draws += 1
         if me.order != 0:
             p.cancel(out, me.order)
-        away = 1 + p.below(seen.key, _PRICE, me.draws, 20)
+        away = 1 + p.below(seen.key, _PRICE, me.draws, PRICES)
         side = 1 if p.uniform(seen.key, _PAUSE, me.draws) < 0.5 else -1
         me.order = p.limit_order(out, side, 10_000 - side * away, 1)
         p.wake_at(out, seen.now + int(1e9 * p.exponential(seen.key, _PAUSE, me.draws)))
         return 0
+
+
+class Filler(ms.Agent):
+    """Keeps one order at each price of every book."""
+
+    def on_start(self) -> None:
+        """Once."""
+        for instrument in self.instruments:
+            for away in range(1, PRICES + 1):
+                self.buy(instrument, 1, limit=10_000 - away)
+                self.sell(instrument, 1, limit=10_000 + away)
 
 
 class Market:
@@ -50,6 +63,7 @@ class Market:
     def __init__(self, instruments: int, agents: int = AGENTS) -> None:
         simulation = ms.Simulation(name="instruments", duration="10min", seed=1)
         simulation.add_venue("X", instruments=[ms.Instrument(f"S{number:03d}") for number in range(instruments)])
+        simulation.add_agent(Filler(), "filler")
         simulation.add_agents(Mover(), agents)
         self.execution = simulation.start()
         self.second = 0

@@ -38,12 +38,53 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "depth": png(figures.depth(analysis)),
         "impact": png(figures.impact(analysis)),
         "reference_market": png(ms.analysis.reference_figure(reference_days(duration))),
+        "market_data": png(market_data()),
         "two_venues": png(ms.analysis.crossed_figure(two_venues(duration))),
         "fee_wars": png(ms.analysis.venue_figure(ready("fee_wars", duration))),
     }
     for name, picture in pictures.items():
         (place / f"{name}.png").write_bytes(picture)
     return sorted(place.glob("*.png"))
+
+
+def market_data() -> Any:
+    """The first minutes of docs/market-data.md as quotes, conflated quotes and bars."""
+    from marketsim.analysis.figures.style import BLUE, ORANGE, VERMILLION, canvas, panels, styled
+
+    names = executed("market-data.md")
+    heard, instrument, minute = names["heard"], names["sim"].spec.instrument("ABC"), 60_000_000_000
+
+    @styled
+    def sheet() -> Any:
+        figure = canvas(8.0, 3.6)
+        (axes,) = panels(figure, 1, columns=1)
+        for name, style in (
+            ("L1", {"color": BLUE, "linewidth": 0.8, "drawstyle": "steps-post"}),
+            ("L1, conflated", {"color": VERMILLION, "marker": "o", "markersize": 5, "linestyle": "none"}),
+        ):
+            told = [(time / minute, instrument.price(mid)) for time, mid in heard[name].quotes if mid is not None]
+            axes.plot(*zip(*told, strict=True), label={"L1": "mid of every quote"}.get(name, "one in 10 s"), **style)
+        for number, bar in enumerate(bar for bar in heard["bars"].bars if not bar.empty):
+            prices = {part: float(instrument.price(getattr(bar, part))) for part in ("open", "high", "low", "close")}
+            middle, half = (bar.start + bar.time) / 2 / minute, bar.interval / 2 / minute
+            axes.vlines(middle, prices["low"], prices["high"], color=ORANGE, linewidth=2, zorder=1)
+            label = "trades in bars of 30 s" if number == 0 else None
+            axes.hlines(prices["open"], middle - half * 0.7, middle, color=ORANGE, linewidth=2, zorder=1, label=label)
+            axes.hlines(prices["close"], middle, middle + half * 0.7, color=ORANGE, linewidth=2, zorder=1)
+        axes.set(xlabel="time, minutes", ylabel="price", xlim=(0, 4))
+        axes.legend(loc="best")
+        return figure
+
+    return sheet()
+
+
+def executed(page: str) -> dict[str, Any]:
+    """The names that the first Python block of a page makes."""
+    found = _PYTHON.search((HERE / page).read_text(encoding="utf-8"))
+    assert found is not None, f"{page} has no Python block"
+    names: dict[str, Any] = {}
+    exec(compile(found[1], page, "exec"), names)  # noqa: S102 - our own page
+    return names
 
 
 def reference_days(duration: str | None) -> list[Any]:

@@ -17,8 +17,22 @@ if TYPE_CHECKING:
     from marketsim.domain.basket import Basket
     from marketsim.domain.forms import from_dict, from_json, to_dict, to_json
     from marketsim.domain.instrument import Instrument
-    from marketsim.domain.market_data import BookSnapshot, Imbalance, LevelUpdate, Quote, Report, TradePrint, Volume
+    from marketsim.domain.market_data import (
+        Bar,
+        BookSnapshot,
+        Imbalance,
+        Indicative,
+        LevelUpdate,
+        OrderAction,
+        OrderUpdate,
+        Quote,
+        Report,
+        Status,
+        TradePrint,
+        Volume,
+    )
     from marketsim.domain.order import OrderState, OrderType, Reason, Side, TimeInForce
+    from marketsim.domain.phase import Phase
     from marketsim.errors import MarketSimError
     from marketsim.exchange.book import OrderBook
     from marketsim.exchange.core import MatchingCore
@@ -43,6 +57,7 @@ if TYPE_CHECKING:
     from marketsim.simulation.delays import feed_delays
     from marketsim.trading.agent import Agent
     from marketsim.trading.book import LocalBook
+    from marketsim.trading.by_order import OrderByOrderBook
     from marketsim.trading.consolidated import ConsolidatedQuote, MarketState
     from marketsim.trading.feed import MeanReverting, RandomWalk
     from marketsim.trading.index import IndexValue
@@ -60,8 +75,22 @@ _HOMES = {
     "domain.basket": ("Basket",),
     "domain.forms": ("from_dict", "from_json", "to_dict", "to_json"),
     "domain.instrument": ("Instrument",),
-    "domain.market_data": ("BookSnapshot", "Imbalance", "LevelUpdate", "Quote", "Report", "TradePrint", "Volume"),
+    "domain.market_data": (
+        "Bar",
+        "BookSnapshot",
+        "Imbalance",
+        "Indicative",
+        "LevelUpdate",
+        "OrderAction",
+        "OrderUpdate",
+        "Quote",
+        "Report",
+        "Status",
+        "TradePrint",
+        "Volume",
+    ),
     "domain.order": ("OrderState", "OrderType", "Reason", "Side", "TimeInForce"),
+    "domain.phase": ("Phase",),
     "errors": ("MarketSimError",),
     "exchange.book": ("OrderBook",),
     "exchange.core": ("MatchingCore",),
@@ -86,6 +115,7 @@ _HOMES = {
     "simulation": ("Progress", "Simulation", "load"),
     "trading.agent": ("Agent",),
     "trading.book": ("LocalBook",),
+    "trading.by_order": ("OrderByOrderBook",),
     "trading.consolidated": ("ConsolidatedQuote", "MarketState"),
     "trading.feed": ("MeanReverting", "RandomWalk"),
     "trading.index": ("IndexValue",),
@@ -102,6 +132,7 @@ _ROOMS = ("agents", "analysis", "policies")
 __all__ = [  # noqa: RUF022 - in plain order
     "Agent",
     "BUY",
+    "Bar",
     "Basket",
     "BookSnapshot",
     "CompiledAgent",
@@ -118,6 +149,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "IOC",
     "Imbalance",
     "IndexValue",
+    "Indicative",
     "Instrument",
     "LevelUpdate",
     "Limits",
@@ -129,10 +161,14 @@ __all__ = [  # noqa: RUF022 - in plain order
     "MatchingCore",
     "MeanReverting",
     "Order",
+    "OrderAction",
     "OrderBook",
+    "OrderByOrderBook",
     "OrderState",
     "OrderType",
+    "OrderUpdate",
     "Pareto",
+    "Phase",
     "Portfolio",
     "Progress",
     "Quote",
@@ -145,6 +181,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "ScenarioSpec",
     "Side",
     "Simulation",
+    "Status",
     "TimeInForce",
     "TradePrint",
     "TruncatedNormal",

@@ -10,7 +10,7 @@ import numpy as np
 
 from marketsim.domain.message import MESSAGE
 from marketsim.exchange.clearing import CLEARING
-from marketsim.exchange.state import CORE
+from marketsim.exchange.state import BOOK, CORE, LADDER, LADDERS
 from marketsim.kernel.compiled import CACHE_LINE, Record, Rows, array_at, compiled, inlined, prefetch
 from marketsim.kernel.heap import ENTRY
 from marketsim.network.link import LINK
@@ -294,6 +294,7 @@ POLICY_FAILED, POLICY_STUCK = -15, -16
 SHORT_OF_PACED, SHORT_OF_CHANGED, SHORT_OF_SHOWN = -17, -18, -19
 
 _AGENT_SIZE, _LINK_SIZE = AGENT.itemsize, LINK.itemsize
+_MARKET_SIZE, _BOOK_SIZE, _SIDES_SIZE = MARKET.itemsize, BOOK.itemsize, LADDERS * LADDER.itemsize
 _WORD = np.dtype(np.int64)
 _REAL = np.dtype(np.float64)
 
@@ -332,6 +333,16 @@ def foresee_memory(world: Record, agent: Record) -> None:
 
 
 @inlined
+def foresee_market(core: Record, world: Record, market: int) -> None:
+    """A market is next: bring its records and both sides of its book into the cache meanwhile."""
+    prefetch(world.markets + market * _MARKET_SIZE)
+    prefetch(core.books + market * _BOOK_SIZE)
+    sides = core.ladders + market * _SIDES_SIZE
+    prefetch(sides)
+    prefetch(sides + CACHE_LINE)
+
+
+@inlined
 def foresee_message(core: Record, world: Record) -> None:
     """The first message of the queue is next: bring whom it concerns, and its order, into the cache meanwhile."""
     if world.queue_count == 0:
@@ -344,6 +355,7 @@ def foresee_message(core: Record, world: Record) -> None:
     else:
         foresee_agent(world, message.sender)
         prefetch(core.slots + order)
+        foresee_market(core, world, message.market)
 
 
 @compiled

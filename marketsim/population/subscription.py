@@ -125,7 +125,7 @@ def _hear_paced(core: Record, world: Record, market: int, kind: int, pace: int, 
 
 @compiled
 def _hear_bars(core: Record, world: Record, market: int, pace: int, agent: int) -> None:
-    """An agent hears bars, the first of them the one that ends next after a whole one; room must be there."""
+    """An agent hears bars, from the one under way on; room must be there."""
     state = markets_of(world)[market]
     number = _find_paced(world, state.bars, _BARS, pace)
     if number == 0:
