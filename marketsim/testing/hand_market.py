@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 from marketsim.brokers.simulated import Market, SimulatedSession
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.market_data import OrderAction
 from marketsim.domain.message import MESSAGE, Kind
 from marketsim.domain.order import OrderState, Reason, Side
+from marketsim.domain.phase import Phase
 from marketsim.domain.units import duration
 from marketsim.kernel.environment import NORMAL_ORDER, Environment
 from marketsim.trading.agent import Agent
@@ -37,6 +39,8 @@ class Request(NamedTuple):
     price: int
     quantity: int
     instructions: int
+    other_price: int = 0
+    expire: int = 0
 
 
 class HandMarket:
@@ -110,6 +114,8 @@ class HandMarket:
                 told.get("price", 0),
                 told.get("quantity", 0),
                 told.get("instructions", 0),
+                told.get("other_price", 0),
+                told.get("expire", 0),
             )
         )
         return order_id
@@ -140,6 +146,35 @@ class HandMarket:
         for side, levels in ((1, bids), (-1, asks)):
             for price, quantity in levels:
                 self._tell(Kind.SNAPSHOT_LEVEL, market, side=side, price=price, quantity=quantity, expire=sequence)
+
+    def order_update(
+        self, action: OrderAction, order_id: int, side: Side, price: int, quantity: int, leaves: int, *,
+        priority: int = 0, sequence: int = 0, market: int = 0,
+    ) -> None:  # fmt: skip
+        """Something happened to one displayed order of the book."""
+        self._tell(
+            Kind.ORDER_UPDATE, market, order_id=order_id, side=int(side), price=price, quantity=quantity, leaves=leaves,
+            other_price=priority, expire=sequence, instructions=int(action),
+        )  # fmt: skip
+
+    def bar(
+        self, open_: int, high: int, low: int, close: int, volume: int, value: int, trades: int, interval: int | str,
+        market: int = 0,
+    ) -> None:  # fmt: skip
+        """A bar ends now."""
+        self._tell(
+            Kind.BAR, market, price=open_, order_type=high, time_in_force=low, other_price=close, quantity=volume,
+            order_id=value, leaves=trades, expire=duration(interval),
+        )  # fmt: skip
+
+    def status(self, phase: Phase, reason: Reason = Reason.NONE, until: int = 0, market: int = 0) -> None:
+        """The phase of trading."""
+        self._tell(Kind.STATUS, market, quantity=int(phase), reason=int(reason), expire=until)
+
+    def indicative(self, price: int, volume: int, surplus: int = 0, side: Side | None = None, market: int = 0) -> None:
+        """What an auction would come to."""
+        which = 0 if side is None else int(side)
+        self._tell(Kind.INDICATIVE, market, price=price, quantity=volume, leaves=surplus, side=which)
 
     def accept(self, *orders: Order) -> None:
         """The venue takes orders; without any, all that wait for it."""
