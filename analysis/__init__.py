@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         states_seen,
         venue_shares,
     )
+    from marketsim.analysis.figures.contracts import clearing_figure
     from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
@@ -128,6 +129,7 @@ _HOMES = {
     "prices": ("mid_returns", "mid_series", "realized_volatility"),
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
+    "figures.contracts": ("clearing_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -170,6 +172,7 @@ __all__ = [
     "autocorrelation",
     "best_depth",
     "book_imbalance",
+    "clearing_figure",
     "compare_with_published",
     "conditional_value_at_risk",
     "consolidated_quotes",

@@ -186,6 +186,20 @@ class Run:
         return tables.trades(self.history, self.manifest)
 
     @cached_property
+    def payments(self) -> pd.DataFrame:
+        """What clearing houses paid, columns of ``results.tables.PAYMENTS``; empty where there are no contracts."""
+        from marketsim.results import tables
+
+        return tables.payments(self.event_log, self.manifest)
+
+    @cached_property
+    def marks(self) -> pd.DataFrame:
+        """Every mark of a contract: ``time`` (ns), ``instrument``, ``venue``, ``mark`` and ``index`` in currency."""
+        from marketsim.results import tables
+
+        return tables.marks(self.event_log, self.manifest)
+
+    @cached_property
     def quotes(self) -> pd.DataFrame:
         """Best bid and ask after each request that changed them, columns QUOTES."""
         from marketsim.results import tables

@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.domain import tables as shapes
+from marketsim.domain.contract import MONEY
+from marketsim.domain.event import EVENT, EventKind, Settled
 from marketsim.domain.fees import FeeMeter
 from marketsim.domain.grid import scaled
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Reason, TimeInForce
+from marketsim.results.events import Events, block_rows
 from marketsim.results.frames import frame, same, text
 from marketsim.results.history import History, Levels
 from marketsim.results.manifest import Manifest, MarketEntry
@@ -26,6 +29,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
+PAYMENTS: dict[str, str] = {
+    "time": "int64",  # ns
+    "instrument": "str",
+    "venue": "str",
+    "agent": "str",
+    "kind": "str",  # FUNDING; VARIATION, EXPIRY or FUND (of SETTLED rows); MARGIN_CALL; LIQUIDATION
+    "price": "float64",  # the mark, in currency
+    "quantity": "float64",  # units: the position, of a LIQUIDATION what is to be closed
+    "amount": "float64",  # currency of settlement, positive to the agent
+    "equity": "float64",  # currency of settlement, of calls and liquidations
+}
+MARKS: dict[str, str] = {"time": "int64", "instrument": "str", "venue": "str", "mark": "float64", "index": "float64"}
+_PAID = (EventKind.FUNDING, EventKind.SETTLED)
+_CODES = 100  # above the kinds of events
 AUCTION = int(OrderFlag.AUCTION)  # in the flags of a trade's row
 
 
@@ -104,6 +121,56 @@ def _metered(rows: NDArray[Any], market: MarketEntry) -> tuple[Floats, Floats]:
         for side, (who, maker) in enumerate(sides):
             paid[side, place] = meters[int(row[who])].charge(price, quantity, maker and not auction, auction)
     return paid[0], paid[1]
+
+
+def payments(events: Events, manifest: Manifest) -> pd.DataFrame:
+    """The rows of clearing that concern an account, columns PAYMENTS."""
+    names = Names(manifest)
+    rows = _cleared(events, manifest, (*_PAID, EventKind.MARGIN_CALL, EventKind.LIQUIDATION))
+    market, kind = rows["market"], rows["kind"]
+    paid = np.isin(kind, _PAID)
+    code = np.where(kind == EventKind.SETTLED, _CODES + rows["flags"].astype(np.int64), kind.astype(np.int64))
+    return frame(
+        PAYMENTS,
+        {
+            "time": rows["time"].copy(),
+            "instrument": text(market, names.symbols),
+            "venue": text(market, names.venues),
+            "agent": text(rows["owner"], names.agents),
+            "kind": text(code, _PAYMENT_KINDS),
+            "price": names.each(market, lambda m, at: prices(rows["price"][at], m)),
+            "quantity": names.each(market, lambda m, at: quantities(rows["quantity"][at], m)),
+            "amount": np.where(paid, scaled(rows["leaves"], Fraction(MONEY)), 0.0),
+            "equity": np.where(paid, np.nan, scaled(rows["leaves"], Fraction(MONEY))),
+        },
+    )
+
+
+def marks(events: Events, manifest: Manifest) -> pd.DataFrame:
+    """Every mark, columns MARKS."""
+    names, rows = Names(manifest), _cleared(events, manifest, (EventKind.MARK,))
+    market = rows["market"]
+    return frame(
+        MARKS,
+        {
+            "time": rows["time"].copy(),
+            "instrument": text(market, names.symbols),
+            "venue": text(market, names.venues),
+            "mark": names.each(market, lambda m, at: prices(rows["price"][at], m)),
+            "index": names.each(market, lambda m, at: prices(rows["match_id"][at], m)),
+        },
+    )
+
+
+def _cleared(events: Events, manifest: Manifest, kinds: Sequence[EventKind]) -> NDArray[Any]:
+    """The rows of some kinds of clearing; a log without contracts is not read."""
+    found = [np.empty(0, EVENT)]
+    if any(market.instrument.cleared for market in manifest.markets):
+        for block in events.blocks():
+            chosen = np.isin(block["kind"], kinds)
+            if chosen.any():
+                found.append(block_rows({name: values[chosen] for name, values in block.items()}))
+    return np.concatenate(found)
 
 
 def quotes(history: History, manifest: Manifest) -> pd.DataFrame:
@@ -222,4 +289,7 @@ def _names_of(kind: Sequence[Any] | Any) -> list[str]:
 
 
 _ORDER_TYPES, _TIMES, _STATES = _names_of(OrderType), _names_of(TimeInForce), _names_of(OrderState)
+_PAYMENT_KINDS = _by_number(
+    {int(kind): kind.name for kind in EventKind} | {_CODES + int(code): code.name for code in Settled}
+)
 _REASONS = ["", *_names_of(Reason)[1:]]

@@ -24,7 +24,7 @@ from marketsim.trading.order import Order
 HERE = Path(__file__).parent
 KINDS: dict[str, dict[str, Any]] = {
     "perpetual": {"funding_every": "2s", "funding_rate": "0.0003"},
-    "inverse_perpetual": {"funding_every": "2s", "settlement": "BTC", "multiplier": 100},
+    "inverse_perpetual": {"funding_every": "2s", "funding_rate": "-0.0001", "settlement": "BTC", "multiplier": 100},
     "future": {"expiry": "7s"},
 }
 
@@ -111,6 +111,38 @@ def test_accounts_agree_everywhere(kind: str) -> None:
     assert int(EventKind.FUNDING if kind != "future" else EventKind.SETTLED) in kinds
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_analysis_and_portfolios_tell_the_same_profit(kind: str) -> None:
+    execution = market(kind).start()
+    run = execution.run()
+    books = ms.analysis.accounts(run)
+    last = run.quotes.dropna().iloc[-1]
+    mid = Decimal(str(round((last["bid"] + last["ask"]) / 2, 4)))
+    for name in ("long", "short"):
+        portfolio, account = execution.world.sessions[name].portfolio, books[name]
+        assert account.pnl == pytest.approx(float(portfolio.value({"C": mid}) - portfolio.initial_cash), abs=1e-7)
+        assert account.funding == pytest.approx(float(portfolio.position("C").funding), abs=1e-9)
+        assert account.fees == pytest.approx(-float(portfolio.position("C").fees), abs=1e-9)
+        assert account.position == float(portfolio.position("C").quantity)
+        parts = sum(getattr(account, part) for part in ms.analysis.accounting.PARTS)
+        assert account.pnl == pytest.approx(parts, abs=1e-9)
+    fees = (run.trades["taker_fee"] + run.trades["maker_fee"]).sum()
+    assert books.table["pnl"].sum() == pytest.approx(-fees, abs=1e-6), "what all lose is what the venue has"
+    assert books.equity().iloc[-1].to_numpy() == pytest.approx(books.table["pnl"].to_numpy(), abs=1e-9)
+
+
+def test_the_figure_shows_marks_and_funding() -> None:
+    run = market().run()
+    assert run.marks["mark"].between(90, 110).all()
+    assert set(run.payments["kind"]) == {"FUNDING"}
+    price, paid, money = ms.analysis.clearing_figure(run).axes
+    assert price.get_ylabel() == "price (USD)"
+    assert [line.get_label() for line in price.lines[:2]] == ["index", "mark"]
+    assert money.get_ylabel().endswith("(USD)")
+    assert len(money.patches) == run.payments["time"].nunique()
+    assert "premium" in paid.get_ylabel()
+
+
 def test_funding_sums_to_zero_in_the_log() -> None:
     rows = market("inverse_perpetual").run().events
     paid = rows[rows["kind"] == EventKind.FUNDING]
@@ -118,6 +150,7 @@ def test_funding_sums_to_zero_in_the_log() -> None:
     for time in np.unique(paid["time"]):
         assert paid["leaves"][paid["time"] == time].sum() == 0
         assert paid["quantity"][paid["time"] == time].sum() == 0
+    assert np.abs(paid["leaves"]).max() > 0
 
 
 def test_marks_come_on_the_clock_of_the_day() -> None:
