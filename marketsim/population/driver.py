@@ -32,6 +32,7 @@ _QUOTE, _TRADE_PRINT, _VOLUME, _IMBALANCE, _STATUS, _INDICATIVE = (
 )
 _HEARD = Wanted.QUOTES | Wanted.TRADES | Wanted.IMBALANCE | Wanted.STATUS | Wanted.INDICATIVE  # what policies may hear
 # What is no member goes to the venue as it is, which refuses it.
+_UNSIDED = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED, EventKind.MASS_CANCELED)
 _SIDES: dict[int, Any] = {int(side): side for side in Side}
 _TYPES: dict[int, Any] = {int(kind): kind for kind in OrderType}
 _TIMES: dict[int, Any] = {int(time): time for time in TimeInForce}
@@ -135,7 +136,7 @@ class Driver(Agent):
         self._turn(
             _REPORT + int(report.kind),
             order_id=order_id,
-            side=0 if report.kind > EventKind.REJECTED or side not in _SIDES else side,
+            side=0 if report.kind in _UNSIDED or side not in _SIDES else side,
             price=report.price,
             quantity=report.quantity,
             leaves=report.leaves,

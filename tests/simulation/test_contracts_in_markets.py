@@ -67,6 +67,18 @@ def test_stepped_equals_compiled(kind: str) -> None:
     assert market(kind).run().digest == market(kind, stepped=True).run().digest
 
 
+def test_driven_agents_do_what_compiled_ones_do() -> None:
+    def digest(compiled: bool) -> str:
+        simulation = ms.Simulation(5, "5s")
+        terms = {"kind": "perpetual", "funding_every": "1s", "funding_rate": "0.001", "initial_margin": "0.06"}
+        contract = ms.Instrument("C", "0.1", 1, 100, **terms)  # type: ignore[arg-type]
+        simulation.add_venue("X", [contract], clearing={"every": "200ms", "liquidation_fee": "10bps"})
+        simulation.add_agents(Noise(rate="5/s"), 8, "noise", cash=900, compiled=compiled)
+        return simulation.run().digest
+
+    assert digest(True) == digest(False)
+
+
 @pytest.mark.uncompiled
 @pytest.mark.parametrize("kind", KINDS)
 def test_uncompiled_equals_compiled(kind: str) -> None:
