@@ -40,7 +40,7 @@ from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import Stream
 from marketsim.trading.agent import Agent, overrides
 from marketsim.trading.consolidated import Listener
-from marketsim.trading.order import Order
+from marketsim.trading.order import Order, Special
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Broker, Clock, Feed
 from marketsim.trading.request import MarketDataRequest
@@ -59,7 +59,7 @@ _BUY = Side.BUY  # also where a refused request names no side, or none that ther
 _SIDES = {1: Side.BUY, -1: Side.SELL}
 # An enumeration's members are looked up slowly through their class.
 _NEW, _CANCEL, _REPLACE, _SUBSCRIBE = Kind.NEW, Kind.CANCEL, Kind.REPLACE, Kind.SUBSCRIBE
-_QUERY, _ASK_VOLUME = Kind.QUERY, Kind.ASK_VOLUME
+_QUERY, _ASK_VOLUME, _MASS_CANCEL = Kind.QUERY, Kind.ASK_VOLUME, Kind.MASS_CANCEL
 _TRADE, _REJECTED, _REPLACE_REJECTED = EventKind.TRADE, EventKind.REJECTED, EventKind.REPLACE_REJECTED
 _FUNDING, _SETTLED = EventKind.FUNDING, EventKind.SETTLED
 _AUCTION = int(OrderFlag.AUCTION)
@@ -106,6 +106,10 @@ class Wire(Protocol):
         other_price: int = 0,
         quantity: int = 0,
         expire: int = 0,
+        display: int = 0,
+        minimum: int = 0,
+        parent: int = 0,
+        partner: int = 0,
     ) -> int:
         """A request leaves; answers the order id of a NEW."""
 
@@ -247,6 +251,7 @@ class SimulatedSession:
             order.stop_price,
             order.quantity,
             order.expire,
+            *(() if order.special is None else _references(order.special)),
         )
         self._orders.add(order)
 
@@ -263,6 +268,14 @@ class SimulatedSession:
             order.reference,
             quantity=quantity,
         )
+
+    def cancel_everything(self, instrument: Instrument, venue: str, *, whole_venue: bool = False) -> None:
+        """Ask a venue for the cancel of all own orders in an instrument, or in everything that it trades."""
+        market = self.market_of(instrument, venue).number
+        for order in self._orders:
+            if order.venue == venue and (whole_venue or order.instrument.symbol == instrument.symbol):
+                order.state = _PENDING_CANCEL
+        self._ask(_MASS_CANCEL, market, quantity=int(whole_venue))
 
     def replace(self, order: Order, price: int, quantity: int, stop_price: int = 0) -> None:
         """Ask for new terms of an order. One that is over is left alone; limits are checked as for a new order."""
@@ -654,3 +667,14 @@ def _venues_by_symbol(places: Iterable[tuple[str, str]]) -> dict[str, tuple[str,
     for venue, symbol in places:
         venues[symbol] = (*venues.get(symbol, ()), venue)
     return venues
+
+
+def _references(special: Special) -> tuple[int, int, int, int]:
+    """Special terms as a request carries them: other orders by the numbers that the venue knows."""
+    parent, partner = special.parent, special.partner
+    return (
+        special.display,
+        special.minimum,
+        0 if parent is None else parent.reference,
+        0 if partner is None else partner.reference,
+    )

@@ -39,6 +39,7 @@ class Kind(IntEnum):
     SUBSCRIBE = 12
     EXPIRE = 13
     ASK_VOLUME = 14
+    MASS_CANCEL = 15
     QUOTE = 16
     TRADE_PRINT = 17
     LEVEL = 18
@@ -75,6 +76,10 @@ MESSAGE = np.dtype(
         ("reason", np.int64),
         ("ready", np.int64),  # the receiver's slot in time is reserved
         ("next", np.int64),  # in the free list
+        ("display", np.int64),  # of a NEW, as are the others from here on: lots that an iceberg shows
+        ("minimum", np.int64),
+        ("parent", np.int64),  # order that releases this one
+        ("partner", np.int64),  # order that this one cancels
     ]
 )
 """One message. What market data has in fields that are named for orders:

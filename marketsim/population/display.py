@@ -16,10 +16,16 @@ _LEVEL, _SNAPSHOT, _SNAPSHOT_LEVEL = int(Kind.LEVEL), int(Kind.SNAPSHOT), int(Ki
 
 
 @compiled
+def _best(core: Record, market: int, kind: int) -> int:
+    """The best level of a side; 0 for none, and where orders are only collected: nothing can be had there."""
+    return best_level(core, market * LADDERS + kind) if books_of(core)[market].phase == 0 else 0
+
+
+@compiled
 def is_quote(core: Record, market: int, told: Record) -> bool:
     """Whether the best bid and ask are those that ``told`` (a MARKET or a PACED) holds."""
-    bid = best_level(core, market * LADDERS + BID)
-    ask = best_level(core, market * LADDERS + ASK)
+    bid = _best(core, market, BID)
+    ask = _best(core, market, ASK)
     levels = levels_of(core)
     bid_price = levels[bid].price if bid != 0 else 0
     bid_quantity = levels[bid].quantity if bid != 0 else 0
@@ -36,8 +42,8 @@ def is_quote(core: Record, market: int, told: Record) -> bool:
 @compiled
 def keep_quote(core: Record, market: int, told: Record) -> None:
     """Write the best bid and ask into ``told``."""
-    bid = best_level(core, market * LADDERS + BID)
-    ask = best_level(core, market * LADDERS + ASK)
+    bid = _best(core, market, BID)
+    ask = _best(core, market, ASK)
     levels = levels_of(core)
     told.bid = levels[bid].price if bid != 0 else 0
     told.bid_quantity = levels[bid].quantity if bid != 0 else 0
@@ -47,9 +53,9 @@ def keep_quote(core: Record, market: int, told: Record) -> None:
 
 @compiled
 def fill_quote(core: Record, message: Record, market: int) -> None:
-    """Write the best bid and ask into a QUOTE; a quantity of 0 means that the side is empty."""
-    bid = best_level(core, market * LADDERS + BID)
-    ask = best_level(core, market * LADDERS + ASK)
+    """Write the best bid and ask into a QUOTE; a quantity of 0 means that nothing is to be had on that side."""
+    bid = _best(core, market, BID)
+    ask = _best(core, market, ASK)
     levels = levels_of(core)
     if bid != 0:
         message.price = levels[bid].price

@@ -20,13 +20,13 @@ from marketsim.errors import InvalidValueError
 from marketsim.population.agent import CompiledAgent
 from marketsim.population.mind import Action, Mind
 from marketsim.trading.agent import Agent
-from marketsim.trading.order import Order
+from marketsim.trading.order import Order, Special
 from marketsim.trading.ports import Session
 from marketsim.trading.request import MarketDataRequest
 
 _START, _WAKE, _TIMER = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER)
 _NEW, _CANCEL, _QUERY, _SUBSCRIBE = int(Kind.NEW), int(Kind.CANCEL), int(Kind.QUERY), int(Kind.SUBSCRIBE)
-_ASK_VOLUME, _REPORT = int(Kind.ASK_VOLUME), int(Kind.REPORT)
+_ASK_VOLUME, _MASS_CANCEL, _REPORT = int(Kind.ASK_VOLUME), int(Kind.MASS_CANCEL), int(Kind.REPORT)
 _QUOTE, _TRADE_PRINT, _VOLUME, _IMBALANCE, _STATUS, _INDICATIVE = (
     int(kind) for kind in (Kind.QUOTE, Kind.TRADE_PRINT, Kind.VOLUME, Kind.IMBALANCE, Kind.STATUS, Kind.INDICATIVE)
 )
@@ -36,7 +36,8 @@ _UNSIDED = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED, EventKind.MAS
 _SIDES: dict[int, Any] = {int(side): side for side in Side}
 _TYPES: dict[int, Any] = {int(kind): kind for kind in OrderType}
 _TIMES: dict[int, Any] = {int(time): time for time in TimeInForce}
-_FLAGS: dict[int, Any] = {int(flag): flag for flag in (OrderFlag.NONE, OrderFlag.POST_ONLY)}
+_FLAGS: dict[int, Any] = {flag: OrderFlag(flag) for flag in range(32) if not flag & OrderFlag.KEPT_PRIORITY}
+_UNSIDED = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED, EventKind.MASS_CANCELED)
 
 
 class Driver(Agent):
@@ -175,6 +176,8 @@ class Driver(Agent):
             session.ask_quote(self.instrument, self._venue)
         elif kind == _ASK_VOLUME:
             session.ask_volume(self.instrument, self._venue, action.expire)
+        elif kind == _MASS_CANCEL:
+            session.broker.cancel_everything(self.instrument, self._venue)
         elif kind == _SUBSCRIBE:
             self._subscribe(action.instructions, action.price, action.expire)
 
@@ -192,10 +195,21 @@ class Driver(Agent):
             _TIMES.get(action.time_in_force, action.time_in_force),
             _FLAGS.get(action.instructions, action.instructions),
             action.expire,
+            special=self._special(action),
         )
         session.next_client_order_id()  # the id of the next one, which the policy gives itself
         session.broker.submit(order)
         self._references.append(order.reference)
+
+    def _special(self, action: Action) -> Special | None:
+        """The special terms that a policy gives an order; other orders under the policy's own numbers."""
+        if not (action.display or action.minimum or action.parent or action.partner):
+            return None
+        parent, partner = (
+            (self._orders.get(number) or self._former(number)) if number else None
+            for number in (action.parent, action.partner)
+        )
+        return Special(action.display, action.minimum, parent, partner)
 
     def _former(self, order_id: int) -> Order:
         """An order that is over, as far as it takes to name it to the broker; one that never was has no reference."""

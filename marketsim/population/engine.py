@@ -65,9 +65,9 @@ from marketsim.population.state import (
 
 Receiver = Callable[[Any], None]  # takes a row: the fields of MESSAGE as a tuple of ints
 _SEQUENCE, _TIME = 0, 1  # places in a CALL
-_call, _message = struct.Struct("=4q"), struct.Struct("=20q")
+_call, _message = struct.Struct("=4q"), struct.Struct("=20q")  # a MESSAGE without the terms of a new order
 _write_call, _read_call, _read_message = _call.pack_into, _call.unpack_from, _message.unpack_from
-_write_request = struct.Struct("=17q").pack_into  # a MESSAGE up to its instructions
+_write_request = struct.Struct("=24q").pack_into
 _ID_ROOM = 65_536
 
 
@@ -215,6 +215,10 @@ class Engine:
         other_price: int = 0,
         quantity: int = 0,
         expire: int = 0,
+        display: int = 0,
+        minimum: int = 0,
+        parent: int = 0,
+        partner: int = 0,
     ) -> int:
         """A Python agent's request leaves at ``depart``. Answers the order id that a NEW got."""
         environment, called = self._environment, self._called
@@ -223,7 +227,8 @@ class Engine:
             try:
                 _write_request(
                     self._request, 0, 0, 0, depart, kind, sender, 0, market, order_id, side, price, quantity,
-                    other_price, 0, expire, order_type, time_in_force, instructions,
+                    other_price, 0, expire, order_type, time_in_force, instructions, 0, 0, 0, display, minimum, parent,
+                    partner,
                 )  # fmt: skip
             except struct.error as error:
                 raise InvalidValueError(f"a request takes whole numbers of at most 64 bits: {error}") from error

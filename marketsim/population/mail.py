@@ -116,6 +116,10 @@ def to_venue(world: Record, request: Record, sender: int, depart: int) -> Record
     message.time_in_force = request.time_in_force
     message.instructions = request.instructions
     message.reason = 0
+    message.display = request.display
+    message.minimum = request.minimum
+    message.parent = request.parent
+    message.partner = request.partner
     return message
 
 

@@ -15,6 +15,7 @@ from marketsim.exchange.state import (
     ASK,
     BID,
     GONE,
+    KEPT,
     LADDERS,
     RESTING,
     ladders_of,
@@ -65,7 +66,7 @@ def begin_orders(core: Record, world: Record, market: int) -> None:
     orders = orders_of(core)
     for slot in range(1, core.orders_length):
         order = orders[slot]
-        if order.market == market and order.place != GONE:
+        if order.market == market and order.place not in (GONE, KEPT):
             entry = shown_of(world)[order.order_id]
             entry.quantity = 0
             entry.open = order.leaves

@@ -11,7 +11,9 @@ from marketsim.domain.event import EventKind
 from marketsim.domain.message import Kind, Wanted
 from marketsim.domain.order import OrderFlag
 from marketsim.exchange.clearing import clear_row
-from marketsim.exchange.state import LADDERS, NO_MARKET, books_of, events_of, orders_of, slots_of, touched_of
+from marketsim.exchange.orders import total_open
+from marketsim.exchange.settling import settle
+from marketsim.exchange.state import LADDERS, NO_MARKET, SHORT_OF_LOG, books_of, events_of, slots_of, touched_of
 from marketsim.kernel.compiled import Record, compiled
 from marketsim.population.bars import close_bars, count_trade
 from marketsim.population.changes import has_change_room, note_change
@@ -111,7 +113,7 @@ def _open_before(core: Record, world: Record, order_id: int) -> int:
             gone = row.quantity if row.kind == _CANCELED or row.kind == _EXPIRED else 0
             return int(total + gone + row.leaves)
     slot = slots_of(core)[order_id]
-    return int(total + orders_of(core)[slot].leaves) if slot > 0 else total
+    return int(total + total_open(core, slot)) if slot > 0 else total
 
 
 @compiled
@@ -262,12 +264,17 @@ def publish(core: Record, world: Record, first_row: int, market: int, last_marke
 
 @compiled
 def finish_request(core: Record, world: Record) -> int:
-    """The stages after matching: reports, levels, quotes. Resumed where it stopped for want of room."""
-    if world.stage == REPORTING:
+    """The stages after matching: reports and what follows from the request, levels, quotes. Resumed where it stopped for want of room."""
+    while world.stage == REPORTING:
         status = _report_rows(core, world)
         if status != DONE:
             return status
-        world.stage = RESTING
+        step = settle(core) if core.unsettled != 0 else 0
+        if step < 0:
+            world.row = 0 if step == SHORT_OF_LOG else world.row  # all rows are told: the next chunk has new ones
+            return step
+        if step == 0:
+            world.stage = RESTING
     if world.stage == RESTING:
         if world.market <= world.last_market and markets_of(world)[world.market].wanted & _ORDERS:
             status = settle_orders(core, world, world.market)

@@ -10,6 +10,7 @@ import math
 
 from marketsim.domain.event import EventKind, Settled
 from marketsim.domain.message import Kind
+from marketsim.domain.order import OrderType
 from marketsim.kernel.compiled import Record, compiled
 from marketsim.kernel.heap import heap_pop, heap_push
 from marketsim.population.mail import defer, drop_first, envelope, has_room, next_number, on_grid, to_venue
@@ -42,6 +43,7 @@ _QUOTE, _REPORT = int(Kind.QUOTE), int(Kind.REPORT)
 _TRADE, _CANCELED, _REPLACED = int(EventKind.TRADE), int(EventKind.CANCELED), int(EventKind.REPLACED)
 _EXPIRED, _REJECTED = int(EventKind.EXPIRED), int(EventKind.REJECTED)
 _SETTLED, _AT_EXPIRY = int(EventKind.SETTLED), int(Settled.EXPIRY)
+_REPRICED, _TRAILING_STOP = int(EventKind.REPRICED), int(OrderType.TRAILING_STOP)
 
 
 @compiled
@@ -100,6 +102,8 @@ def learn(world: Record, agent: Record, message: Record) -> None:
             _end_working(world, slot)
         elif over or event == _REPLACED:
             working_of(world)[slot].leaves = message.leaves
+        elif event == _REPRICED and message.order_type != _TRAILING_STOP:
+            working_of(world)[slot].price = message.price
 
 
 @compiled

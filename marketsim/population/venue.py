@@ -7,8 +7,8 @@ It decides nothing about matching.
 from __future__ import annotations
 
 from marketsim.domain.message import Kind
-from marketsim.domain.order import TimeInForce
-from marketsim.exchange.matching import cancel_order, expire_order, new_order, replace_order
+from marketsim.domain.order import Reason, TimeInForce
+from marketsim.exchange.matching import cancel_order, cancel_owner, expire_order, new_order, replace_order
 from marketsim.exchange.state import NO_MARKET, events_of, slots_of
 from marketsim.kernel.compiled import Record, compiled
 from marketsim.population.clearing import at_clearing, screen
@@ -32,8 +32,8 @@ from marketsim.population.subscription import subscribe
 _NEW, _CANCEL, _REPLACE, _QUERY = int(Kind.NEW), int(Kind.CANCEL), int(Kind.REPLACE), int(Kind.QUERY)
 _CLEARING = int(Kind.CLEARING)
 _SUBSCRIBE, _EXPIRE, _ASK_VOLUME = int(Kind.SUBSCRIBE), int(Kind.EXPIRE), int(Kind.ASK_VOLUME)
-_QUOTE, _VOLUME = int(Kind.QUOTE), int(Kind.VOLUME)
-_GTD = int(TimeInForce.GTD)
+_QUOTE, _VOLUME, _MASS_CANCEL = int(Kind.QUOTE), int(Kind.VOLUME), int(Kind.MASS_CANCEL)
+_GTD, _BY_MASS_CANCEL = int(TimeInForce.GTD), int(Reason.BY_MASS_CANCEL)
 _FLUSH = int(Kind.FLUSH)
 
 
@@ -48,6 +48,29 @@ def _tell_volume(world: Record, request: Record) -> int:
     answer.expire = request.expire
     volume_since(state, world.now - request.expire, answer)
     return DONE
+
+
+@compiled
+def _first_market(world: Record, request: Record) -> int:
+    """A mass cancel is about its market, or with a quantity about all markets of the venue, which stand together."""
+    market = min(max(request.market, 0), world.markets_count - 1)
+    while request.quantity != 0 and market > 0 and markets_of(world)[market - 1].venue == -1 - request.receiver:
+        market -= 1
+    return int(market)
+
+
+@compiled
+def _last_market(world: Record, request: Record) -> int:
+    market = min(max(request.market, 0), world.markets_count - 1)
+    behind = market + 1
+    while (
+        request.quantity != 0
+        and behind < world.markets_count
+        and markets_of(world)[behind].venue == -1 - request.receiver
+    ):
+        market = behind
+        behind += 1
+    return int(market)
 
 
 @compiled
@@ -68,6 +91,10 @@ def _match(core: Record, world: Record, request: Record) -> int:
             request.quantity,
             request.expire,
             request.order_id,
+            request.display,
+            request.minimum,
+            request.parent,
+            request.partner,
         )
     if request.kind == _CANCEL:
         return cancel_order(core, world.now, request.sender, request.order_id, request.quantity)
@@ -75,6 +102,9 @@ def _match(core: Record, world: Record, request: Record) -> int:
         return replace_order(
             core, world.now, request.sender, request.order_id, request.price, request.quantity, request.other_price
         )
+    if request.kind == _MASS_CANCEL:
+        first = _first_market(world, request)
+        return cancel_owner(core, world.now, request.sender, first, _last_market(world, request), _BY_MASS_CANCEL)
     return expire_order(core, world.now, request.order_id)
 
 
@@ -135,6 +165,10 @@ def at_venue(core: Record, world: Record, slot: int) -> int:
         return status
     _at_expiry(core, world, request)
     market = events_of(core)[core.log_count - 1].market if core.log_count > first_row else NO_MARKET
+    last_market = market if market != NO_MARKET else -1
+    if request.kind == _MASS_CANCEL:
+        market = _first_market(world, request)
+        last_market = _last_market(world, request)
     drop_first(world)
     foresee_message(core, world)
-    return publish(core, world, first_row, market, market if market != NO_MARKET else -1)
+    return publish(core, world, first_row, market, last_market)

@@ -255,7 +255,7 @@ class VenueSpec(Section):
     instruments: Names | None = Field(default=None, description="what it trades; everything when left out")
     fees: FeesSpec = Field(default_factory=FeesSpec)
     processing: Duration = Field(default=0, description="time the venue takes for each message")
-    self_trades: Literal["allow", "cancel_newest"] = Field(
+    self_trades: Literal["allow", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"] = Field(
         default="allow", description="what becomes of an order that would trade with its own owner's"
     )
     host: Text | None = Field(default=None, description="where it stands in the topology; its own name when left out")

@@ -17,6 +17,7 @@ import numpy as np
 from marketsim.brokers.simulated import Market, SimulatedSession
 from marketsim.domain.fees import FeeSchedule
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.order import SelfTrade
 from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
 from marketsim.exchange.clearing_house import ClearedMarket, ClearingHouse
 from marketsim.exchange.core import ChunkSource, MatchingCore
@@ -100,7 +101,7 @@ class Assembly:
         self._baskets = {name: spec.basket(name) for name in spec.indices or {}}
         self._core = MatchingCore(len(self._markets), log)
         for market in self._markets:
-            self._core.prevent_self_trades(market.number, spec.venues[market.venue].self_trades == "cancel_newest")
+            self._core.prevent_self_trades(market.number, SelfTrade[spec.venues[market.venue].self_trades.upper()])
         self._network = NetworkTables(spec.seed)
         self._first_link: dict[str, int] = {}
 

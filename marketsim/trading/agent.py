@@ -15,7 +15,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Generator, Sequence
 from operator import index
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import (
@@ -37,6 +37,7 @@ from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.kernel.random import Stream
 from marketsim.trading.consolidated import ConsolidatedQuote, Consolidation, Offer, View
 from marketsim.trading.index import IndexValue, IndexView
+from marketsim.trading.instructions import PostOnly, instruct
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Feed, Session
@@ -49,6 +50,28 @@ _GTC, _GTD, _IOC = TimeInForce.GTC, TimeInForce.GTD, TimeInForce.IOC
 _POST_ONLY, _NO_FLAG = OrderFlag.POST_ONLY, OrderFlag.NONE
 _BUY, _SELL = Side.BUY, Side.SELL
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
+
+
+_SPECIAL: dict[str, Any] = {
+    "display": 0,
+    "hidden": False,
+    "minimum": 0,
+    "trail": None,
+    "peg": None,
+    "offset": 0,
+    "to_limit": False,
+    "remember": False,
+    "parent": None,
+    "partner": None,
+}
+
+
+class Bracket(NamedTuple):
+    """An order and its two exits, of which one cancels the other."""
+
+    entry: Order
+    take_profit: Order
+    stop_loss: Order
 
 
 @dataclasses.dataclass
@@ -222,16 +245,24 @@ class Agent:
         limit: int | None = None,
         stop: int | None = None,
         time_in_force: TimeInForce | None = None,
-        post_only: bool = False,
+        post_only: PostOnly = False,
         expire: int = 0,
         venue: str | None = None,
         tag: str = "",
+        **special: Any,
     ) -> Order:
         """Send an order: market without ``limit``, a stop with ``stop``. Prices in ticks, quantity in lots.
 
         ``expire`` (ns) makes it good till date. The default time in force is good till cancel, and immediate or cancel
-        for market orders. ``tag`` is kept with the order, for the agent's own use.
+        for market orders. ``post_only="slide"`` moves an order that would trade one tick behind instead of having it
+        refused. ``tag`` is kept with the order, for the agent's own use. Further words make a special order
+        (docs/orders.md): ``display`` an iceberg, ``hidden``, ``minimum``, ``trail`` a trailing stop, ``peg`` with
+        ``offset``, ``to_limit``, ``partner`` (one cancels the other), ``parent`` (it waits for the other's fills).
         """
+        if special or post_only == "slide":
+            return self._order_specially(
+                side, instrument, quantity, limit, stop, time_in_force, post_only, expire, venue, tag, special
+            )
         if limit is None:
             kind = _MARKET if stop is None else _STOP
         else:
@@ -255,6 +286,82 @@ class Agent:
         )
         session.broker.submit(order)
         return order
+
+    def _order_specially(
+        self,
+        side: Side,
+        instrument: Instrument,
+        quantity: int,
+        limit: int | None,
+        stop: int | None,
+        time_in_force: TimeInForce | None,
+        post_only: PostOnly,
+        expire: int,
+        venue: str | None,
+        tag: str,
+        special: dict[str, Any],
+    ) -> Order:
+        if unknown := sorted(special.keys() - _SPECIAL.keys()):
+            hint = did_you_mean(unknown[0], _SPECIAL)
+            raise InvalidValueError(f"{self.name}: no order has a term {unknown[0]!r}{hint}")
+        words = _SPECIAL | special
+        for name in ("display", "minimum", "offset"):
+            words[name] = _whole(words[name], name, "ticks" if name == "offset" else "lots")
+        if words["trail"] is not None:
+            words["trail"] = _whole(words["trail"], "trail", "ticks")
+        told = instruct(
+            side,
+            limit=None if limit is None else _whole(limit, "limit", "ticks"),
+            stop=None if stop is None else _whole(stop, "stop", "ticks"),
+            time_in_force=time_in_force,
+            post_only=post_only,
+            expire=expire,
+            **words,
+        )
+        session = self._session
+        order = Order(
+            session.next_client_order_id(),
+            instrument,
+            venue or session.venues(instrument)[0],
+            side,
+            told.order_type,
+            _whole(quantity, "quantity", "lots"),
+            told.price,
+            told.stop_price,
+            told.time_in_force,
+            told.flags,
+            _whole(expire, "expire", "nanoseconds") if expire else 0,
+            tag,
+            told.special,
+        )
+        session.broker.submit(order)
+        return order
+
+    def bracket(
+        self,
+        side: Side,
+        instrument: Instrument,
+        quantity: int,
+        *,
+        take_profit: int,
+        stop_loss: int,
+        tag: str = "",
+        **entry: Any,
+    ) -> Bracket:
+        """An order with its two exits: as much as it fills, so much waits at ``take_profit`` (limit) and ``stop_loss``
+        (stop), and what one of them trades the other loses. ``entry``: terms of the order itself, as in ``order``.
+        """
+        first = self.order(side, instrument, quantity, remember=True, tag=tag, **entry)
+        terms: dict[str, Any] = {"parent": first, "venue": first.venue, "tag": tag}
+        profit = self.order(side.opposite, instrument, quantity, limit=take_profit, **terms)
+        loss = self.order(side.opposite, instrument, quantity, stop=stop_loss, partner=profit, **terms)
+        return Bracket(first, profit, loss)
+
+    def cancel_everything(self, instrument: Instrument | None = None, *, venue: str | None = None) -> None:
+        """Mass cancel: one request to each venue for all own orders in an instrument, or in everything it trades."""
+        chosen = instrument or self.instrument
+        for place in [venue] if venue else self._session.venues(chosen):
+            self._session.broker.cancel_everything(chosen, place, whole_venue=instrument is None)
 
     def route(
         self,

@@ -27,6 +27,9 @@ class Broker(Protocol):
     def cancel(self, order: Order, quantity: int = 0) -> None:
         """Ask for the cancel of an order, or of some lots of it, whatever its state: the venue refuses what is over."""
 
+    def cancel_everything(self, instrument: Instrument, venue: str, *, whole_venue: bool = False) -> None:
+        """Ask a venue for the cancel of all own orders in an instrument, or in everything that it trades."""
+
     def replace(self, order: Order, price: int, quantity: int, stop_price: int = 0) -> None:
         """Ask for new terms; ``quantity`` is the new total."""
 
