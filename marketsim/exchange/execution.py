@@ -485,6 +485,7 @@ def execute(core: Record, slot: int) -> None:
     unlimited = at_market(order)
     limit = _LOWEST_KEY if unlimited else key_of_price(opposite, order.price)
     before = order.leaves
+    trades = book.trades
     if book.special + book.peculiar != 0:
         if not _trade_with_care(core, slot, opposite, limit):
             return
@@ -499,7 +500,7 @@ def execute(core: Record, slot: int) -> None:
     elif order.time_in_force == _FOK:  # links took away what had been counted
         end(core, slot, _CANCELED, _FILL_OR_KILL)
     elif unlimited:
-        if order.order_type == _MARKET_TO_LIMIT and order.leaves < before:
+        if order.order_type == _MARKET_TO_LIMIT and book.trades > trades:
             become_limited(core, slot, book.last_price)
         else:
             end(core, slot, _CANCELED, _NO_LIQUIDITY)

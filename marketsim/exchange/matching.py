@@ -18,6 +18,7 @@ from marketsim.exchange.orders import (
     end,
     is_peg,
     join_list,
+    leave_unsettled,
     queued,
     reduce,
     reserve_of,
@@ -314,10 +315,7 @@ def _conclude(core: Record, market: int) -> None:
     """A request to a market is done but for its consequences."""
     if core.elected_head != 0:
         drain(core)
-    if books_of(core)[market].special != 0 or core.first_owing != 0:
-        core.unsettled = 1
-        core.first_unsettled = market
-        core.last_unsettled = market
+    leave_unsettled(core, market)
 
 
 @compiled

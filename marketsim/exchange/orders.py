@@ -252,6 +252,15 @@ def _clear(core: Record, slot: int) -> None:
     terms.fresh = 0
 
 
+@inlined
+def leave_unsettled(core: Record, market: int) -> None:
+    """A request to a market is done but for what follows from it, if anything can."""
+    if books_of(core)[market].special != 0 or core.first_owing != 0:
+        core.unsettled = 1
+        core.first_unsettled = market
+        core.last_unsettled = market
+
+
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from marketsim.domain.phase import Phase
 from marketsim.exchange.auction import uncross
 from marketsim.exchange.execution import become_limited, drain, execute
 from marketsim.exchange.ladder import best_level, remove
-from marketsim.exchange.orders import end
+from marketsim.exchange.orders import end, leave_unsettled
 from marketsim.exchange.room import orders_in, room_for_all, room_to_tell
 from marketsim.exchange.rows import write_order, write_phase
 from marketsim.exchange.state import (
@@ -152,10 +152,7 @@ def set_phase(core: Record, time: int, market: int, phase: int, reason: int) -> 
     elif phase == _CONTINUOUS and book.trades > 0:
         elect(core, market, book.last_price)
     drain(core)
-    if book.special != 0:
-        core.unsettled = 1
-        core.first_unsettled = market
-        core.last_unsettled = market
+    leave_unsettled(core, market)
     return 0
 
 
@@ -167,4 +164,5 @@ def end_session(core: Record, time: int, market: int) -> int:
         return short
     core.time = time
     _end_of_day(core, market)
+    leave_unsettled(core, market)
     return 0

@@ -264,7 +264,10 @@ def publish(core: Record, world: Record, first_row: int, market: int, last_marke
 
 @compiled
 def finish_request(core: Record, world: Record) -> int:
-    """The stages after matching: reports and what follows from the request, levels, quotes. Resumed where it stopped for want of room."""
+    """The stages after matching: reports, with what follows from the request, levels, quotes.
+
+    Resumed where it stopped for want of room.
+    """
     while world.stage == REPORTING:
         status = _report_rows(core, world)
         if status != DONE:

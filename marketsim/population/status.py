@@ -28,7 +28,7 @@ _WANT_STATUS, _WANT_INDICATIVE = int(Wanted.STATUS), int(Wanted.INDICATIVE)
 @compiled
 def phase_of(core: Record, market: int) -> int:
     """The Phase that a market is in."""
-    return int(books_of(core)[market].closed)  # 0 CONTINUOUS, 1 CLOSED
+    return int(books_of(core)[market].phase)
 
 
 @compiled
