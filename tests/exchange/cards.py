@@ -115,7 +115,6 @@ class Player:
             self._order(words)
         else:
             getattr(self, "_" + words[0].replace("-", "_"))(words[1:])
-        self.core.check()
         rows = self.core.events()[self.told :]
         self.told += len(rows)
         return [sentence(dict(zip(EVENT.names or (), row.tolist(), strict=True))) for row in rows]

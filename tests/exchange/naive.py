@@ -1118,7 +1118,7 @@ class NaiveCore:
         for child in list(parent.children):
             if child.live:
                 self._release(parent, child)
-            if child.live and not parent.live and child.reserve > 0:
+            if child.live and not parent.live and child.told == parent.filled and child.reserve > 0:
                 self._visit("links: parent has ended")
                 self._cancel_reserve(child)
         parent.children = [child for child in parent.children if child.live and child.reserve > 0]

@@ -9,6 +9,7 @@ from cards import Card, Player, cards
 from naive import NaiveCore
 
 from marketsim.exchange.core import MatchingCore
+from marketsim.kernel.compiled import UNCOMPILED
 
 ENGINES = {"core": MatchingCore, "twin": NaiveCore}
 CARDS = cards()
@@ -32,6 +33,8 @@ def test_card(engine: Any, card: Card) -> None:
             assert core.depth(0, side) == [tuple(level) for level in levels], f"{card.id}: {card.says}"
     if card.now is not None:
         assert core.indicative(0) == tuple(card.now), f"{card.id}: {card.says}"
+    if not UNCOMPILED:  # slow where nothing is compiled
+        core.check()
 
 
 def test_every_card_has_its_own_number_a_sentence_and_a_source() -> None:
