@@ -67,9 +67,9 @@ def test_replaces_take_whole_numbers(core: MatchingCore, place: int) -> None:
 
 def test_sessions_and_expiries_take_whole_numbers(core: MatchingCore) -> None:
     for call in (
-        lambda: core.close(1.0, 0),  # type: ignore[arg-type]
-        lambda: core.close(1, 0.0),  # type: ignore[arg-type]
-        lambda: core.open(0.0),  # type: ignore[arg-type]
+        lambda: core.set_phase(1.0, 0, 1),  # type: ignore[arg-type]
+        lambda: core.set_phase(1, 0.0, 1),  # type: ignore[arg-type]
+        lambda: core.set_phase(1, 0, 1.0),  # type: ignore[arg-type]
         lambda: core.expire(1.0, 1),  # type: ignore[arg-type]
         lambda: core.expire(1, 1.0),  # type: ignore[arg-type]
     ):
@@ -102,8 +102,8 @@ def test_codes_and_numbers_that_do_not_exist(core: MatchingCore, field: str, val
 @pytest.mark.parametrize(
     "call",
     [
-        lambda core, market: core.close(1, market),
-        lambda core, market: core.open(market),
+        lambda core, market: core.set_phase(1, market, 1),
+        lambda core, market: core.end_session(1, market),
         lambda core, market: core.best(market),
         lambda core, market: core.depth(market, BUY),
         lambda core, market: core.queue(market, BUY, 10),
