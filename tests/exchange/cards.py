@@ -16,7 +16,8 @@ A card is a mapping in one of the files of ``cards/``::
 
 Words of an order: side, quantity, ``@limit``; ``market``, ``stop P``, ``trail D``, ``to-limit``, ``primary D``,
 ``market-peg D``, ``mid D``; a life (``DAY``, ``GTD T``, ...); ``post``, ``slide``, ``hidden``, ``parent``; ``show N``,
-``min N``, ``child-of ID``, ``with ID``; ``by OWNER`` (1), ``in MARKET`` (0), ``id N``. A nanosecond passes before each command.
+``min N``, ``child-of ID``, ``with ID``; ``by OWNER`` (1), ``in MARKET`` (0), ``id N``. A nanosecond passes before each
+command.
 """
 
 from __future__ import annotations
@@ -121,8 +122,8 @@ class Player:
 
     def _order(self, words: list[str]) -> None:
         order_type, life, flags = OrderType.LIMIT, TimeInForce.GTC, 0
-        fields = {"side": int(SIDES[words[0]]), "quantity": int(words[1]), "price": 0, "stop_price": 0, "owner": 1,
-                  "market": 0, "expire": 0, "order_id": 0, "display": 0, "minimum": 0, "parent": 0, "partner": 0}  # fmt: skip
+        fields = dict.fromkeys(("market", "price", "stop_price", "expire", "order_id", *NUMBERS.values()), 0)
+        fields.update(side=int(SIDES[words[0]]), quantity=int(words[1]), owner=1)
         rest = iter(words[2:])
         limited = False
         for word in rest:

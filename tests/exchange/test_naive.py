@@ -123,7 +123,7 @@ def _elsewhere(core: NaiveCore) -> None:
 
 
 def _missed(core: NaiveCore) -> None:
-    core.books[0].last = 20
+    core.books[0].traded = 20
 
 
 def _undrained(core: NaiveCore) -> None:
