@@ -130,7 +130,16 @@ class Trial:
         return self.core.events()[self.compared :]
 
 
-RARE: set[str] = set()  # what a hundred thousand commands may not visit
+RARE = {  # what a hundred thousand commands may not visit; each has its card
+    "bands: IOC canceled",
+    "election: nothing active",
+    "enter: FOK canceled",
+    "enter: IOC canceled",
+    "execute: FOK left over",
+    "replace: b market-to-limit with a limit",
+    "stop: both sides elected",
+    "uncross: again after links",
+}
 
 
 def run_stream(seed: int, count: int, regimes: tuple[Regime, ...] = REGIMES, markets: int = MARKETS) -> Trial:
