@@ -7,6 +7,7 @@ must be told what the rows do not say: whether self-trades are prevented, accoun
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -147,15 +148,18 @@ class Audit:
     # -- views ------------------------------------------------------------------------------------------------
 
     def queue(self, market: int, side: int, price: int) -> list[tuple[int, int]]:
-        level = [order for order in self._displayed(market, side) if order.price == price]
-        return [(order.order_id, order.active) for order in sorted(level, key=lambda order: order.arrival)]
+        return self.queues(market, side)[price]
+
+    def queues(self, market: int, side: int) -> dict[int, list[tuple[int, int]]]:
+        """(order_id, displayed quantity) in time priority, by price."""
+        found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for order in sorted(self._displayed(market, side), key=lambda order: order.arrival):
+            found[order.price].append((order.order_id, order.active))
+        return found
 
     def depth(self, market: int, side: int) -> list[tuple[int, int, int]]:
-        result = []
-        for price in sorted(set(self._prices(market, side)), reverse=side == 1):
-            queue = self.queue(market, side, price)
-            result.append((price, sum(quantity for _, quantity in queue), len(queue)))
-        return result
+        queues = sorted(self.queues(market, side).items(), reverse=side == 1)
+        return [(price, sum(quantity for _, quantity in queue), len(queue)) for price, queue in queues]
 
     def stops(self, market: int, side: int) -> list[tuple[int, int]]:
         return [(order.order_id, order.stop or 0) for order in self._waiting(market, side)]

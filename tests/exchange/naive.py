@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import groupby
 
 import numpy as np
 from naive_book import (
@@ -1366,13 +1367,11 @@ class NaiveCore:
 
     def depth(self, market: int, side: int, levels: int | None = None) -> list[tuple[int, int, int]]:
         """(price, displayed quantity, number of displayed orders), best first."""
-        displayed = self.books[market].displayed(side)
-        prices = sorted({order.limit for order in displayed}, reverse=side == BUY)
-        result = []
-        for price in prices[:levels]:
-            orders = [order for order in displayed if order.limit == price]
-            result.append((price, sum(order.active for order in orders), len(orders)))
-        return result
+        queues = [
+            (price, list(orders))
+            for price, orders in groupby(self.books[market].displayed(side), lambda order: order.limit)
+        ]
+        return [(price, sum(order.active for order in orders), len(orders)) for price, orders in queues[:levels]]
 
     def best(self, market: int) -> tuple[int, int, int, int]:
         """(bid, bid quantity, ask, ask quantity); a missing side is 0, 0."""
