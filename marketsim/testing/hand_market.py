@@ -22,7 +22,7 @@ from marketsim.kernel.environment import NORMAL_ORDER, Environment
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order
 
-_PLACES = {name: place for place, name in enumerate(MESSAGE.names or ())}
+_PLACES = {name: place for place, name in enumerate((MESSAGE.names or ())[:20])}  # as receivers get it
 _NEW_FIELDS = (
     "order_id", "side", "order_type", "time_in_force", "instructions", "price", "other_price", "quantity", "expire",
 )  # fmt: skip

@@ -113,7 +113,7 @@ def test_codes_and_numbers_that_do_not_exist(core: MatchingCore, field: str, val
         lambda core, market: core.track(market, True),
         lambda core, market: list(core.orders(market)),
     ],
-    ids=["close", "open", "best", "depth", "queue", "stops", "volume_on", "statistics", "track", "orders"],
+    ids=["set_phase", "end_session", "best", "depth", "queue", "stops", "volume_on", "statistics", "track", "orders"],
 )
 def test_a_market_that_does_not_exist(core: MatchingCore, market: int, call: Callable[..., Any]) -> None:
     with pytest.raises(InvalidValueError, match=f"market {market}: this core has markets 0 to 1"):

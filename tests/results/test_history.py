@@ -56,7 +56,7 @@ class Witness:
         for command, end, states in zip(self.commands, self.ends, self.states, strict=True):
             after = states[market]
             here = [number for number in range(start, end) if number in told]
-            if command[0] == "set_phase":  # each order that expires is told by itself
+            if command[0] == "set_phase":  # each order that expires is a request of its own
                 assert (told[here[-1]] if here else before) == after, command
             else:
                 assert here == ([end - 1] if after != before else []), command
