@@ -801,11 +801,14 @@ def expire_order(core: Record, time: int, order_id: int) -> int:
 @compiled
 def withdraw_order(core: Record, time: int, order_id: int, reason: int) -> int:
     """The venue cancels a live order for a reason of its own. Answers 0 or a SHORT_OF code."""
-    short = _room_to_tell(core, _ROWS_OF_ONE)
+    short = room_to_tell(core, ROWS_OF_ONE)
     if short != 0:
         return short
-    slot = slots_of(core)[order_id] if 0 < order_id < core.slots_length else 0
+    slot = slots_of(core)[order_id] if order_id > 0 and order_id < core.slots_length else 0
     if slot > 0:
         core.time = time
-        _end(core, slot, _CANCELED, reason)
+        market = orders_of(core)[slot].market
+        _begin(core, market)
+        end(core, slot, _CANCELED, reason)
+        _conclude(core, market)
     return 0

@@ -396,6 +396,10 @@ def _liquidate(core: Record, world: Record, clearing: Record, market: int) -> in
         abs(clearing.before),
         0,
         clearing.order_id,
+        0,
+        0,
+        0,
+        0,
     )
     if status < 0:
         return status
