@@ -61,18 +61,19 @@ class ConsolidatedQuote(NamedTuple):
     ) -> ConsolidatedQuote:
         """The best of the quotes of several venues."""
         bid, bid_quantity, ask, ask_quantity = 0, 0, 0, 0
-        for quote in quotes:
-            if quote.has_bid:
-                if not bid_quantity or quote.bid > bid:
-                    bid, bid_quantity = quote.bid, quote.bid_quantity
-                elif quote.bid == bid:
-                    bid_quantity += quote.bid_quantity
-            if quote.has_ask:
-                if not ask_quantity or quote.ask < ask:
-                    ask, ask_quantity = quote.ask, quote.ask_quantity
-                elif quote.ask == ask:
-                    ask_quantity += quote.ask_quantity
-        return cls(time, instrument, bid, bid_quantity, ask, ask_quantity, tuple(quotes), tuple(arrived))
+        for _, _, its_bid, its_bids, its_ask, its_asks, _, _ in quotes:
+            if its_bids > 0:
+                if its_bid == bid and bid_quantity:
+                    bid_quantity += its_bids
+                elif its_bid > bid or not bid_quantity:
+                    bid, bid_quantity = its_bid, its_bids
+            if its_asks > 0:
+                if its_ask == ask and ask_quantity:
+                    ask_quantity += its_asks
+                elif its_ask < ask or not ask_quantity:
+                    ask, ask_quantity = its_ask, its_asks
+        fields = (time, instrument, bid, bid_quantity, ask, ask_quantity, tuple(quotes), tuple(arrived))
+        return tuple.__new__(cls, fields)
 
     @property
     def has_bid(self) -> bool:
@@ -162,10 +163,9 @@ class View:
 
     def quote(self, now: int) -> ConsolidatedQuote:
         """The consolidated quote."""
-        known = [venue for venue in self.venues if venue in self.quotes]
-        return ConsolidatedQuote.of(
-            now, self.instrument, [self.quotes[venue] for venue in known], [self.arrived[venue] for venue in known]
-        )
+        quotes, arrived = self.quotes, self.arrived
+        known = [venue for venue in self.venues if venue in quotes]
+        return ConsolidatedQuote.of(now, self.instrument, [quotes[v] for v in known], [arrived[v] for v in known])
 
     def offers_of(self, venue: str, side: Side) -> list[Offer]:
         """What a venue shows on its bid side (``BUY``) or its offer side, best first.
