@@ -237,6 +237,8 @@ class SimulatedSession:
                 self.note("risk", f"order {order.client_order_id} refused: {objection}")
                 self.call_at(self._environment.now, self._refuse, order, _REJECTED, order.price, order.quantity)
                 return
+        if order.position and self._contradicts(order, _REJECTED, order.price, order.quantity, order.quantity):
+            return
         order.reference = self._wire.send(
             self.number,
             self._environment.now + self._computation,
@@ -287,6 +289,8 @@ class SimulatedSession:
                 self.note("risk", f"replace of order {order.client_order_id} refused: {objection}")
                 self.call_at(self._environment.now, self._refuse, order, _REPLACE_REJECTED, price, quantity)
                 return
+        if order.position and self._contradicts(order, _REPLACE_REJECTED, price, quantity, quantity - order.filled):
+            return
         self._orders.ask(order, quantity, stop_price)
         self._wire.send(
             self.number,
@@ -585,6 +589,9 @@ class SimulatedSession:
             else:
                 fee = self._metered(market, price, quantity, maker)
             self.portfolio.trade(sent, market.instrument, report.side, price, quantity, fee, is_maker)
+            if self.portfolio.legs or (order is not None and order.position):
+                leg = "" if order is None else order.position
+                self.portfolio.legs.fill(market.instrument.symbol, report.side, quantity, leg)
         elif kind is _FUNDING or kind is _SETTLED:
             self.portfolio.clear(instrument, kind, quantity, leaves, maker)
         if self._listener is not None:
@@ -621,7 +628,15 @@ class SimulatedSession:
             else:
                 hook(order, report)
 
-    def _refuse(self, order: Order, kind: EventKind, price: int, quantity: int) -> None:
+    def _contradicts(self, order: Order, kind: EventKind, price: int, quantity: int, opened: int) -> bool:
+        """Whether an order closes more of its leg than there is; it is refused then."""
+        said = self.portfolio.legs.contradicts(order, opened, self._orders)
+        if said:
+            self.note("position", f"order {order.client_order_id} refused: {said}")
+            self.call_at(self._environment.now, self._refuse, order, kind, price, quantity, Reason.POSITION_SIDE)
+        return bool(said)
+
+    def _refuse(self, order: Order, kind: EventKind, price: int, quantity: int, reason: Reason = Reason.RISK) -> None:
         """The answer to a request that the agent's own limits refuse; it never reached a venue."""
         report = Report(
             self._environment.now,
@@ -633,7 +648,7 @@ class SimulatedSession:
             quantity,
             0,
             False,
-            Reason.RISK,
+            reason,
             order.client_order_id,
             order.venue,
         )

@@ -249,6 +249,7 @@ class Agent:
         expire: int = 0,
         venue: str | None = None,
         tag: str = "",
+        position: str = "",
         **special: Any,
     ) -> Order:
         """Send an order: market without ``limit``, a stop with ``stop``. Prices in ticks, quantity in lots.
@@ -258,10 +259,11 @@ class Agent:
         refused. ``tag`` is kept with the order, for the agent's own use. Further words make a special order
         (docs/orders.md): ``display`` an iceberg, ``hidden``, ``minimum``, ``trail`` a trailing stop, ``peg`` with
         ``offset``, ``to_limit``, ``partner`` (one cancels the other), ``parent`` (it waits for the other's fills).
+        ``position``, "long" or "short", names the leg of a hedged position; see ``trading.hedge``.
         """
         if special or post_only == "slide":
             return self._order_specially(
-                side, instrument, quantity, limit, stop, time_in_force, post_only, expire, venue, tag, special
+                side, instrument, quantity, limit, stop, time_in_force, post_only, expire, venue, tag, position, special
             )
         if limit is None:
             kind = _MARKET if stop is None else _STOP
@@ -283,6 +285,7 @@ class Agent:
             _POST_ONLY if post_only else _NO_FLAG,
             _whole(expire, "expire", "nanoseconds") if expire else 0,
             tag,
+            position=position,
         )
         session.broker.submit(order)
         return order
@@ -299,6 +302,7 @@ class Agent:
         expire: int,
         venue: str | None,
         tag: str,
+        position: str,
         special: dict[str, Any],
     ) -> Order:
         if unknown := sorted(special.keys() - _SPECIAL.keys()):
@@ -333,6 +337,7 @@ class Agent:
             _whole(expire, "expire", "nanoseconds") if expire else 0,
             tag,
             told.special,
+            position,
         )
         session.broker.submit(order)
         return order

@@ -52,6 +52,7 @@ class Order:
         "leaves",
         "order_id",
         "order_type",
+        "position",
         "price",
         "quantity",
         "reason",
@@ -81,11 +82,13 @@ class Order:
         expire: int = 0,
         tag: str = "",
         special: Special | None = None,
+        position: str = "",
     ) -> None:
         self.client_order_id = client_order_id
         self.order_id = 0
         self.reference = 0  # the broker's own handle, known before the venue has answered
         self.instrument = instrument
+        self.position = position  # its leg in hedge mode: "long", "short" or none
         self.venue = venue
         self.side = side
         self.order_type = order_type

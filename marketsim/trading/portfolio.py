@@ -20,6 +20,7 @@ from marketsim.domain.event import EventKind, Settled
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.order import Side
 from marketsim.errors import InvalidValueError
+from marketsim.trading.hedge import Legs
 
 _ZERO = Decimal(0)
 
@@ -119,6 +120,7 @@ class Portfolio:
         self.initial_cash = initial_cash
         self.currency = currency
         self.lots: dict[str, int] = {}
+        self.legs = Legs()  # of hedged positions
         self._cash = {currency: initial_cash, **(balances or {})}
         self._positions: dict[str, Position] = {}
         self._history: list[Fill] = []
@@ -199,6 +201,7 @@ class Portfolio:
         elif code == Settled.EXPIRY:
             position.settle(paid, lots * instrument.lot_size)
             self.lots[instrument.symbol] = self.lots.get(instrument.symbol, 0) - lots
+            self.legs.end(instrument.symbol)
         else:
             position.settle(paid, None)
         self._pay(instrument.money, paid)
