@@ -69,6 +69,7 @@ class Regime:
     phases: float = 0.0  # weight of changes to any phase
     mass: float = 0.0  # weight of mass cancels
     settings: float = 0.0  # weight of changes of bands and self-trade prevention
+    stubs: float = 0.02  # chance of a price far away
 
 
 REGIMES = (
@@ -300,7 +301,7 @@ class Generator:
             if chance < 0.5:
                 return self.centre[market] + draw.randint(-self.regime.reach, self.regime.reach)
             return self.centre[market] + draw.randint(-9, 9)
-        if draw.random() < 0.02:  # far stub quotes
+        if draw.random() < self.regime.stubs:  # far stub quotes
             return self.centre[market] + draw.choice((-1, 1)) * draw.randint(1_000, 10**9)
         if book.traded is not None and abs(book.last - self.centre[market]) < 50 and draw.random() < 0.2:
             return book.last

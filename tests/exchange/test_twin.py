@@ -407,7 +407,7 @@ def test_an_order_book_turned_upside_down(commands: list[Command]) -> None:
 
 # --- auctions by brute force -----------------------------------------------------------------------------------------
 
-CALLS = Regime("calls", 8, 1, 2, 0.3, 0.0, (6, 2, 1, 1), 4, 4, 15, 0.0, 0.6, 0.0, 0.02, 0.0)
+CALLS = Regime("calls", 8, 1, 2, 0.3, 0.0, (6, 2, 1, 1), 4, 4, 15, 0.0, 0.6, 0.0, 0.02, 0.0, stubs=0.0)
 
 
 @pytest.mark.uncompiled
