@@ -370,8 +370,8 @@ class MatchingCore:
         count = self._asked[_ROWS]
         if count < 2:
             return []
-        first = self._asked[_FIRST] + 1
-        told = _tellings(self._bytes[first * EVENT.itemsize : (first + count - 1) * EVENT.itemsize])
+        first = self._asked[_FIRST]
+        told = _tellings(self._bytes[first * EVENT.itemsize : (first + count) * EVENT.itemsize])
         return [(order_id, price, quantity) for order_id, price, quantity, kind in told if kind == _TRADE]
 
     def best(self, market: int) -> tuple[int, int, int, int]:

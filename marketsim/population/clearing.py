@@ -13,6 +13,7 @@ import math
 from marketsim.domain.event import EventKind, Settled
 from marketsim.domain.message import Kind
 from marketsim.domain.order import OrderType, Reason, TimeInForce
+from marketsim.domain.phase import Phase
 from marketsim.exchange.clearing import (
     NEVER,
     account_of,
@@ -61,6 +62,7 @@ _REJECTED, _REPLACE_REJECTED = int(EventKind.REJECTED), int(EventKind.REPLACE_RE
 _VARIATION, _EXPIRY, _FUND = int(Settled.VARIATION), int(Settled.EXPIRY), int(Settled.FUND)
 _BY_LIQUIDATION = int(Reason.LIQUIDATION)
 _MARKET, _IOC = int(OrderType.MARKET), int(TimeInForce.IOC)
+_CLOSED = int(Phase.CLOSED)
 _TYPES, _TIMES, _LARGEST = int(max(OrderType)), int(max(TimeInForce)), 1 << 53
 _MARKING, _PAYING, _CLOSING, _SETTLING, _CHECKING = 0, 1, 2, 3, 4  # steps
 _WITHDRAWING, _ANNOUNCING, _LIQUIDATING, _MAKING_GOOD, _OVER = 5, 6, 7, 8, 9
@@ -118,7 +120,11 @@ def _screen_new(core: Record, world: Record, request: Record) -> int:
     coded = (request.side == 1 or request.side == -1) and 1 <= request.order_type <= _TYPES
     if not coded or not 0 <= request.market < core.markets or not 1 <= request.quantity <= _LARGEST:
         return DONE  # the core says what is wrong
-    if abs(request.price) > _LARGEST or slots_of(core)[order_id] != 0 or books_of(core)[request.market].closed != 0:
+    if (
+        abs(request.price) > _LARGEST
+        or slots_of(core)[order_id] != 0
+        or books_of(core)[request.market].phase == _CLOSED
+    ):
         return DONE
     reason = objection(
         core,
@@ -291,7 +297,7 @@ def _close(core: Record, world: Record, clearing: Record, contract: Record, mark
         return DONE
     status = _end_orders(core, world, clearing, market, -1)
     if status == DONE:
-        books_of(core)[market].closed = 1
+        books_of(core)[market].phase = _CLOSED
         contract.expired = 1
         contract.mark = final_price(contract)
         refresh_all(clearing, contract)
