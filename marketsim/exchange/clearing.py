@@ -27,6 +27,7 @@ _ACCEPTED, _TRADE = int(EventKind.ACCEPTED), int(EventKind.TRADE)
 _CANCELED, _EXPIRED, _REPLACED = int(EventKind.CANCELED), int(EventKind.EXPIRED), int(EventKind.REPLACED)
 _MARKET, _STOP = int(OrderType.MARKET), int(OrderType.STOP)
 _MARGIN, _NOTIONAL = int(Reason.MARGIN), int(Reason.NOTIONAL)
+_MARKET_CLOSED = int(Reason.MARKET_CLOSED)
 _OUTSIDE_BANDS, _INVALID_PRICE = int(Reason.OUTSIDE_BANDS), int(Reason.INVALID_PRICE)
 
 CONTRACT = np.dtype(  # of a market; prices in ticks, times in ns
@@ -287,6 +288,8 @@ def objection(
     contract = contract_of(clearing, market)
     if contract.active == 0:
         return 0
+    if contract.expired != 0:
+        return _MARKET_CLOSED
     unlimited = order_type == _MARKET or order_type == _STOP
     reason = _filtered(contract, _anchor(core, contract, market), unlimited, price, quantity)
     if reason != 0 or contract.checked == 0:
