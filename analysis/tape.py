@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from marketsim.domain.local_time import LocalTime
 from marketsim.errors import DataError, InvalidValueError, did_you_mean
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Tape:
     bid_quantity: Floats
     ask: Floats
     ask_quantity: Floats
+    local_time: LocalTime | None = None  # the dates of the source, where it has some
 
     @classmethod
     def of(cls, source: MarketTables | Tape, instrument: str | None = None) -> Tape:
@@ -87,6 +89,7 @@ class Tape:
             bid_quantity=quotes[2][kept],
             ask=quotes[3][kept],
             ask_quantity=quotes[4][kept],
+            local_time=getattr(source, "local_time", None),
         )
 
     @cached_property

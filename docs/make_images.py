@@ -37,6 +37,9 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "pnl_parts": png(figures.pnl_parts(analysis)),
         "depth": png(figures.depth(analysis)),
         "impact": png(figures.impact(analysis)),
+        "opening_auction": png(figures.auction(session("opening_auction", duration))),
+        "volatility_halt": png(figures.interruptions(session("volatility_halt", duration))),
+        "three_days": png(figures.trading_days(session("three_days", duration))),
         "reference_market": png(ms.analysis.reference_figure(reference_days(duration))),
         "market_data": png(market_data()),
         "two_venues": png(ms.analysis.crossed_figure(two_venues(duration))),
@@ -86,6 +89,16 @@ def executed(page: str) -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(compile(found[1], page, "exec"), names)  # noqa: S102 - our own page
     return names
+
+
+def session(name: str, duration: str | None) -> Any:
+    """A scenario with auctions or interruptions; a piece of it when a duration is given."""
+    pieces = {
+        "opening_auction": {"start": "08:57", "end": "09:03"},
+        "volatility_halt": {"start": "10:08", "end": "10:14", "timeline[1].at": "5min", "warm_up": "0s"},
+        "three_days": {"start": "08:50", "end": "09:30"},
+    }
+    return ms.load(name, {} if duration is None else pieces[name]).run()
 
 
 def reference_days(duration: str | None) -> list[Any]:

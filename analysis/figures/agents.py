@@ -170,7 +170,7 @@ def _draw_lines(axes: Axes, curves: pd.DataFrame, *, steps: bool = False) -> Non
 
 
 def _finish(axes: Axes, tables: MarketTables, curves: pd.DataFrame) -> None:
-    style.time_axis(axes, tables.start, tables.end)
+    style.time_axis(axes, tables.start, tables.end, local=getattr(tables, "local_time", None))
     style.plain_numbers(axes, sign=True)
     last = curves.iloc[-1]
     named = zip(curves.columns, style.PALETTE, strict=False)

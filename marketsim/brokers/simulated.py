@@ -34,6 +34,7 @@ from marketsim.domain.market_data import (
 from marketsim.domain.message import Kind, Wanted
 from marketsim.domain.order import OrderFlag, OrderState, Reason, Side
 from marketsim.domain.phase import Phase
+from marketsim.domain.schedule import Night, after_night
 from marketsim.domain.units import format_duration, format_time
 from marketsim.errors import AgentError, InvalidValueError, InvariantViolation, SimulationError, did_you_mean
 from marketsim.kernel.environment import Environment
@@ -128,6 +129,7 @@ class SimulatedSession:
     markets: all markets by number; ``allowed`` are the numbers on which the agent trades, the preferred ones first.
     computation: ns that the agent needs to act on anything.
     grid: ns; the times at which the agent is called are rounded up to a multiple of it.
+    nights: when every venue is closed; a call that falls into one comes later by its length.
     receive: takes a message (a row of MESSAGE) at its time; it is handled now, or when the agent is free.
     """
 
@@ -149,6 +151,7 @@ class SimulatedSession:
         notes: Notes | None = None,
         balances: Mapping[str, Decimal] | None = None,
         baskets: Mapping[str, Basket] | None = None,
+        nights: Sequence[Night] = (),
     ) -> None:
         self.name = name
         self.baskets: Mapping[str, Basket] = baskets or {}
@@ -171,6 +174,7 @@ class SimulatedSession:
         self._limits = limits
         self._feeds = feeds or {}
         self._notes = notes
+        self._nights = nights
         self._busy_until = 0
         self._meters: dict[int, FeeMeter] = {}
         self._client_order_id = 0
@@ -317,12 +321,18 @@ class SimulatedSession:
 
     def call_at(self, time: int, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a function at a time, or as soon after as the agent is free."""
+        self.call_on_time(time if not self._nights else after_night(self._nights, time), function, *arguments)
+
+    def call_on_time(self, time: int, function: Callable[..., Any], *arguments: Any) -> None:
+        """The same, by night too."""
         call = [function, arguments, 0]
         call[2] = self._environment.call_at(time if self._grid == 1 else self._on_grid(time), self._due, call)[1]
 
     def sleep(self, delay: int) -> Any:
         """A SimPy timeout."""
         now = self._environment.now
+        if self._nights:
+            delay = after_night(self._nights, now + delay) - now
         return self._environment.timeout(delay if self._grid == 1 else self._on_grid(now + delay) - now)
 
     def _on_grid(self, time: int) -> int:

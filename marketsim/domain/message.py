@@ -30,6 +30,7 @@ class Kind(IntEnum):
     START = 1
     WAKE = 2
     TIMER = 3
+    SCHEDULE = 4  # a venue's own timer: a phase, a halt or a look at an auction is due
     FLUSH = 5  # a venue's own timer: conflated data, or a bar, is due
     CLEARING = 7  # a venue's own timer
     NEW = 8

@@ -30,6 +30,7 @@ from marketsim.population.failure import policy_error
 from marketsim.population.layout import table_of
 from marketsim.population.loop import advance, send, wake_first
 from marketsim.population.policy import Policy, address_of
+from marketsim.population.sessions import SESSION_TABLES, STEP_DUE, SessionPlan, remind_first
 from marketsim.population.state import (
     ACTIONS,
     AGENT,
@@ -114,6 +115,7 @@ class Engine:
         self._policy_tables: list[Table] = []
         self._call = Table(CALL, 1)
         self._call.rows["core"], self._call.rows["world"] = core.record.ctypes.data, self._world.address
+        self._sessions: tuple[Table | None, ...] = ()
         self._called: Any = memoryview(self._call.rows.view(np.int64))
         self._request: Any = memoryview(self._actions.rows.view(np.int64))
         self._address = self._call.address
@@ -196,6 +198,23 @@ class Engine:
                 self._grow_messages(2)
                 self._publish()
             self._environment.sequence = int(begin_clearing(self._world.rows, self._environment.sequence, market))
+        self._refresh_head()
+
+    def add_sessions(self, plan: SessionPlan) -> None:
+        """When the venues trade, and what interrupts them; once, before there are agents."""
+        self._sessions = tuple(table_of(rows) if len(rows) else None for rows in plan.tables)
+        self._publish()
+        for market, row in enumerate(plan.sessions):
+            if row["step"] < row["steps_end"]:
+                self.remind(int(plan.steps["time"][row["step"]]), market, STEP_DUE)
+
+    def remind(self, time: int, market: int, what: int, argument: int = 0, reason: int = 0) -> None:
+        """Put something on a venue's clock before the run: one of the ``…_DUE`` of population.sessions."""
+        if int(self._world.rows["free_messages"][0]) < 2:
+            self._grow_messages(2)
+            self._publish()
+        sequence = self._environment.sequence
+        self._environment.sequence = int(remind_first(self._world.rows, sequence, time, market, what, argument, reason))
         self._refresh_head()
 
     # --- running ---
@@ -336,6 +355,9 @@ class Engine:
         world["policies_count"], world["feeds_count"] = len(self._policy_tables), len(self._feed_values)
         world["links"], world["links_length"] = self._network.links.address, len(self._network.links)
         world["hops"], world["hops_length"] = self._network.hops.address, len(self._network.hops)
+        for name, rows in zip(SESSION_TABLES, self._sessions, strict=False):
+            if rows is not None:
+                world[name], world[f"{name}_length"] = rows.address, len(rows)
         world["profile"], world["profile_length"] = self._profile.address, len(self._profile)
         out = self._out.rows
         out["actions"], out["working"], out["working_length"] = (

@@ -14,7 +14,7 @@ from marketsim.kernel.clock import ticks
 from marketsim.kernel.compiled import Record, Rows, array_at, compiled, entrance
 from marketsim.kernel.environment import NEVER
 from marketsim.kernel.heap import heap_push
-from marketsim.population.mail import has_room, next_number, on_grid, to_venue
+from marketsim.population.mail import has_room, next_number, to_venue, waking_time
 from marketsim.population.publication import IDLE, finish_request
 from marketsim.population.state import (
     DONE,
@@ -161,6 +161,6 @@ def wake_first(worlds: Rows, sequence: int, number: int, time: int) -> int:
     """Queue the first wake-up of a compiled agent; room must be there. Answers the sequence."""
     world = worlds[0]
     world.sequence = sequence
-    heap_push(wakes_of(world), world.wakes_count, on_grid(world, time), next_number(world), 2 * number)
+    heap_push(wakes_of(world), world.wakes_count, waking_time(world, time), next_number(world), 2 * number)
     world.wakes_count += 1
     return world.sequence

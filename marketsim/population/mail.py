@@ -17,6 +17,7 @@ from marketsim.population.state import (
     hops_of,
     links_of,
     markets_of,
+    nights_of,
     outbox_of,
     pool_of,
     queue_of,
@@ -35,6 +36,22 @@ def on_grid(world: Record, time: int) -> int:
     """A time rounded up to the grid on which things happen."""
     grid = world.grid
     return time if grid == 1 else (time + grid - 1) // grid * grid
+
+
+@compiled
+def waking_time(world: Record, time: int) -> int:
+    """When an agent wakes that means to do so at a time: in a night later by its length, as after_night tells."""
+    if world.nights_length == 0:
+        return on_grid(world, time)
+    nights = nights_of(world)
+    while world.night < world.nights_length and nights[world.night].end <= world.now:
+        world.night += 1
+    for number in range(world.night, world.nights_length):
+        if time < nights[number].start:
+            break
+        if time < nights[number].end:
+            time += nights[number].end - nights[number].start
+    return on_grid(world, time)
 
 
 @compiled

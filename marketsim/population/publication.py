@@ -23,6 +23,7 @@ from marketsim.population.mail import from_venue, has_room
 from marketsim.population.order_feed import MOST, follow_row, settle_orders
 from marketsim.population.pace import wake_paced
 from marketsim.population.prints import has_print_room, remember_trade
+from marketsim.population.sessions import look_after, sessions_of
 from marketsim.population.state import (
     DATA_DOWN,
     DONE,
@@ -44,12 +45,14 @@ from marketsim.population.state import (
     rosters_of,
     subscribers_of,
 )
+from marketsim.population.status import publish_indicative, publish_status
 
 _QUOTE, _TRADE_PRINT, _REPORT = int(Kind.QUOTE), int(Kind.TRADE_PRINT), int(Kind.REPORT)
 _QUOTES, _TRADES, _LEVELS = int(Wanted.QUOTES), int(Wanted.TRADES), int(Wanted.LEVELS)
 _ORDERS, _BARS = int(Wanted.ORDERS), int(Wanted.BARS)
 _TRADE, _CANCELED, _EXPIRED = int(EventKind.TRADE), int(EventKind.CANCELED), int(EventKind.EXPIRED)
 _AUCTION = int(OrderFlag.AUCTION)
+_PHASE, _INDICATIVE = int(EventKind.PHASE), int(EventKind.INDICATIVE)
 IDLE, REPORTING, RESTING, LEVELS, QUOTES = 0, 1, 2, 3, 4  # stages
 
 
@@ -58,7 +61,7 @@ def _bits(*kinds: EventKind) -> int:
 
 
 # Rows that are nobody's answer: they add to the row before, or tell of a market.
-_SILENT = _bits(EventKind.TERMS, EventKind.CONDITIONS, EventKind.PHASE, EventKind.INDICATIVE, EventKind.MARK)
+_SILENT = _bits(EventKind.TERMS, EventKind.CONDITIONS, EventKind.MARK)
 # Rows of a clearing house to the owner of an account; they concern no order.
 _OF_ACCOUNTS = _bits(EventKind.FUNDING, EventKind.SETTLED, EventKind.LIQUIDATION, EventKind.MARGIN_CALL)
 # Rows after which their order may trade as the aggressor.
@@ -156,6 +159,17 @@ def _report_trade(core: Record, world: Record, row: Record, wanted: int) -> None
 
 
 @compiled
+def _announce(core: Record, world: Record, row: Record) -> int:
+    """A row about a market itself: tell those who follow its phases, or its auction."""
+    if row.kind == _INDICATIVE:
+        return publish_indicative(world, row.market, row.price, row.quantity, row.leaves, row.side)
+    state = markets_of(world)[row.market]
+    state.phase_reason = row.reason
+    state.phase_until = sessions_of(world)[row.market].until if world.sessions != 0 else 0
+    return publish_status(core, world, row.market)
+
+
+@compiled
 def _report_rows(core: Record, world: Record) -> int:
     """Every row that the request wrote becomes the reports of those whom it concerns."""
     events = events_of(core)
@@ -173,6 +187,10 @@ def _report_rows(core: Record, world: Record) -> int:
                 world.culprit = row.market
                 return SHORT_OF_PRINTS
             _report_trade(core, world, row, wanted)
+        elif row.kind == _PHASE or row.kind == _INDICATIVE:
+            status = _announce(core, world, row)
+            if status != DONE:
+                return status
         else:
             if wanted & _ORDERS:
                 follow_row(world, row)
@@ -294,6 +312,10 @@ def finish_request(core: Record, world: Record) -> int:
         status = _publish_market(core, world, world.market)
         if status != DONE:
             return status
+        if world.sessions != 0:
+            if not has_room(world, 1):
+                return SHORT_OF_MESSAGES
+            look_after(core, world, world.market)
         world.market += 1
     world.stage = IDLE
     return DONE

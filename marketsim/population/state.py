@@ -263,9 +263,21 @@ WORLD = np.dtype(
         ("profile", np.int64),  # address of the table of PROFILE
         ("profile_length", np.int64),
         ("clearing", np.int64),  # address of the CLEARING record; 0 where every market is plain
+        ("sessions", np.int64),  # see sessions.py; 0 where nothing is ever closed or interrupted
+        ("sessions_length", np.int64),
+        ("rules", np.int64),
+        ("rules_length", np.int64),
+        ("steps", np.int64),
+        ("steps_length", np.int64),
+        ("breaker_levels", np.int64),
+        ("breaker_levels_length", np.int64),
+        ("nights", np.int64),  # when everything is closed
+        ("nights_length", np.int64),
+        ("night", np.int64),  # the first that is not over
     ]
 )
 
+NIGHT = np.dtype([("start", np.int64), ("end", np.int64)])
 PROFILE = np.dtype([("events", np.int64), ("nanoseconds", np.int64)])  # row: KINDS * (1 + policy) + kind
 CALL = np.dtype(  # a call from Python: what it takes and what it answers
     [
@@ -466,6 +478,11 @@ def actions_of(world: Record) -> Rows:
 @compiled
 def clearing_of(world: Record) -> Record:
     return array_at(world.clearing, 1, CLEARING)[0]
+
+
+@compiled
+def nights_of(world: Record) -> Rows:
+    return array_at(world.nights, world.nights_length, NIGHT)
 
 
 @compiled

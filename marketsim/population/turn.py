@@ -13,7 +13,7 @@ from marketsim.domain.message import Kind
 from marketsim.domain.order import OrderType
 from marketsim.kernel.compiled import Record, compiled
 from marketsim.kernel.heap import heap_pop, heap_push
-from marketsim.population.mail import defer, drop_first, envelope, has_room, next_number, on_grid, to_venue
+from marketsim.population.mail import defer, drop_first, envelope, has_room, next_number, to_venue, waking_time
 from marketsim.population.policy import call_policy
 from marketsim.population.state import (
     ACTIONS,
@@ -220,7 +220,7 @@ def _act(core: Record, world: Record, number: int) -> int:
     for position in range(out.count):
         action = actions[position]
         if action.kind == _TIMER:
-            message = envelope(world, on_grid(world, action.price), number)
+            message = envelope(world, waking_time(world, action.price), number)
             message.kind = _TIMER
             message.sender = number
             message.sent = world.now
@@ -231,7 +231,7 @@ def _act(core: Record, world: Record, number: int) -> int:
                 begin_working(world, number, action)
             to_venue(world, action, number, depart)
     if out.wake >= 0:
-        heap_push(wakes_of(world), world.wakes_count, on_grid(world, out.wake), next_number(world), 2 * number)
+        heap_push(wakes_of(world), world.wakes_count, waking_time(world, out.wake), next_number(world), 2 * number)
         world.wakes_count += 1
     return DONE
 

@@ -17,6 +17,7 @@ from marketsim.population.mail import defer, drop_first, envelope, from_venue, h
 from marketsim.population.pace import flush
 from marketsim.population.prints import begin_prints, volume_since
 from marketsim.population.publication import publish
+from marketsim.population.sessions import take_schedule
 from marketsim.population.state import (
     DONE,
     REPORTS_DOWN,
@@ -34,7 +35,7 @@ _CLEARING = int(Kind.CLEARING)
 _SUBSCRIBE, _EXPIRE, _ASK_VOLUME = int(Kind.SUBSCRIBE), int(Kind.EXPIRE), int(Kind.ASK_VOLUME)
 _QUOTE, _VOLUME, _MASS_CANCEL = int(Kind.QUOTE), int(Kind.VOLUME), int(Kind.MASS_CANCEL)
 _GTD, _BY_MASS_CANCEL = int(TimeInForce.GTD), int(Reason.BY_MASS_CANCEL)
-_FLUSH = int(Kind.FLUSH)
+_FLUSH, _SCHEDULE = int(Kind.FLUSH), int(Kind.SCHEDULE)
 
 
 @compiled
@@ -160,7 +161,10 @@ def at_venue(core: Record, world: Record, slot: int) -> int:
         return flush(core, world, request.order_id)
     first_row = core.log_count
     refused = screen(core, world, request) if world.clearing != 0 else DONE
-    status = _match(core, world, request) if refused == DONE else min(refused, DONE)
+    if request.kind == _SCHEDULE:
+        status = take_schedule(core, world, request)
+    else:
+        status = _match(core, world, request) if refused == DONE else min(refused, DONE)
     if status < 0:
         return status
     _at_expiry(core, world, request)

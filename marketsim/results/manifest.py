@@ -6,6 +6,7 @@ is the one file that says that a run is complete. It holds no events.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import platform
@@ -21,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from marketsim.domain.fees import Fee, FeeSchedule, FeeTier, Unit
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.units import format_time
+from marketsim.domain.local_time import LocalTime, time_text
 from marketsim.errors import InvalidValueError, SimulationError, StoreError, UnsupportedVersionError
 
 FORMAT = 1
@@ -158,7 +159,8 @@ NOT_FINISHED = Failure(error="the run is still going on, or its process was kill
 class Manifest(_Entry):
     """All about a run but its events. Times are ns; see the fields.
 
-    name: of the scenario. spec: the scenario as plain JSON. warm_up: ns after ``start`` that measures leave out.
+    name: of the scenario. date, time_zone: of the first day, where the scenario has one.
+    spec: the scenario as plain JSON. warm_up: ns after ``start`` that measures leave out.
     counts: whatever was counted.
     timings: seconds of wall time by phase, all that differs between equal runs. ``building``: until the market is ready
     to run; ``code``: the part of it in which compiled code was made or loaded; ``engine``: from the first event to the
@@ -171,6 +173,8 @@ class Manifest(_Entry):
     seed: int
     spec: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
+    date: str = ""
+    time_zone: str = ""
     start: int = 0
     end: int = 0
     warm_up: int = 0
@@ -204,13 +208,20 @@ class Manifest(_Entry):
         return "[\n  " + ",\n  ".join(encode(agent.model_dump(exclude_none=True)) for agent in self.agents) + "\n ]"
 
     @property
+    def local_time(self) -> LocalTime | None:
+        """The dates of the run; None when it had none."""
+        if not self.date:
+            return None
+        return LocalTime(dt.date.fromisoformat(self.date), self.start, self.time_zone or "UTC")
+
+    @property
     def reason(self) -> str:
         """Why the run is incomplete, in one line; empty when it is complete."""
         if self.complete:
             return ""
         if self.failure is None or not self.failure.error:
             return "no reason given"
-        at = "" if self.failure.time is None else f", at {format_time(self.failure.time)}"
+        at = "" if self.failure.time is None else f", at {time_text(self.failure.time, self.local_time)}"
         return self.failure.error.splitlines()[0] + at
 
     @property

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from marketsim.domain.basket import Basket
     from marketsim.domain.instrument import Instrument
+    from marketsim.domain.local_time import LocalTime
     from marketsim.results.history import History
     from marketsim.results.profile import ProfileRow
 
@@ -118,6 +119,11 @@ class Run:
         for block in self._events.blocks(("time",)):
             last = int(block["time"][-1])
         return last
+
+    @cached_property
+    def local_time(self) -> LocalTime | None:
+        """The dates of the run, where its scenario has one: ``run.local_time.at(time)`` is a datetime."""
+        return self.manifest.local_time
 
     @property
     def markets(self) -> tuple[MarketEntry, ...]:
@@ -212,6 +218,27 @@ class Run:
         from marketsim.results import tables
 
         return tables.orders(self.history, self.manifest)
+
+    @cached_property
+    def phases(self) -> pd.DataFrame:
+        """Every change of a market's phase, columns PHASES."""
+        from marketsim.results import phases
+
+        return phases.phases(self._events, self.manifest)
+
+    @cached_property
+    def indications(self) -> pd.DataFrame:
+        """What auctions would have come to, as it was published, columns INDICATIONS."""
+        from marketsim.results import phases
+
+        return phases.indications(self._events, self.manifest)
+
+    @cached_property
+    def auctions(self) -> pd.DataFrame:
+        """Every auction that traded, columns AUCTIONS."""
+        from marketsim.results import phases
+
+        return phases.auctions(self._events, self.manifest)
 
     @cached_property
     def agents(self) -> pd.DataFrame:

@@ -47,7 +47,9 @@ BUILTIN: dict[str, dict[str, str]] = {
         "uniform": f"{_LATENCY}:Uniform",
     },
     "shock": {
+        "halt": "marketsim.scenario.shocks:Halt",
         "news": "marketsim.scenario.shocks:News",
+        "resume": "marketsim.scenario.shocks:Resume",
         "set": "marketsim.scenario.shocks:SetParameter",
     },
     "topology": {

@@ -13,6 +13,7 @@ from marketsim.domain import units
 from marketsim.domain.instrument import contradiction
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.scenario.document import Finding, Path
+from marketsim.scenario.sessioncheck import session_findings
 
 Raw = Mapping[str, Any]
 
@@ -29,6 +30,7 @@ def cross_findings(raw: Raw) -> Iterator[Finding]:
     for index, shock in enumerate(items(raw.get("timeline"))):
         if isinstance(shock, Mapping):
             yield from _shock(raw, ("timeline", index), shock)
+    yield from session_findings(raw)
 
 
 def mapping(value: Any) -> Raw:

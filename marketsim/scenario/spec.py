@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from marketsim.domain import units
@@ -19,6 +19,7 @@ from marketsim.domain.basket import Basket
 from marketsim.domain.clearing import ClearingRules
 from marketsim.domain.fees import Fee, FeeSchedule, FeeTier
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.local_time import LocalTime
 from marketsim.errors import InvalidValueError
 from marketsim.scenario import yaml
 from marketsim.scenario.crosscheck import cross_findings
@@ -46,6 +47,16 @@ from marketsim.scenario.fields import (
     Whole,
 )
 from marketsim.scenario.frozen import FrozenMapping, thaw
+from marketsim.scenario.section import Section
+from marketsim.scenario.sessions import (
+    AuctionsSpec,
+    BandsSpec,
+    BreakerSpec,
+    CalendarSpec,
+    Day,
+    InterruptionsSpec,
+    Zone,
+)
 
 Overrides: TypeAlias = Iterable[str] | Mapping[str, Any]
 
@@ -80,30 +91,6 @@ class CrossCheckError(InvalidValueError):
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
         super().__init__("\n".join(map(str, findings)))
-
-
-class Section(BaseModel):
-    """One part of a scenario: frozen, without unknown fields; a field that is null takes its default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _prepare(cls, given: Any) -> Any:
-        return cls.prepare(given)
-
-    @classmethod
-    def prepare(cls, given: Any) -> Any:
-        """What is validated instead of what was given; override to accept further forms."""
-        if given is None:
-            return {}
-        if isinstance(given, Mapping):
-            return {name: value for name, value in given.items() if value is not None or name not in cls.model_fields}
-        return given
-
-    def to_dict(self) -> dict[str, Any]:
-        """The canonical form: numbers, text, lists and dictionaries only; unset fields are left out."""
-        return self.model_dump(exclude_none=True)
 
 
 def _sorted(entries: Mapping[str, M]) -> Mapping[str, M]:
@@ -262,11 +249,21 @@ class VenueSpec(Section):
     clearing: ClearingSpec | None = Field(
         default=None, description="how its contracts are cleared; defaults if left out"
     )
+    calendar: CalendarSpec | None = Field(default=None, description="when it trades; always when left out")
+    auctions: AuctionsSpec | None = Field(default=None, description="how its auctions go")
+    bands: BandsSpec | None = Field(default=None, description="prices outside of which nothing trades")
+    interruptions: InterruptionsSpec | None = Field(default=None, description="how long interruptions last")
+    circuit_breaker: BreakerSpec | None = Field(default=None, description="falls at which the whole venue halts")
 
     @field_validator("instruments", mode="after")
     @classmethod
     def _in_order(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return None if names is None else tuple(sorted(names))
+
+
+def first_zone(venues: Iterable[VenueSpec]) -> str:
+    """The time zone of the first venue that has a calendar; UTC where none has."""
+    return next((venue.calendar.calendar().time_zone for venue in venues if venue.calendar is not None), "UTC")
 
 
 class InstrumentSpec(Section):
@@ -406,6 +403,10 @@ class ScenarioSpec(Section):
     name: Text = Field(default="scenario", description="what reports call it")
     description: Text = Field(default="", description="what it shows, in a line or two")
     seed: Whole = Field(default=0, description="same scenario, seed and build: same digest")
+    date: Day | None = Field(default=None, description="the first day, such as 2026-03-05, where there are calendars")
+    time_zone: Zone | None = Field(
+        default=None, description="of the date and the start; that of the first venue with a calendar when left out"
+    )
     start: TimeOfDay = Field(default=0, description='time of day at which the run begins, such as "09:30"')
     duration: Span = Field(description='how long it runs, such as "30min"')
     warm_up: Duration = Field(default=0, description="how much of the beginning analysis leaves out")
@@ -446,6 +447,13 @@ class ScenarioSpec(Section):
     def end(self) -> int:
         """Nanoseconds after midnight at which the run is over."""
         return self.start + self.duration
+
+    @property
+    def local_time(self) -> LocalTime | None:
+        """The dates of the run; None when the scenario names no date."""
+        if self.date is None:
+            return None
+        return LocalTime(self.date, self.start, self.time_zone or first_zone(self.venues.values()))
 
     def to_dict(self) -> dict[str, Any]:
         """The canonical mapping: every field with its value, names in order; ``from_dict`` reads it back."""

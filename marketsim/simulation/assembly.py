@@ -32,6 +32,7 @@ from marketsim.scenario.registry import REGISTRY
 from marketsim.scenario.shocks import News
 from marketsim.scenario.spec import AgentSpec, ClearingSpec, ScenarioSpec
 from marketsim.simulation.delays import topology_of
+from marketsim.simulation.schedules import add_schedules, nights_of
 from marketsim.simulation.tapes import tape_of
 from marketsim.trading.agent import Agent
 from marketsim.trading.feed import FeedHandle, FeedModel
@@ -101,9 +102,11 @@ class Assembly:
         self._baskets = {name: spec.basket(name) for name in spec.indices or {}}
         self._core = MatchingCore(len(self._markets), log)
         for market in self._markets:
+            self._core.set_reference(market.number, market.instrument.reference)
             self._core.prevent_self_trades(market.number, SelfTrade[spec.venues[market.venue].self_trades.upper()])
         self._network = NetworkTables(spec.seed)
         self._first_link: dict[str, int] = {}
+        self._nights = nights_of(spec)
 
     def build(self) -> World:
         """Wire everything."""
@@ -112,6 +115,7 @@ class Assembly:
         processing = [venue.processing for venue in spec.venues.values()]
         engine = Engine(self._environment, self._core, self._network, processing, self._market_venues, grid=spec.grid)
         world = World(spec, self._environment, self._core, engine, self._network, self._markets, self._fees)
+        add_schedules(spec, self._markets, self._core, engine)
         self._build_feeds(world)
         for key, agent in spec.agents.items():
             self._build_family(world, key, agent)
@@ -319,6 +323,7 @@ class Assembly:
             notes=self._notes,
             balances=self._balances(spec, allowed),
             baskets=self._baskets,
+            nights=self._nights,
         )
         session.number = world.engine.add_python_agent(name, session.receive, self._first_link[name])
         world.sessions[name] = session
@@ -385,12 +390,14 @@ class Assembly:
 
     def _schedule_timeline(self, world: World) -> None:
         for entry in self._spec.timeline:
+            if entry.type in ("halt", "resume"):
+                continue  # on the venue's own clock
             shock = REGISTRY.build("shock", entry.type, entry.arguments())
             time = self._spec.start + entry.at
             if isinstance(shock, News):
                 for session in world.sessions.values():
                     if type(session.agent).on_news is not Agent.on_news:
-                        session.call_at(time, session.agent.on_news, entry.feed or "", "", shock.shock)
+                        session.call_on_time(time, session.agent.on_news, entry.feed or "", "", shock.shock)
                 continue
             targets = [
                 session
@@ -403,7 +410,7 @@ class Assembly:
                     f"timeline: {entry.agent!r} is no Python agent; parameters of compiled agents are fixed in a run"
                 )
             for session in targets:
-                session.call_at(time, _setter(session.agent, shock.parameter, shock.value))
+                session.call_on_time(time, _setter(session.agent, shock.parameter, shock.value))
 
     @staticmethod
     def _is_of(name: str, family: str | None) -> bool:

@@ -39,6 +39,8 @@ class Recorder:
                 seed=spec.seed,
                 spec=spec.to_dict(),
                 versions=versions(metadata.version("marketsim")),
+                date="" if spec.local_time is None else spec.local_time.date.isoformat(),
+                time_zone="" if spec.local_time is None else spec.local_time.time_zone,
                 start=spec.start,
                 end=spec.end,
                 warm_up=spec.warm_up,

@@ -40,6 +40,8 @@ class Simulation:
     seed: same seed, same run.
     duration: how long it runs, such as ``"30min"``.
     start: time of day at which it begins, such as ``"09:30"``.
+    date, time_zone: its first day, such as ``"2026-03-05"``, where venues have calendars, and in which time zone; that
+    of the first venue with a calendar when left out.
     warm_up: how much of the beginning analysis leaves out.
     latency: of every agent that names none; text such as ``"100us"`` or a latency model.
     topology: sites and links that hosts are looked up in: a preset's name such as ``"europe"``, or a mapping as in
@@ -55,6 +57,8 @@ class Simulation:
         *,
         name: str = "simulation",
         start: str | int = 0,
+        date: str | None = None,
+        time_zone: str | None = None,
         warm_up: str | int = 0,
         latency: str | LatencyModel = "100us",
         topology: Topology | Mapping[str, Any] | str | None = None,
@@ -75,6 +79,7 @@ class Simulation:
             "timeline": [],
             "network": {"latency": _described("latency", latency)},
         }
+        self._raw |= {field: value for field, value in (("date", date), ("time_zone", time_zone)) if value is not None}
         self._topology: Topology | None = None
         if isinstance(topology, str):
             self._raw["network"]["topology"] = {"preset": topology}
@@ -112,11 +117,18 @@ class Simulation:
         minimum_fee: str | int | None = None,
         fee_tiers: Iterable[Mapping[str, Any]] | None = None,
         clearing: Mapping[str, Any] | None = None,
+        calendar: str | Mapping[str, Any] | None = None,
+        auctions: Mapping[str, Any] | None = None,
+        bands: Mapping[str, Any] | None = None,
+        interruptions: Mapping[str, Any] | None = None,
+        circuit_breaker: Mapping[str, Any] | None = None,
     ) -> Simulation:
         """Add a venue that trades the instruments. Fees such as ``"0.3bps"``, ``"-0.1bps"`` or ``"0.002/share"``.
 
         auction_fee: of both sides in an auction. minimum_fee: currency a fill. fee_tiers: mappings of ``volume``,
         ``maker`` and ``taker``, see docs/contracts.md. clearing: how contracts are cleared, as in scenario files.
+        ``calendar`` (a name such as ``"xetra"``, or a mapping), ``auctions``, ``bands``, ``interruptions`` and
+        ``circuit_breaker`` say what they say in scenario files: see docs/sessions.md.
 
         ``self_trades="cancel_newest"`` cancels an order that would trade with its own owner's.
         """
@@ -138,8 +150,15 @@ class Simulation:
             venue["fees"]["tiers"] = [dict(tier) for tier in fee_tiers]
         if clearing is not None:
             venue["clearing"] = dict(clearing)
-        if host is not None:
-            venue["host"] = host
+        further = {
+            "host": host,
+            "calendar": calendar,
+            "auctions": auctions,
+            "bands": bands,
+            "interruptions": interruptions,
+            "circuit_breaker": circuit_breaker,
+        }
+        venue |= {field: value for field, value in further.items() if value is not None}
         self._put("venues", name, venue)
         return self
 
@@ -249,6 +268,30 @@ class Simulation:
         """A parameter of a running Python agent changes at a time after the start."""
         entry = {"at": _after_start(at), "type": "set", "agent": agent, "parameter": parameter, "value": value}
         self._timeline(entry)
+        return self
+
+    def halt(
+        self,
+        at: str | int,
+        instrument: str | None = None,
+        *,
+        duration: str | int | None = None,
+        venue: str | None = None,
+    ) -> Simulation:
+        """Trading halts at a time after the start: of an instrument or of all, on a venue or on all.
+
+        It is over after ``duration``, or when ``resume`` says so.
+        """
+        entry: dict[str, Any] = {"at": _after_start(at), "type": "halt", "instrument": instrument, "venue": venue}
+        if duration is not None:
+            entry["duration"] = format_duration(nanoseconds(duration))
+        self._timeline({field: value for field, value in entry.items() if value is not None})
+        return self
+
+    def resume(self, at: str | int, instrument: str | None = None, *, venue: str | None = None) -> Simulation:
+        """A halt is over at a time after the start; what follows is said by the venue's ``interruptions``."""
+        entry = {"at": _after_start(at), "type": "resume", "instrument": instrument, "venue": venue}
+        self._timeline({field: value for field, value in entry.items() if value is not None})
         return self
 
     # --- use ---

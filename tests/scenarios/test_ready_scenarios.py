@@ -14,11 +14,21 @@ NEEDED = {
     "quickstart", "market_maker_duel", "replay_day", "reference_day", "reference_hour", "two_venues_latency_arbitrage",
     "fee_wars",
 }  # fmt: skip
+NEEDED |= {"opening_auction", "volatility_halt", "three_days"}
 QUIET = {"reference_day", "reference_hour"}  # a trade a second
 NAMES = ready_scenarios()
 
 
+SESSIONS = {  # of these a piece must be taken from the right time of day
+    "opening_auction": ("start=08:57", "end=09:03"),
+    "volatility_halt": ("start=10:08", "end=10:14", "timeline[1].at=5min", "warm_up=0s"),
+    "three_days": ("start=08:50", "end=09:30"),
+}
+
+
 def short(name: str, *more: str) -> tuple[str, ...]:
+    if name in SESSIONS:
+        return (*SESSIONS[name], *more)
     return ("duration=10min" if name in QUIET else "duration=100s", "warm_up=10s", *more)
 
 
