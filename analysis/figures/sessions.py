@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,11 @@ from marketsim.domain.units import HOUR, MINUTE, SECOND
 from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from marketsim.results.run import Run
+    from marketsim.domain.tables import MarketTables, SessionTables
+
+    class Run(MarketTables, SessionTables, Protocol):
+        """A run with sessions."""
+
 
 _CALLS = ("OPENING_AUCTION", "CLOSING_AUCTION", "VOLATILITY_AUCTION")
 _SHADES = {
@@ -139,14 +143,14 @@ def trading_days(run: Run, instrument: str | None = None, *, width: float = styl
 
 
 def phase_spans(run: Run, symbol: str) -> list[tuple[int, int, str]]:
-    """(start, end, phase) of every phase of an instrument on its first venue, over the whole run."""
+    """(start, end, phase) of every phase of an instrument on its first venue, from the start of measuring on."""
     table = _of(run.phases, symbol)
     table = table[table["venue"] == table["venue"].iloc[0]] if len(table) else table
     table = table[table["phase"] != table["before"]]
-    begin = run.manifest.start
+    begin = run.start
     if len(table) == 0:
         return [(begin, run.end, "CONTINUOUS")]
-    times = [begin, *(int(time) for time in table["time"]), run.end]
+    times = [begin, *(max(int(time), begin) for time in table["time"]), run.end]
     names = [str(table["before"].iloc[0]), *(str(name) for name in table["phase"])]
     return [(a, b, name) for a, b, name in zip(times[:-1], times[1:], names, strict=True) if b > a]
 

@@ -89,6 +89,30 @@ AGENTS: dict[str, str] = {
 }
 
 
+class SessionTables(Protocol):
+    """What figures of sessions take beside MarketTables: a ``Run`` offers it."""
+
+    @property
+    def phases(self) -> pd.DataFrame:
+        """Columns PHASES."""
+
+    @property
+    def indications(self) -> pd.DataFrame:
+        """Columns INDICATIONS."""
+
+    @property
+    def auctions(self) -> pd.DataFrame:
+        """Columns AUCTIONS."""
+
+    @property
+    def start(self) -> int:
+        """ns at which measuring starts (after the warm-up)."""
+
+    @property
+    def end(self) -> int:
+        """ns at which the run ends."""
+
+
 class MarketTables(Protocol):
     """What analysis functions take. A ``Run`` and every recorded tape offer it."""
 
