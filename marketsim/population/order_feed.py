@@ -11,6 +11,7 @@ from marketsim.domain.event import EventKind
 from marketsim.domain.market_data import OrderAction
 from marketsim.domain.message import Kind
 from marketsim.domain.order import OrderFlag, OrderType
+from marketsim.exchange.orders import total_open
 from marketsim.exchange.state import (
     ASK,
     BID,
@@ -18,11 +19,13 @@ from marketsim.exchange.state import (
     KEPT,
     LADDERS,
     RESTING,
+    SPECIAL,
     ladders_of,
     levels_of,
     orders_of,
     rungs_of,
     slots_of,
+    terms_of,
 )
 from marketsim.kernel.compiled import Record, compiled
 from marketsim.population.mail import from_venue, has_room
@@ -69,11 +72,13 @@ def begin_orders(core: Record, world: Record, market: int) -> None:
         if order.market == market and order.place not in (GONE, KEPT):
             entry = shown_of(world)[order.order_id]
             entry.quantity = 0
-            entry.open = order.leaves
-            entry.held = 0
-            entry.part = 0
+            special = order.instructions & SPECIAL != 0
+            terms = terms_of(core)[slot]
+            entry.open = total_open(core, slot)
+            entry.part = terms.display if special else 0
+            entry.held = terms.reserve if special and terms.display == 0 else 0
             entry.price = order.price
-            entry.partner = 0
+            entry.partner = orders[terms.partner].order_id if special and terms.partner != 0 else 0
             entry.side = order.side
             waits = order.order_type != _LIMIT and order.place != RESTING
             entry.secret = 1 if waits or order.instructions & _HIDDEN != 0 else 0
@@ -86,7 +91,7 @@ def begin_orders(core: Record, world: Record, market: int) -> None:
                 entry = shown_of(world)[orders[slot].order_id]
                 state.sequence += 1
                 entry.priority = state.sequence
-                entry.quantity = 0 if entry.secret != 0 else entry.open
+                entry.quantity = orders[slot].leaves
                 slot = orders[slot].next
 
 

@@ -121,6 +121,19 @@ def test_those_who_join_later_hear_the_same_priorities() -> None:
     assert len(first.orders.orders) > 10
 
 
+def test_who_joins_later_hears_parts_of_icebergs_and_nothing_hidden() -> None:
+    quiet = Market(processing=0, extra=[("clerk", ZERO)])
+    clerk = Listener(quiet, "clerk")
+    iceberg = quiet.core.new(0, clerk.number, 0, -1, 1, 1, 0, 101, 0, 25, display=10)
+    quiet.core.new(0, clerk.number, 0, -1, 1, 1, 4, 100, 0, 5)  # hidden
+    clerk.ask(Wanted.ORDERS)
+    quiet.run(0.1)
+    assert rebuilt_queues(clerk.orders) == {(-1, 101): [(iceberg, 10)]} == venues_queues(quiet)
+    quiet.engine.send(clerk.number, quiet.environment.now, Kind.NEW, 0, 0, 1, 1, 1, 0, 101, 0, 17)
+    quiet.run(0.2)
+    assert rebuilt_queues(clerk.orders) == {(-1, 101): [(iceberg, 8)]} == venues_queues(quiet)
+
+
 def test_changes_keep_or_lose_their_place() -> None:
     quiet = Market(processing=0, extra=[("clerk", ZERO), ("trader", ZERO)])
     clerk, trader = Listener(quiet, "clerk"), Listener(quiet, "trader")
