@@ -40,6 +40,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "opening_auction": png(figures.auction(session("opening_auction", duration))),
         "volatility_halt": png(figures.interruptions(session("volatility_halt", duration))),
         "three_days": png(figures.trading_days(session("three_days", duration))),
+        "lossy_feed": png(lossy_feed(duration)),
         "reference_market": png(ms.analysis.reference_figure(reference_days(duration))),
         "market_data": png(market_data()),
         "two_venues": png(ms.analysis.crossed_figure(two_venues(duration))),
@@ -99,6 +100,66 @@ def session(name: str, duration: str | None) -> Any:
         "three_days": {"start": "08:50", "end": "09:30"},
     }
     return ms.load(name, {} if duration is None else pieces[name]).run()
+
+
+def lossy_feed(duration: str | None) -> Any:
+    """What docs/lossy-feed.md shows: two makers' P&L, and two books of one feed; the code is the page's own."""
+    from marketsim.analysis.figures import style
+
+    run = ms.load("lossy_feed", {"warm_up": "0s", **({} if duration is None else {"duration": duration})}).run()
+    _, _, keepers, follow = _PYTHON.findall((HERE / "lossy-feed.md").read_text(encoding="utf-8"))
+    names: dict[str, Any] = {"__name__": "bookkeepers"}
+    exec(compile(keepers, "lossy-feed.md", "exec"), names)  # noqa: S102 - our own page
+    shown = follow.partition("\nfound, gaps")[0].replace("from bookkeepers import Careful, Careless\n", "")
+    exec(compile(shown, "lossy-feed.md", "exec"), names)  # noqa: S102
+    wrong, _ = names["follow"](int((run.end - run.start) / 1e9))
+
+    @style.styled
+    def draw() -> Any:
+        figure = style.canvas(8.0, 5.4)
+        upper, lower = style.panels(figure, 2)
+        clock = (run.end - run.start) / 1e9
+        _shade_faults(upper, run, clock)
+        curves = ms.analysis.accounts(run).equity("1s")
+        for name, colour in (("sound", style.BLUE), ("poor", style.VERMILLION)):
+            upper.plot(
+                (curves.index - run.start) / 1e9, curves[name], color=colour, lw=1.4, label=f"maker, {name} line"
+            )
+        for name, colour in (("careless", style.VERMILLION), ("careful", style.BLUE)):
+            lower.plot(range(1, len(wrong[name]) + 1), wrong[name], color=colour, lw=1.1, label=f"{name} book")
+        upper.set_title("P&L of two makers that differ in their lines")
+        upper.set_ylabel("P&L (USD)")
+        lower.set_title("Prices at which a book is not the venue's; both lose 2 % of their increments")
+        lower.set_ylabel("wrong levels")
+        lower.set_xlabel("time since the start (s)")
+        for axes in (upper, lower):
+            axes.set_xlim(0, clock)
+            axes.legend(loc="upper left", ncols=4, frameon=False)
+            axes.margins(y=0.2)
+            axes.set_ylim(bottom=min(0.0, axes.dataLim.y0))
+            axes.yaxis.get_major_locator().set_params(integer=True)
+        return figure
+
+    return draw()
+
+
+def _shade_faults(axes: Any, run: Any, clock: float) -> None:
+    """The times in which a session was down, and that of the spike."""
+    from marketsim.analysis.figures import style
+    from marketsim.domain.event import EventKind
+
+    rows = run.events
+    down, up = (
+        (rows["time"][rows["kind"] == kind] - run.start) / 1e9
+        for kind in (EventKind.DISCONNECTED, EventKind.RECONNECTED)
+    )
+    for place, begin in enumerate(down):
+        end = up[place] if place < len(up) else clock
+        axes.axvspan(
+            begin, max(end, begin + 1.0), color=style.GREY, alpha=0.3, lw=0, label="_" * place + "session down"
+        )
+    if clock > 180:
+        axes.axvspan(180, 210, color=style.ORANGE, alpha=0.3, lw=0, label="spike of 100 ms")
 
 
 def reference_days(duration: str | None) -> list[Any]:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from marketsim.experiment.comparison import compare
     from marketsim.experiment.verification import verify
     from marketsim.kernel.environment import Environment
+    from marketsim.network.bandwidth import Bandwidth
+    from marketsim.network.faults import Delays, Disconnect, Duplicates, Loss, Outages, Spike
     from marketsim.network.latency import (
         Constant,
         CubicJitter,
@@ -97,6 +99,8 @@ _HOMES = {
     "experiment.comparison": ("compare",),
     "experiment.verification": ("verify",),
     "kernel.environment": ("Environment",),
+    "network.bandwidth": ("Bandwidth",),
+    "network.faults": ("Delays", "Disconnect", "Duplicates", "Loss", "Outages", "Spike"),
     "network.latency": (
         "Constant",
         "CubicJitter",
@@ -132,6 +136,7 @@ _ROOMS = ("agents", "analysis", "policies")
 __all__ = [  # noqa: RUF022 - in plain order
     "Agent",
     "BUY",
+    "Bandwidth",
     "Bar",
     "Basket",
     "BookSnapshot",
@@ -140,6 +145,9 @@ __all__ = [  # noqa: RUF022 - in plain order
     "Constant",
     "CubicJitter",
     "DAY",
+    "Delays",
+    "Disconnect",
+    "Duplicates",
     "Empirical",
     "Environment",
     "FOK",
@@ -156,6 +164,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "LinearInLoad",
     "LocalBook",
     "LogNormal",
+    "Loss",
     "MarketSimError",
     "MarketState",
     "MatchingCore",
@@ -167,6 +176,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "OrderState",
     "OrderType",
     "OrderUpdate",
+    "Outages",
     "Pareto",
     "Phase",
     "Portfolio",
@@ -181,6 +191,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "ScenarioSpec",
     "Side",
     "Simulation",
+    "Spike",
     "Status",
     "TimeInForce",
     "TradePrint",

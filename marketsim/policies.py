@@ -50,6 +50,7 @@ START, WAKE, TIMER = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER)
 QUOTE, TRADE = int(Kind.QUOTE), int(Kind.TRADE_PRINT)
 VOLUME, IMBALANCE = int(Kind.VOLUME), int(Kind.IMBALANCE)
 STATUS, INDICATIVE = int(Kind.STATUS), int(Kind.INDICATIVE)
+CONNECTION = int(Kind.CONNECTION)  # ``side`` +1: the session is up again, -1: it broke
 ACCEPTED = int(Kind.REPORT) + int(EventKind.ACCEPTED)
 FILL = int(Kind.REPORT) + int(EventKind.TRADE)
 CANCELED = int(Kind.REPORT) + int(EventKind.CANCELED)
@@ -63,6 +64,7 @@ __all__ = [
     "BUY",
     "CANCELED",
     "CANCEL_REJECTED",
+    "CONNECTION",
     "DAY",
     "EXPIRED",
     "FILL",

@@ -40,6 +40,7 @@ from marketsim.errors import AgentError, InvalidValueError, InvariantViolation, 
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import Stream
 from marketsim.trading.agent import Agent, overrides
+from marketsim.trading.book import LocalBook
 from marketsim.trading.consolidated import Listener
 from marketsim.trading.order import Order, Special
 from marketsim.trading.portfolio import Portfolio
@@ -48,8 +49,8 @@ from marketsim.trading.request import MarketDataRequest
 from marketsim.trading.risk import Limits
 
 # Places in a row of MESSAGE.
-_ORDER, _SENT, _KIND, _MARKET, _SIDE, _PRICE, _QUANTITY, _LEAVES, _EXPIRE = 1, 2, 3, 6, 8, 9, 10, 12, 13
-_REASON = 17
+_ORDER, _SENT, _KIND, _SENDER, _MARKET, _SIDE, _PRICE, _QUANTITY, _LEAVES, _EXPIRE = 1, 2, 3, 4, 6, 8, 9, 10, 12, 13
+_CHANNEL, _REASON, _NUMBER = 16, 17, 19  # of a snapshot; of a report in a session with faults
 _REPORT = int(Kind.REPORT)
 _KINDS = {int(kind): kind for kind in EventKind}
 _REASONS = {int(reason): reason for reason in Reason}
@@ -61,6 +62,7 @@ _SIDES = {1: Side.BUY, -1: Side.SELL}
 # An enumeration's members are looked up slowly through their class.
 _NEW, _CANCEL, _REPLACE, _SUBSCRIBE = Kind.NEW, Kind.CANCEL, Kind.REPLACE, Kind.SUBSCRIBE
 _QUERY, _ASK_VOLUME, _MASS_CANCEL = Kind.QUERY, Kind.ASK_VOLUME, Kind.MASS_CANCEL
+_SNAPSHOT_REQUEST = Kind.SNAPSHOT_REQUEST
 _TRADE, _REJECTED, _REPLACE_REJECTED = EventKind.TRADE, EventKind.REJECTED, EventKind.REPLACE_REJECTED
 _FUNDING, _SETTLED = EventKind.FUNDING, EventKind.SETTLED
 _AUCTION = int(OrderFlag.AUCTION)
@@ -130,6 +132,7 @@ class SimulatedSession:
     computation: ns that the agent needs to act on anything.
     grid: ns; the times at which the agent is called are rounded up to a multiple of it.
     nights: when every venue is closed; a call that falls into one comes later by its length.
+    faulty: reports may come twice; the second is dropped.
     receive: takes a message (a row of MESSAGE) at its time; it is handled now, or when the agent is free.
     """
 
@@ -152,6 +155,7 @@ class SimulatedSession:
         balances: Mapping[str, Decimal] | None = None,
         baskets: Mapping[str, Basket] | None = None,
         nights: Sequence[Night] = (),
+        faulty: bool = False,
     ) -> None:
         self.name = name
         self.baskets: Mapping[str, Basket] = baskets or {}
@@ -161,7 +165,9 @@ class SimulatedSession:
         self.portfolio = Portfolio(cash, markets[allowed[0]].instrument.money, balances)
         self.number = -1  # given by the engine
         self.instruments = tuple(dict.fromkeys(markets[number].instrument for number in allowed))
-        self.receive: Callable[[Sequence[int]], None] = self._receive_in_turn if computation else self._handle
+        self._take_in: Callable[[Sequence[int]], None] = self._receive_in_turn if computation else self._handle
+        self.receive = self._receive_once if faulty else self._take_in
+        self.duplicates = 0  # reports that were dropped because they had come before
         self._due: Callable[[list[Any]], None] = self._call_in_turn if computation else self._call
         self._seed = seed
         self._environment = environment
@@ -183,8 +189,10 @@ class SimulatedSession:
         self._subscribed: dict[int, int] = {}  # market -> Wanted
         self._watched: set[tuple[int, int, int]] = set()  # market, what, and its length or share in millionths
         self._intervals: dict[tuple[int, str], int] = {}  # of a market's quotes and levels, ns between two updates
-        self._snapshots: dict[int, list[tuple[int, int, int]]] = {}
-        self._awaited: dict[int, tuple[int, int, int]] = {}
+        self._snapshots: dict[tuple[int, int], list[tuple[int, int, int]]] = {}  # by market and channel
+        self._awaited: dict[tuple[int, int], tuple[int, int, int]] = {}
+        self._books: dict[int, LocalBook] = {}  # by market
+        self._heard: dict[int, int] = {}  # sender -> number of its last report, in a session with faults
         self._listener: Listener | None = None
         agent.bind(self)
         self._on_any_report = agent.on_report if overrides(agent, "on_report") else None
@@ -208,6 +216,8 @@ class SimulatedSession:
         handlers[Kind.INDICATIVE] = self._on_indicative
         handlers[Kind.ORDER_UPDATE] = self._on_order_update
         handlers[Kind.BAR] = self._on_bar
+        handlers[Kind.CONNECTION] = self._on_connection
+        handlers[Kind.HEARTBEAT] = self._on_heartbeat
         handlers[Kind.SNAPSHOT] = self._on_snapshot
         handlers[Kind.SNAPSHOT_LEVEL] = self._on_snapshot_level
         return handlers
@@ -389,6 +399,26 @@ class SimulatedSession:
                 "interval that suits all"
             )
 
+    def keep_book(self, instrument: Instrument, venue: str) -> LocalBook:
+        """A book that follows the venue's feed and repairs itself; the same object each time."""
+        market = self.market_of(instrument, venue).number
+        book = self._books.get(market)
+        if book is None:
+            book = self._books[market] = LocalBook(lambda: self._recover(market))
+            if self._subscribed.get(market, 0) & Wanted.LEVELS:
+                self._recover(market)
+            else:
+                self.subscribe(instrument, venue, MarketDataRequest(Wanted.LEVELS))
+        return book
+
+    def ask_book(self, instrument: Instrument, venue: str) -> None:
+        """Ask a venue for its whole book, once."""
+        self._recover(self.market_of(instrument, venue).number)
+
+    def _recover(self, market: int) -> None:
+        """Ask for a snapshot that fits the levels which come from there."""
+        self._ask(_SNAPSHOT_REQUEST, market, expire=self._intervals.get((market, "levels"), 0))
+
     def ask_quote(self, instrument: Instrument, venue: str) -> None:
         """Ask a venue for its best quotes, once."""
         self._ask(_QUERY, self.market_of(instrument, venue).number)
@@ -430,6 +460,15 @@ class SimulatedSession:
             self._notes(self._environment.now, self.name, key, value)
 
     # --- inbox ---
+
+    def _receive_once(self, row: Sequence[int]) -> None:
+        number = row[_NUMBER]
+        if number and row[_KIND] > _REPORT:
+            if number <= self._heard.get(row[_SENDER], 0):
+                self.duplicates += 1
+                return
+            self._heard[row[_SENDER]] = number
+        self._take_in(row)
 
     def _receive_in_turn(self, row: Sequence[int]) -> None:
         start = self._reserve()
@@ -545,33 +584,52 @@ class SimulatedSession:
         market = self._markets[row[_MARKET]]
         side, price, quantity = _SIDES[row[_SIDE]], row[_PRICE], row[_QUANTITY]
         update = LevelUpdate(row[_SENT], market.instrument, side, price, quantity, row[_EXPIRE], market.venue)
+        if self._books and market.number in self._books:
+            self._books[market.number].apply(update)
         if self._listener is not None:
             self._listener.on_level(update)
         self.agent.on_level(update)
 
+    def _on_heartbeat(self, row: Sequence[int]) -> None:
+        book = self._books.get(row[_MARKET])
+        if book is not None:
+            book.heartbeat(row[_EXPIRE])
+
     def _on_snapshot(self, row: Sequence[int]) -> None:
-        number = row[_MARKET]
-        self._snapshots[number] = []
-        self._awaited[number] = (row[_QUANTITY], row[_SENT], row[_EXPIRE])
-        self._finish_snapshot(number)
+        place = row[_MARKET], row[_CHANNEL]
+        self._snapshots[place] = []
+        self._awaited[place] = (row[_QUANTITY], row[_SENT], row[_EXPIRE])
+        self._finish_snapshot(*place)
 
     def _on_snapshot_level(self, row: Sequence[int]) -> None:
-        self._snapshots[row[_MARKET]].append((row[_SIDE], row[_PRICE], row[_QUANTITY]))
-        self._finish_snapshot(row[_MARKET])
+        place = row[_MARKET], row[_CHANNEL]
+        self._snapshots[place].append((row[_SIDE], row[_PRICE], row[_QUANTITY]))
+        self._finish_snapshot(*place)
 
-    def _finish_snapshot(self, number: int) -> None:
+    def _finish_snapshot(self, number: int, channel: int) -> None:
         """Hand a snapshot over once all of its levels are there."""
-        count, time, sequence = self._awaited[number]
-        levels = self._snapshots[number]
+        count, time, sequence = self._awaited[number, channel]
+        levels = self._snapshots[number, channel]
         if len(levels) < count:
             return
         market = self._markets[number]
         bids = tuple((price, quantity) for side, price, quantity in levels if side > 0)
         asks = tuple((price, quantity) for side, price, quantity in levels if side < 0)
-        book = BookSnapshot(time, market.instrument, bids, asks, sequence, market.venue)
+        snapshot = BookSnapshot(time, market.instrument, bids, asks, sequence, market.venue)
+        if self._books and number in self._books:
+            self._books[number].apply_snapshot(snapshot)
         if self._listener is not None:
-            self._listener.on_book(book)
-        self.agent.on_book(book)
+            self._listener.on_book(snapshot)
+        self.agent.on_book(snapshot)
+
+    # --- the session itself ---
+
+    def _on_connection(self, row: Sequence[int]) -> None:
+        venue = self._markets[row[_MARKET]].venue
+        if row[_SIDE] > 0:
+            self.agent.on_reconnected(venue)
+        else:
+            self.agent.on_disconnected(venue)
 
     # --- reports ---
 

@@ -69,6 +69,8 @@ class EventKind(IntEnum):
     SETTLED = 22
     LIQUIDATION = 23
     MARGIN_CALL = 24
+    DISCONNECTED = 25
+    RECONNECTED = 26
 
 
 class Settled(IntEnum):

@@ -32,6 +32,7 @@ class Kind(IntEnum):
     TIMER = 3
     SCHEDULE = 4  # a venue's own timer: a phase, a halt or a look at an auction is due
     FLUSH = 5  # a venue's own timer: conflated data, or a bar, is due
+    CONNECTION = 6
     CLEARING = 7  # a venue's own timer
     NEW = 8
     CANCEL = 9
@@ -52,6 +53,8 @@ class Kind(IntEnum):
     INDICATIVE = 24
     ORDER_UPDATE = 25
     BAR = 26
+    SNAPSHOT_REQUEST = 27
+    HEARTBEAT = 29
     REPORT = 32
 
 
@@ -65,7 +68,7 @@ MESSAGE = np.dtype(
         ("receiver", np.int64),
         ("market", np.int64),
         ("order_id", np.int64),
-        ("side", np.int64),
+        ("side", np.int64),  # CONNECTION: +1 up, -1 down, 0 given up
         ("price", np.int64),
         ("quantity", np.int64),
         ("other_price", np.int64),  # NEW: stop price; else see below
@@ -74,9 +77,9 @@ MESSAGE = np.dtype(
         ("order_type", np.int64),
         ("time_in_force", np.int64),
         ("instructions", np.int64),  # OrderFlag; in a report of a trade 1 tells that this order was the maker's
-        ("reason", np.int64),
+        ("reason", np.int64),  # of a report; in a request that a session does not take to its venue: why
         ("ready", np.int64),  # the receiver's slot in time is reserved
-        ("next", np.int64),  # in the free list
+        ("next", np.int64),  # in the free list; of a report in a session with faults: its number there
         ("display", np.int64),  # of a NEW, as are the others from here on: lots that an iceberg shows
         ("minimum", np.int64),
         ("parent", np.int64),  # order that releases this one
@@ -91,7 +94,8 @@ kind           price        quantity       other_price    leaves         expire,
 QUOTE          bid          bid quantity   ask            ask quantity   last price
 TRADE_PRINT    price        quantity                                     side: the aggressor's
 LEVEL          price        quantity                                     sequence; side: +1 bid, -1 ask
-SNAPSHOT                    levels                                       sequence
+SNAPSHOT                    levels                                       sequence; instructions: channel
+HEARTBEAT                                                                sequence of the last LEVEL
 VOLUME                      lots bought                   lots sold      ns looked back
 IMBALANCE                   lots bid                      lots offered   side: the heavy one, 0 for neither
 STATUS                      phase                                        until when; reason
@@ -103,5 +107,5 @@ BAR            open         volume         close          trades         ns; ord
 ============== ============ ============== ============== ============== ========================================
 
 A SUBSCRIBE has what it wants in ``instructions`` (Wanted), the share of the book in millionths in ``price`` and the
-length of bars in ``other_price``.
+length of bars in ``other_price``. A SNAPSHOT_REQUEST has the interval of the levels in ``expire``.
 """

@@ -88,20 +88,22 @@ def rungs_on(core: Record, market: int) -> int:
 
 
 @compiled
-def send_snapshot(core: Record, world: Record, agent: int, market: int, sequence: int) -> None:
+def send_snapshot(core: Record, world: Record, agent: int, market: int, sequence: int, channel: int) -> None:
     """The whole book, level by level from the best, under the feed's current sequence; room must be there."""
     ladders = ladders_of(core)
     rungs = rungs_of(core)
     levels = levels_of(core)
     first = market * LADDERS
-    head = from_venue(world, _SNAPSHOT, agent, DATA_DOWN, market)
+    head = from_venue(world, _SNAPSHOT, agent, channel, market)
+    head.instructions = channel
     head.quantity = rungs_on(core, market)
     head.expire = sequence
     for kind in range(2):
         side = ladders[first + kind]
         for position in range(side.start + side.rungs - 1, side.start - 1, -1):
             level = levels[rungs[position].level]
-            message = from_venue(world, _SNAPSHOT_LEVEL, agent, DATA_DOWN, market)
+            message = from_venue(world, _SNAPSHOT_LEVEL, agent, channel, market)
+            message.instructions = channel
             message.side = 1 if kind == BID else -1
             message.price = level.price
             message.quantity = level.quantity

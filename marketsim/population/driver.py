@@ -25,6 +25,7 @@ from marketsim.trading.ports import Session
 from marketsim.trading.request import MarketDataRequest
 
 _START, _WAKE, _TIMER = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER)
+_CONNECTION = int(Kind.CONNECTION)
 _NEW, _CANCEL, _QUERY, _SUBSCRIBE = int(Kind.NEW), int(Kind.CANCEL), int(Kind.QUERY), int(Kind.SUBSCRIBE)
 _ASK_VOLUME, _MASS_CANCEL, _REPORT = int(Kind.ASK_VOLUME), int(Kind.MASS_CANCEL), int(Kind.REPORT)
 _QUOTE, _TRADE_PRINT, _VOLUME, _IMBALANCE, _STATUS, _INDICATIVE = (
@@ -127,6 +128,14 @@ class Driver(Agent):
         """What an auction would come to."""
         _, _, price, volume, surplus, side, _ = indicative
         self._turn(_INDICATIVE, price=price, quantity=volume, leaves=surplus, side=0 if side is None else int(side))
+
+    def on_disconnected(self, venue: str) -> None:
+        """The session broke."""
+        self._turn(_CONNECTION, side=-1)
+
+    def on_reconnected(self, venue: str) -> None:
+        """The session is up again."""
+        self._turn(_CONNECTION, side=1)
 
     def on_report(self, report: Report, order: Order | None) -> None:
         """Any report. One that refuses a cancel names no side, nor does one about an order without any."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.domain.message import MESSAGE, Kind
+from marketsim.domain.units import SECOND
 from marketsim.errors import InvalidValueError
 from marketsim.exchange.clearing_house import ClearingHouse
 from marketsim.exchange.core import MatchingCore
@@ -23,17 +24,19 @@ from marketsim.kernel.clock import clock_address, nanoseconds_a_tick
 from marketsim.kernel.compiled import Rows, Table, entry_of
 from marketsim.kernel.environment import NEVER, NORMAL_ORDER, Environment, Key
 from marketsim.kernel.heap import ENTRY
+from marketsim.network.faults import Impairment, Window
 from marketsim.network.table import NetworkTables
 from marketsim.population.changes import list_again
 from marketsim.population.clearing import begin_clearing
 from marketsim.population.failure import policy_error
 from marketsim.population.layout import table_of
-from marketsim.population.loop import advance, send, wake_first
+from marketsim.population.loop import advance, connect, send, wake_first
 from marketsim.population.policy import Policy, address_of
 from marketsim.population.sessions import SESSION_TABLES, STEP_DUE, SessionPlan, remind_first
 from marketsim.population.state import (
     ACTIONS,
     AGENT,
+    ALLOWANCE,
     CALL,
     CHANGED,
     DONE,
@@ -50,6 +53,7 @@ from marketsim.population.state import (
     ROSTER,
     ROSTERS,
     SEEN,
+    SESSION,
     SHORT_OF_CHANGED,
     SHORT_OF_MESSAGES,
     SHORT_OF_PACED,
@@ -60,6 +64,7 @@ from marketsim.population.state import (
     SHOWN,
     SUBSCRIBER,
     VENUE,
+    WINDOW,
     WORKING,
     WORLD,
 )
@@ -109,6 +114,10 @@ class Engine:
         self._shown = Table(SHOWN, 1)
         self._working, self._working_of = Table(WORKING, 1024), Table(np.dtype(np.int64), _ID_ROOM)
         self._seen, self._out, self._actions = Table(SEEN, 1), Table(OUT, 1), Table(MESSAGE, ACTIONS)
+        self._connections, self._allowances = Table(SESSION, 1), Table(ALLOWANCE, 1)
+        self._session_count = 1
+        self._windows: list[Table] = []
+        self._throttled = False
         self._feed_values: list[Table] = []
         self._prints: dict[int, Table] = {}
         self._profile = Table(PROFILE, 1)
@@ -174,6 +183,58 @@ class Engine:
             self._environment.sequence = int(wake_first(self._world.rows, self._environment.sequence, number, start))
         self._refresh_head()
         return first
+
+    def set_venue(
+        self, venue: int, *, heartbeat: int = SECOND, throttle: tuple[int, int, int] | None = None, cancels: bool = True
+    ) -> None:
+        """What the gateway of a venue does.
+
+        heartbeat: ns between two of them, for books whose increments may be lost.
+        throttle: a participant may send ``count`` requests in ``period`` ns on average, and ``burst`` at once.
+        cancels: whether they count.
+        """
+        row = self._venues.rows[venue : venue + 1]
+        row["heartbeat"] = heartbeat
+        if throttle is not None:
+            count, period, burst = throttle
+            row["refill"], row["cost"], row["burst"] = count, period, burst * period
+            row["spares_cancels"] = int(not cancels)
+            self._throttled = True
+            self._publish()
+
+    def add_session(self, agent: int, venue: int, key: int, wrong: Impairment, cancel_after: int | None = None) -> None:
+        """Something is wrong between an agent and a venue; to be told once all agents are there.
+
+        key: of its chances. cancel_after: ns after which the venue cancels all orders of a session that is down.
+        """
+        row = self._agents.rows[agent : agent + 1]
+        if row["sessions"][0] == 0:
+            row["sessions"] = self._session_count
+            self._session_count += int(self._world.rows["venues_count"][0])
+            if self._session_count > len(self._connections):
+                self._connections.grow(2 * self._session_count)
+        number = int(row["sessions"][0]) + venue
+        session = self._connections.rows[number : number + 1]
+        session["key"], session["delay"] = key, wrong.delay
+        session["loss"], session["duplicates"], session["delays"] = wrong.loss, wrong.duplicates, wrong.delays
+        for name, given in (("outages", wrong.outages), ("dark", wrong.dark)):
+            if given:
+                table = _table_of_windows(given)
+                self._windows.append(table)
+                session[name], session[f"{name}_length"] = table.address, len(given)
+        if wrong.outages:
+            self._connect(agent, venue, _table_of_windows(wrong.outages), -1 if cancel_after is None else cancel_after)
+        self._refresh_head()
+
+    def _connect(self, agent: int, venue: int, windows: Table, patience: int) -> None:
+        """Queue what happens when a session goes down and comes up."""
+        world, environment = self._world.rows, self._environment
+        markets = np.flatnonzero(self._markets.rows["venue"][: int(world["markets_count"][0])] == venue)
+        self._grow_messages((2 + len(markets)) * len(windows))
+        self._publish()
+        environment.sequence = int(
+            connect(world, environment.sequence, agent, venue, markets.astype(np.int64), windows.rows, patience)
+        )
 
     def add_feed(self, values: NDArray[np.float64], start: int, step: int) -> int:
         """An information feed: values in ticks on a grid of times. Its number."""
@@ -337,6 +398,7 @@ class Engine:
         world["subscribers_count"] = world["paced_count"] = world["changed_count"] = 1
         self._venues.rows["processing"][: len(processing)] = processing
         self._markets.rows["venue"][: len(market_venues)] = market_venues
+        self._venues.rows["heartbeat"] = SECOND
         world["venues_count"], world["markets_count"] = len(processing), len(market_venues)
         world["free_message"], world["free_messages"] = 1, self._pool.chain(1)
         world["free_working"], world["free_workings"] = 1, self._working.chain(1)
@@ -350,6 +412,11 @@ class Engine:
             world[name], world[f"{name}_length"] = table.address, len(table)
         for name in ("rosters", "agents", "policies", "venues", "markets", "feeds", "seen", "out", "actions"):
             world[name] = getattr(self, f"_{name}").address
+        if self._throttled:
+            self._allowances.grow(len(self._agents) * len(self._venues))
+        for name in ("connections", "allowances"):
+            table = getattr(self, f"_{name}")
+            world[name], world[f"{name}_length"] = table.address, len(table)
         self._sent = memoryview(self._outbox.rows.view(np.uint8))
         world["agents_count"] = len(self._names)
         world["policies_count"], world["feeds_count"] = len(self._policy_tables), len(self._feed_values)
@@ -447,6 +514,13 @@ class Engine:
         ids = int(self._core.record["next_id"][0])
         if len(self._working_of) < ids + 2 * ACTIONS:
             self._working_of.grow(max(2 * len(self._working_of), ids + _ID_ROOM))
+
+
+def _table_of_windows(given: Sequence[Window]) -> Table:
+    table = Table(WINDOW, len(given))
+    for place, window in enumerate(given):
+        table.rows[place] = window
+    return table
 
 
 @cache

@@ -14,6 +14,7 @@ from marketsim.kernel.clock import ticks
 from marketsim.kernel.compiled import Record, Rows, array_at, compiled, entrance
 from marketsim.kernel.environment import NEVER
 from marketsim.kernel.heap import heap_push
+from marketsim.population.gateway import connection_at
 from marketsim.population.mail import has_room, next_number, to_venue, waking_time
 from marketsim.population.publication import IDLE, finish_request
 from marketsim.population.state import (
@@ -154,6 +155,24 @@ def send(address: int) -> int:
     call.sequence = world.sequence
     call.time = message.time
     return request.order_id
+
+
+@compiled
+def connect(worlds: Rows, sequence: int, agent: int, venue: int, markets: Rows, windows: Rows, patience: int) -> int:
+    """Queue what happens to a session with outages; room must be there. Answers the sequence.
+
+    ``patience``: ns after which the venue cancels the orders of a session that is down; below 0 it never does.
+    """
+    world = worlds[0]
+    world.sequence = sequence
+    for number in range(len(windows)):
+        down, up = windows[number].first, windows[number].last
+        connection_at(world, agent, venue, markets[0], -1, down)
+        connection_at(world, agent, venue, markets[0], 1, up)
+        if 0 <= patience < up - down:
+            for place in range(len(markets)):
+                connection_at(world, agent, venue, markets[place], 0, down + patience)
+    return world.sequence
 
 
 @compiled

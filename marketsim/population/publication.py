@@ -19,7 +19,7 @@ from marketsim.population.bars import close_bars, count_trade
 from marketsim.population.changes import has_change_room, note_change
 from marketsim.population.display import fill_quote, is_quote, keep_quote, send_level
 from marketsim.population.imbalance import publish_imbalance
-from marketsim.population.mail import from_venue, has_room
+from marketsim.population.mail import from_venue, has_room, number_report
 from marketsim.population.order_feed import MOST, follow_row, settle_orders
 from marketsim.population.pace import wake_paced
 from marketsim.population.prints import has_print_room, remember_trade
@@ -39,6 +39,7 @@ from marketsim.population.state import (
     SHORT_OF_PRINTS,
     SHORT_OF_SHOWN,
     TRADE_LIST,
+    agents_of,
     clearing_of,
     foresee_agent,
     markets_of,
@@ -80,6 +81,8 @@ def _report_to(world: Record, row: Record, receiver: int, order_id: int, side: i
     message.time_in_force = row.time_in_force
     message.instructions = maker
     message.reason = row.reason
+    if agents_of(world)[receiver].sessions != 0:
+        number_report(world, message)
 
 
 @compiled
@@ -122,7 +125,7 @@ def _open_before(core: Record, world: Record, order_id: int) -> int:
 @compiled
 def _room_for_data(core: Record, world: Record, row: Record, wanted: int) -> int:
     """DONE when there is room for two reports and all the data that a row may cause; bars that have ended are told."""
-    count = 2
+    count = 4
     if wanted & _TRADES and row.kind == _TRADE:
         count += rosters_of(world)[row.market * ROSTERS + TRADE_LIST].count
     if wanted & _ORDERS:
@@ -180,7 +183,7 @@ def _report_rows(core: Record, world: Record) -> int:
             status = _room_for_data(core, world, row, wanted)
             if status != DONE:
                 return status
-        elif not has_room(world, 2):
+        elif not has_room(world, 4):
             return SHORT_OF_MESSAGES
         if row.kind == _TRADE:
             if not has_print_room(markets_of(world)[row.market], world.now):

@@ -32,11 +32,46 @@ AGENT = np.dtype(
         ("events", np.int64),  # handled
         ("called_at", np.int64),  # time of the last of them
         ("calls", np.int64),  # at that time in which it woke or asked for something
-        ("spare", np.int64, (2,)),  # to two whole lines of the processor's cache
+        ("sessions", np.int64),  # first of its sessions, one a venue, where something is wrong with any; else 0
+        ("spare", np.int64, (1,)),  # to two whole lines of the processor's cache
     ]
 )
 POLICY = np.dtype([("address", np.int64), ("table", np.int64), ("width", np.int64)])
-VENUE = np.dtype([("processing", np.int64), ("busy_until", np.int64)])
+VENUE = np.dtype(
+    [
+        ("processing", np.int64),
+        ("busy_until", np.int64),
+        ("heartbeat", np.int64),  # ns between two, for feeds that lose messages
+        (
+            "refill",
+            np.int64,
+        ),  # of a participant's bucket in a nanosecond; 0 where the venue takes any number of requests
+        ("cost", np.int64),  # of a request
+        ("burst", np.int64),  # of a whole bucket
+        ("spares_cancels", np.int64),  # 1: cancels cost nothing
+    ]
+)
+SESSION = np.dtype(  # what is wrong between a participant and a venue
+    [
+        ("key", np.int64),  # of its chances
+        ("loss", np.float64),  # chance that a message of market data is lost
+        ("published", np.int64),  # messages of market data, lost or not
+        ("duplicates", np.float64),  # chance that a report is sent twice
+        ("delays", np.float64),  # chance that a report is late
+        ("delay", np.int64),  # ns by which it is
+        ("reports", np.int64),  # the number of the last one
+        ("carried", np.int64),  # messages of the session, reports sent twice counted twice
+        ("heard", np.int64),  # number of the last report that a compiled agent took in
+        ("outages", np.int64),  # address of WINDOW: when it is down
+        ("outages_length", np.int64),
+        ("dark", np.int64),  # address of WINDOW: when market data does not come through
+        ("dark_length", np.int64),
+    ]
+)
+WINDOW = np.dtype([("first", np.int64), ("last", np.int64)])  # ns; the last does not belong to it
+ALLOWANCE = np.dtype(
+    [("spent", np.int64), ("time", np.int64)]
+)  # what a participant has not won back yet, and as of when
 MARKET = np.dtype(
     [
         ("venue", np.int64),  # what a message needs where nobody listens lies in one line of the processor's cache
@@ -66,7 +101,8 @@ MARKET = np.dtype(
         ("indicative_quantity", np.int64),
         ("indicative_surplus", np.int64),
         ("indicative_side", np.int64),
-        ("spare", np.int64, (5,)),  # to four whole lines
+        ("beating", np.int64),  # 1 once somebody is told, now and then, how far the feed has come
+        ("spare", np.int64, (4,)),  # to four whole lines
     ]
 )
 PRINT = np.dtype([("time", np.int64), ("bought", np.int64), ("sold", np.int64)])  # a trade, and the sums before it
@@ -274,6 +310,10 @@ WORLD = np.dtype(
         ("nights", np.int64),  # when everything is closed
         ("nights_length", np.int64),
         ("night", np.int64),  # the first that is not over
+        ("connections", np.int64),  # address of the table of SESSION
+        ("connections_length", np.int64),
+        ("allowances", np.int64),  # address of the table of ALLOWANCE; row: agent * venues + venue
+        ("allowances_length", np.int64),
     ]
 )
 
@@ -458,6 +498,16 @@ def working_of(world: Record) -> Rows:
 @compiled
 def working_index_of(world: Record) -> Rows:
     return array_at(world.working_of, world.working_of_length, _WORD)
+
+
+@compiled
+def session_of(world: Record, number: int) -> Record:
+    return array_at(world.connections, world.connections_length, SESSION)[number]
+
+
+@compiled
+def allowance_of(world: Record, number: int) -> Record:
+    return array_at(world.allowances, world.allowances_length, ALLOWANCE)[number]
 
 
 @compiled

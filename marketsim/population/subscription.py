@@ -10,10 +10,12 @@ from marketsim.exchange.state import books_of
 from marketsim.kernel.compiled import Record, compiled
 from marketsim.population.bars import begin_bar
 from marketsim.population.display import fill_quote, keep_quote, rungs_on, send_snapshot
+from marketsim.population.gateway import begin_heartbeat
 from marketsim.population.imbalance import publish_imbalance, watch
 from marketsim.population.mail import from_venue, has_room
 from marketsim.population.order_feed import begin_orders, orders_on, send_orders
 from marketsim.population.pace import ring_at
+from marketsim.population.session import loses_data
 from marketsim.population.state import (
     DATA_DOWN,
     DONE,
@@ -23,6 +25,7 @@ from marketsim.population.state import (
     PACED_LEVELS,
     PACED_QUOTES,
     QUOTE_LIST,
+    REPORTS_DOWN,
     ROSTERS,
     SHORT_OF_CHANGED,
     SHORT_OF_MESSAGES,
@@ -175,13 +178,14 @@ def subscribe(core: Record, world: Record, request: Record) -> int:
         return status
     agent = request.sender
     wanted = request.instructions
+    channel = REPORTS_DOWN if loses_data(world, agent) else DATA_DOWN  # so that the beginning is not lost
     if wanted & _QUOTES:
         pace = _pace_of(request, _QUOTES)
         if pace > 0:
             _hear_paced(core, world, market, _QUOTES, pace, agent)
         else:
             _enlist(world, market, QUOTE_LIST, _QUOTES, agent)
-        fill_quote(core, from_venue(world, _QUOTE, agent, DATA_DOWN, market), market)
+        fill_quote(core, from_venue(world, _QUOTE, agent, channel, market), market)
     if wanted & _TRADES:
         _enlist(world, market, TRADE_LIST, _TRADES, agent)
     if wanted & _LEVELS:
@@ -190,10 +194,11 @@ def subscribe(core: Record, world: Record, request: Record) -> int:
         book.track = 1
         if pace > 0:
             number = _hear_paced(core, world, market, _LEVELS, pace, agent)
-            send_snapshot(core, world, agent, market, paced_of(world)[number].sequence)
+            send_snapshot(core, world, agent, market, paced_of(world)[number].sequence, channel)
         else:
             _enlist(world, market, LEVEL_LIST, _LEVELS, agent)
-            send_snapshot(core, world, agent, market, book.sequence)
+            send_snapshot(core, world, agent, market, book.sequence, channel)
+        begin_heartbeat(world, market, agent)
     if wanted & _ORDERS:
         if markets_of(world)[market].wanted & _ORDERS == 0:
             begin_orders(core, world, market)
@@ -211,4 +216,24 @@ def subscribe(core: Record, world: Record, request: Record) -> int:
     if wanted & _IMBALANCE:
         watch(core, world, market, agent, request.price / 1_000_000)
         return publish_imbalance(core, world, market)
+    return DONE
+
+
+@compiled
+def recover(core: Record, world: Record, request: Record) -> int:
+    """A book once more, over the session, to somebody who missed something; ``expire`` as in the subscription.
+
+    DONE, or a SHORT_OF code and nothing has happened.
+    """
+    market = request.market
+    if not 0 <= market < world.markets_count:
+        return DONE
+    if not has_room(world, 2 + rungs_on(core, market)):
+        return SHORT_OF_MESSAGES
+    sequence = books_of(core)[market].sequence
+    pace = _pace_of(request, _LEVELS)
+    number = _find_paced(world, markets_of(world)[market].paced, _LEVELS, pace) if pace > 0 else 0
+    if number != 0:
+        sequence = paced_of(world)[number].sequence
+    send_snapshot(core, world, request.sender, market, sequence, REPORTS_DOWN)
     return DONE

@@ -15,6 +15,7 @@ from marketsim.kernel.compiled import Record, compiled
 from marketsim.kernel.heap import heap_pop, heap_push
 from marketsim.population.mail import defer, drop_first, envelope, has_room, next_number, to_venue, waking_time
 from marketsim.population.policy import call_policy
+from marketsim.population.session import is_known
 from marketsim.population.state import (
     ACTIONS,
     DONE,
@@ -271,6 +272,9 @@ def at_agent(core: Record, world: Record, slot: int) -> int:
     number = message.receiver
     agent = agents_of(world)[number]
     if message.ready == 0:
+        if agent.sessions != 0 and is_known(world, agent, message):
+            drop_first(world)
+            return DONE
         start = max(world.now, agent.busy_until)
         agent.busy_until = start + agent.computation
         message.ready = 1

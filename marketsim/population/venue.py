@@ -13,6 +13,7 @@ from marketsim.exchange.state import NO_MARKET, events_of, slots_of
 from marketsim.kernel.compiled import Record, compiled
 from marketsim.population.clearing import at_clearing, screen
 from marketsim.population.display import fill_quote
+from marketsim.population.gateway import PASSED, at_connection, at_gateway, at_heartbeat
 from marketsim.population.mail import defer, drop_first, envelope, from_venue, has_room
 from marketsim.population.pace import flush
 from marketsim.population.prints import begin_prints, volume_since
@@ -28,10 +29,11 @@ from marketsim.population.state import (
     pool_of,
     venues_of,
 )
-from marketsim.population.subscription import subscribe
+from marketsim.population.subscription import recover, subscribe
 
 _NEW, _CANCEL, _REPLACE, _QUERY = int(Kind.NEW), int(Kind.CANCEL), int(Kind.REPLACE), int(Kind.QUERY)
 _CLEARING = int(Kind.CLEARING)
+_CONNECTION, _SNAPSHOT_REQUEST, _HEARTBEAT = int(Kind.CONNECTION), int(Kind.SNAPSHOT_REQUEST), int(Kind.HEARTBEAT)
 _SUBSCRIBE, _EXPIRE, _ASK_VOLUME = int(Kind.SUBSCRIBE), int(Kind.EXPIRE), int(Kind.ASK_VOLUME)
 _QUOTE, _VOLUME, _MASS_CANCEL = int(Kind.QUOTE), int(Kind.VOLUME), int(Kind.MASS_CANCEL)
 _GTD, _BY_MASS_CANCEL = int(TimeInForce.GTD), int(Reason.BY_MASS_CANCEL)
@@ -129,6 +131,9 @@ def at_venue(core: Record, world: Record, slot: int) -> int:
     number = -1 - request.receiver
     venue = venues_of(world)[number]
     if request.ready == 0:
+        status = at_gateway(core, world, request, number)
+        if status != PASSED:
+            return status
         start = max(world.now, venue.busy_until)
         venue.busy_until = start + venue.processing
         request.ready = 1
@@ -152,13 +157,18 @@ def at_venue(core: Record, world: Record, slot: int) -> int:
         if status == DONE:
             drop_first(world)
         return status
-    if request.kind == _SUBSCRIBE:
-        status = subscribe(core, world, request)
+    if request.kind == _SUBSCRIBE or request.kind == _SNAPSHOT_REQUEST:
+        asked = request.kind == _SUBSCRIBE
+        status = subscribe(core, world, request) if asked else recover(core, world, request)
         if status == DONE:
             drop_first(world)
         return status
     if request.kind == _FLUSH:
         return flush(core, world, request.order_id)
+    if request.kind == _CONNECTION:
+        return at_connection(core, world, request, number)
+    if request.kind == _HEARTBEAT:
+        return at_heartbeat(core, world, request, number)
     first_row = core.log_count
     refused = screen(core, world, request) if world.clearing != 0 else DONE
     if request.kind == _SCHEDULE:

@@ -7,6 +7,7 @@ parameter is annotated with one of these classes, so that ``{type: …}`` can st
 from __future__ import annotations
 
 _AGENTS = "marketsim.agents"
+_FAULTS = "marketsim.network.faults"
 _FEED = "marketsim.trading.feed"
 _LATENCY = "marketsim.network.latency"
 
@@ -34,7 +35,16 @@ BUILTIN: dict[str, dict[str, str]] = {
         "random_walk": f"{_FEED}:RandomWalk",
         "recorded": f"{_FEED}:Recorded",
     },
+    "fault": {
+        "delays": f"{_FAULTS}:Delays",
+        "disconnect": f"{_FAULTS}:Disconnect",
+        "duplicates": f"{_FAULTS}:Duplicates",
+        "loss": f"{_FAULTS}:Loss",
+        "outages": f"{_FAULTS}:Outages",
+        "spike": f"{_FAULTS}:Spike",
+    },
     "latency": {
+        "bandwidth": "marketsim.network.bandwidth:Bandwidth",
         "constant": f"{_LATENCY}:Constant",
         "cubic_jitter": f"{_LATENCY}:CubicJitter",
         "empirical": f"{_LATENCY}:Empirical",

@@ -27,6 +27,9 @@ def cross_findings(raw: Raw) -> Iterator[Finding]:
     yield from _indices(raw)
     for name, agent in sections(raw, "agents"):
         yield from _agent(raw, ("agents", name), agent)
+    for index, fault in enumerate(items(mapping(raw.get("network")).get("faults"))):
+        if isinstance(fault, Mapping):
+            yield from _fault(raw, ("network", "faults", index), fault)
     for index, shock in enumerate(items(raw.get("timeline"))):
         if isinstance(shock, Mapping):
             yield from _shock(raw, ("timeline", index), shock)
@@ -278,14 +281,27 @@ def _shock(raw: Raw, path: Path, shock: Raw) -> Iterator[Finding]:
 
 def _shocked_agent(raw: Raw, path: Path, shock: Raw) -> Iterator[Finding]:
     agent = shock.get("agent")
+    if isinstance(agent, str):
+        yield from _participant(raw, (*path, "agent"), agent)
+
+
+def _fault(raw: Raw, path: Path, fault: Raw) -> Iterator[Finding]:
+    yield from known(_many(fault.get("venues")), mapping(raw.get("venues")), (*path, "venues"), "venue")
+    agents = fault.get("agents")
+    for index, agent in enumerate(items(agents)):
+        if isinstance(agent, str):
+            where = (*path, "agents") if isinstance(agents, str) else (*path, "agents", index)
+            yield from _participant(raw, where, agent)
+
+
+def _participant(raw: Raw, path: Path, agent: str) -> Iterator[Finding]:
+    """The name of an agent, or of all agents of a key."""
     agents = dict(sections(raw, "agents"))
-    if not isinstance(agent, str):
-        return
     key, dot, number = agent.partition(".")
     count = agents.get(key, {}).get("count", 1)
     if not dot or key not in agents:
-        yield from known(_one(key), agents, (*path, "agent"), "agent")
+        yield from known(_one(key), agents, path, "agent")
     elif not isinstance(count, int) or count < 2:
-        yield Finding((*path, "agent"), f'no agent is called "{agent}": there is one {key}, called "{key}"')
+        yield Finding(path, f'no agent is called "{agent}": there is one {key}, called "{key}"')
     elif not (number.isdigit() and str(int(number)) == number and int(number) < count):
-        yield Finding((*path, "agent"), f'no agent is called "{agent}": {key} has {key}.0 to {key}.{count - 1}')
+        yield Finding(path, f'no agent is called "{agent}": {key} has {key}.0 to {key}.{count - 1}')

@@ -20,6 +20,7 @@ from marketsim.scenario.document import canonical, canonical_decimal, show
 from marketsim.scenario.frozen import FrozenMapping, freeze, thaw
 
 LARGEST = 2**63 - 1
+_PERIODS = {"ms": units.MILLISECOND, "s": units.SECOND, "min": units.MINUTE, "h": units.HOUR}
 _MOST_DIGITS = 24  # before or behind the point
 NAME: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]*$")
 _NAME_RULE = "a name begins with a letter and goes on with letters, digits, _ and -"
@@ -192,6 +193,25 @@ def _parameters(value: object) -> Mapping[str, Any]:
     return frozen
 
 
+def frequency(value: object) -> tuple[int, int]:
+    """How many in how many ns: ``"100/s"``, ``"30/min"`` or a plain number (a second); whole numbers above zero."""
+    count, slash, unit = value.partition("/") if isinstance(value, str) else (str(value), "/", "s")
+    if isinstance(value, (list, tuple)) and len(value) == 2:  # as it is kept
+        return int(value[0]), int(value[1])
+    if not slash or not count.strip().isdigit() or unit.strip() not in _PERIODS:
+        raise InvalidValueError(f'{show(value)} is not a whole number in a time: write "100/s", "30/min" or "500/h"')
+    if int(count) == 0:
+        raise InvalidValueError(
+            f"{show(value)} lets nothing through: write more than zero, or leave it out for no limit"
+        )
+    return int(count), _PERIODS[unit.strip()]
+
+
+def frequency_text(value: tuple[int, int]) -> str:
+    """A frequency as ``frequency`` reads it."""
+    return f"{value[0]}/{next(unit for unit, period in _PERIODS.items() if period == value[1])}"
+
+
 _DURATION_SCHEMA = {
     "anyOf": [{"type": "string", "pattern": "^\\s*([0-9]|\\$\\{)"}, {"type": "integer", "minimum": 0}],
     "examples": ["30min", "1h 30min", "150us"],
@@ -259,6 +279,12 @@ Rate: TypeAlias = Annotated[
     PlainValidator(fee),
     PlainSerializer(fee_text),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": "(bps|%|/\\s*share|\\$\\{)"}, {"const": 0}]}),
+]
+Frequency: TypeAlias = Annotated[
+    tuple[int, int],
+    PlainValidator(frequency),
+    PlainSerializer(frequency_text),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": "/|\\$\\{"}, {"type": "integer", "minimum": 1}]}),
 ]
 Parameters: TypeAlias = Annotated[
     Mapping[str, Any], PlainValidator(_parameters), PlainSerializer(thaw), WithJsonSchema({"type": "object"})

@@ -31,6 +31,7 @@ from marketsim.scenario.fields import (
     Balances,
     Count,
     Duration,
+    Frequency,
     Name,
     Names,
     Number,
@@ -236,6 +237,28 @@ class ClearingSpec(Section):
         )
 
 
+class ThrottleSpec(Section):
+    """How many requests a venue takes from each participant; those above it are refused with reason THROTTLED."""
+
+    rate: Frequency = Field(description='how many requests a participant may send in the long run, such as "100/s"')
+    burst: Count | None = Field(
+        default=None, description="how many at once; as many as in one unit of time of the rate"
+    )
+    cancels: Truth = Field(default=True, description="whether cancels count")
+
+    @model_validator(mode="after")
+    def _fits_integers(self) -> Self:
+        count, period = self.rate
+        if (self.burst or count) * period > LARGEST // 2:
+            raise InvalidValueError("the burst is too large for its rate: write fewer")
+        return self
+
+    @property
+    def bucket(self) -> tuple[int, int, int]:
+        """So many requests in so many ns, and so many at once."""
+        return (*self.rate, self.burst or self.rate[0])
+
+
 class VenueSpec(Section):
     """One venue."""
 
@@ -254,6 +277,16 @@ class VenueSpec(Section):
     bands: BandsSpec | None = Field(default=None, description="prices outside of which nothing trades")
     interruptions: InterruptionsSpec | None = Field(default=None, description="how long interruptions last")
     circuit_breaker: BreakerSpec | None = Field(default=None, description="falls at which the whole venue halts")
+    throttle: ThrottleSpec | None = Field(
+        default=None, description="how many requests it takes from each participant; any number when left out"
+    )
+    cancel_on_disconnect: Duration | None = Field(
+        default=None,
+        description="it cancels the orders of a session that has been down for so long; never when left out",
+    )
+    heartbeat: Span | None = Field(
+        default=None, description="time between two heartbeats of a feed that may lose messages; 1s when left out"
+    )
 
     @field_validator("instruments", mode="after")
     @classmethod
@@ -330,6 +363,25 @@ class IndexSpec(Section):
     interval: Duration = Field(default=0, description="time between two values that are told; 0 tells each change")
 
 
+class FaultSpec(TypedSection):
+    """Something that goes wrong between participants and venues: between all of them unless it says which."""
+
+    agents: Names | None = Field(default=None, description="whom it concerns, by name or key; everybody when left out")
+    venues: Names | None = Field(default=None, description="where; everywhere when left out")
+
+    def concerns(self, name: str, key: str, venue: str) -> bool:
+        """Whether it happens between an agent (its own name and its key in the scenario) and a venue."""
+        chosen = self.agents is None or name in self.agents or key in self.agents
+        return chosen and (self.venues is None or venue in self.venues)
+
+
+_Faults: TypeAlias = Annotated[
+    tuple[FaultSpec, ...],
+    AfterValidator(lambda faults: faults or None),
+    PlainSerializer(lambda faults: [fault.to_dict() for fault in faults]),
+]
+
+
 class NetworkSpec(Section):
     """How long messages travel: one latency for everyone who names none, or a topology of hosts and links."""
 
@@ -337,6 +389,9 @@ class NetworkSpec(Section):
         default_factory=lambda: LatencySpec.model_validate("100us"), description="of everyone who names none"
     )
     topology: Parameters | None = Field(default=None, description="hosts and links, or {preset: name}")
+    faults: _Faults | None = Field(
+        default=None, description="what goes wrong: losses, spikes, disconnects, duplicates, delays; nothing by default"
+    )
 
 
 class FeedSpec(TypedSection):

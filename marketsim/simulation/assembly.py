@@ -18,11 +18,14 @@ from marketsim.brokers.simulated import Market, SimulatedSession
 from marketsim.domain.fees import FeeSchedule
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.order import SelfTrade
+from marketsim.domain.units import SECOND
 from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
 from marketsim.exchange.clearing_house import ClearedMarket, ClearingHouse
 from marketsim.exchange.core import ChunkSource, MatchingCore
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import key_of
+from marketsim.network.faults import Fault, Impairment, impairment, spikes
+from marketsim.network.route import Leg, Route
 from marketsim.network.table import NetworkTables
 from marketsim.network.topology import Topology
 from marketsim.population.agent import CompiledAgent
@@ -107,6 +110,9 @@ class Assembly:
         self._network = NetworkTables(spec.seed)
         self._first_link: dict[str, int] = {}
         self._nights = nights_of(spec)
+        faults = spec.network.faults or ()
+        self._venues_of: dict[str, set[str]] = {}  # by name of a participant
+        self._faults: list[Fault] = [REGISTRY.build("fault", fault.type, fault.arguments()) for fault in faults]
 
     def build(self) -> World:
         """Wire everything."""
@@ -117,8 +123,10 @@ class Assembly:
         world = World(spec, self._environment, self._core, engine, self._network, self._markets, self._fees)
         add_schedules(spec, self._markets, self._core, engine)
         self._build_feeds(world)
+        self._build_gateways(world)
         for key, agent in spec.agents.items():
             self._build_family(world, key, agent)
+        self._build_sessions(world)
         self._clear(world)
         self._schedule_timeline(world)
         return world
@@ -152,13 +160,54 @@ class Assembly:
                 REGISTRY.build("latency", agent.latency.type, agent.latency.arguments()) if agent.latency else None
             )
             topology.add_agent(name, agent.host, latency)
-        for name, _, _agent in spec.participants():
+        for name, key, _agent in spec.participants():
             for venue_name in spec.venues:
-                up, down = topology.route(name, venue_name), topology.route(venue_name, name)
+                up, down = self._routes(name, key, venue_name)
                 first = network.add_link(name, venue_name, CHANNELS[0], up)
                 network.add_link(venue_name, name, CHANNELS[1], down)
                 network.add_link(venue_name, name, CHANNELS[2], down)
                 self._first_link.setdefault(name, first)
+
+    def _routes(self, name: str, key: str, venue: str) -> tuple[Route, Route]:
+        """To a venue and back, spikes included."""
+        up, down = self._topology.route(name, venue), self._topology.route(venue, name)
+        added = spikes(self._faults_of(name, key, venue), self._spec.start)
+        if added is None:
+            return up, down
+        return (*up, Leg(added)), (*down, Leg(added))
+
+    # --- what goes wrong ---
+
+    def _faults_of(self, name: str, key: str, venue: str) -> list[Fault]:
+        specs = self._spec.network.faults or ()
+        return [fault for spec, fault in zip(specs, self._faults, strict=True) if spec.concerns(name, key, venue)]
+
+    def _build_gateways(self, world: World) -> None:
+        for number, venue in enumerate(self._spec.venues.values()):
+            throttle = venue.throttle
+            world.engine.set_venue(
+                number,
+                heartbeat=venue.heartbeat or SECOND,
+                throttle=None if throttle is None else throttle.bucket,
+                cancels=throttle is None or throttle.cancels,
+            )
+
+    def _build_sessions(self, world: World) -> None:
+        """Once all agents are there, so that it makes no difference which of them are compiled."""
+        if not self._faults:
+            return
+        for person in world.participants:
+            for number, (venue, spec) in enumerate(self._spec.venues.items()):
+                wrong = self._wrong(person.name, person.family, venue)
+                if wrong != Impairment():
+                    key = key_of(self._spec.seed, f"{person.name}->{venue}/session")
+                    world.engine.add_session(person.number, number, key, wrong, spec.cancel_on_disconnect)
+
+    def _wrong(self, name: str, key: str, venue: str) -> Impairment:
+        """What the faults between an agent and a venue where it trades come to."""
+        spec = self._spec
+        faults = self._faults_of(name, key, venue) if venue in self._venues_of[name] else []
+        return impairment(faults, spec.start, spec.end, spec.seed, name, venue, spec.grid) if faults else Impairment()
 
     # --- clearing ---
 
@@ -292,7 +341,7 @@ class Assembly:
         feeds = {name: world.feeds[name] for name in (spec.feeds if spec.feeds is not None else world.feeds)}
         collateral = self._collateral(key, spec, allowed)
         for name in spec.names(key):
-            session = self._add_session(world, name, spec, copy.deepcopy(agent), allowed, feeds)
+            session = self._add_session(world, name, key, spec, copy.deepcopy(agent), allowed, feeds)
             world.participants.append(
                 Participant(session.number, name, key, type(agent).__name__, spec.cash, False, collateral)
             )
@@ -301,12 +350,14 @@ class Assembly:
         self,
         world: World,
         name: str,
+        key: str,
         spec: AgentSpec,
         agent: Agent,
         allowed: Sequence[int],
         feeds: Mapping[str, FeedHandle],
     ) -> SimulatedSession:
         """The session of an agent that Python runs; its beginning is its first call, on the grid and in turn."""
+        self._venues_of[name] = {self._markets[number].venue for number in allowed}
         session = SimulatedSession(
             name,
             self._spec.seed,
@@ -324,6 +375,7 @@ class Assembly:
             balances=self._balances(spec, allowed),
             baskets=self._baskets,
             nights=self._nights,
+            faulty=any(self._faults_of(name, key, venue) for venue in self._spec.venues),
         )
         session.number = world.engine.add_python_agent(name, session.receive, self._first_link[name])
         world.sessions[name] = session
@@ -344,7 +396,7 @@ class Assembly:
             collateral = self._collateral(key, spec, [market])
             for name in mine:
                 driver = Driver(agent, key_of(self._spec.seed, name), feed=feed, market=market)
-                session = self._add_session(world, name, spec, driver, [market], world.feeds)
+                session = self._add_session(world, name, key, spec, driver, [market], world.feeds)
                 driver.number = session.number
                 world.participants.append(
                     Participant(session.number, name, key, type(agent).__name__, spec.cash, False, collateral)
@@ -373,6 +425,7 @@ class Assembly:
                 feed=feed,
                 start=self._spec.start,
             )
+            self._venues_of.update((name, {self._markets[market].venue}) for name in mine)
             world.populations.setdefault(key, []).append(policy)
             world.participants.extend(
                 Participant(first + offset, name, key, type(agent).__name__, spec.cash, True, collateral)

@@ -24,6 +24,7 @@ from marketsim.trading.agent import Agent
 from marketsim.trading.risk import Limits
 
 if TYPE_CHECKING:
+    from marketsim.network.faults import Fault
     from marketsim.network.latency import LatencyModel
     from marketsim.network.topology import Topology
     from marketsim.population.agent import CompiledAgent
@@ -122,6 +123,9 @@ class Simulation:
         bands: Mapping[str, Any] | None = None,
         interruptions: Mapping[str, Any] | None = None,
         circuit_breaker: Mapping[str, Any] | None = None,
+        throttle: str | tuple[str, int] | Mapping[str, Any] | None = None,
+        cancel_on_disconnect: str | int | None = None,
+        heartbeat: str | int | None = None,
     ) -> Simulation:
         """Add a venue that trades the instruments. Fees such as ``"0.3bps"``, ``"-0.1bps"`` or ``"0.002/share"``.
 
@@ -131,6 +135,10 @@ class Simulation:
         ``circuit_breaker`` say what they say in scenario files: see docs/sessions.md.
 
         ``self_trades="cancel_newest"`` cancels an order that would trade with its own owner's.
+
+        throttle: requests that it takes from each participant, such as ``"100/s"``, or ``("100/s", 20)`` with how many
+        at once, or a mapping as in scenario files. cancel_on_disconnect: it cancels the orders of a session that has
+        been down for so long. heartbeat: time between two heartbeats of a feed that loses messages.
         """
         symbols = []
         for instrument in instruments:
@@ -159,6 +167,11 @@ class Simulation:
             "circuit_breaker": circuit_breaker,
         }
         venue |= {field: value for field, value in further.items() if value is not None}
+        if throttle is not None:
+            venue["throttle"] = _throttle(throttle)
+        for field, delay in (("cancel_on_disconnect", cancel_on_disconnect), ("heartbeat", heartbeat)):
+            if delay is not None:
+                venue[field] = format_duration(nanoseconds(delay))
         self._put("venues", name, venue)
         return self
 
@@ -257,6 +270,21 @@ class Simulation:
             spec["limits"] = dataclasses.asdict(limits)
         self._put("agents", key, spec)
         self._agents[key] = agent
+        return self
+
+    def add_fault(
+        self, fault: Fault, agents: str | Iterable[str] | None = None, venues: str | Iterable[str] | None = None
+    ) -> Simulation:
+        """Something goes wrong between participants and venues, such as ``ms.Loss(0.01)``: all unless it is said which.
+
+        ``agents`` names single agents, or keys for all agents of them.
+        """
+        entry = _described("fault", fault)
+        for field, names in (("agents", agents), ("venues", venues)):
+            if names is not None:
+                entry[field] = [names] if isinstance(names, str) else list(names)
+        self._raw["network"].setdefault("faults", []).append(entry)
+        self._spec = None
         return self
 
     def news(self, at: str | int, feed: str, shock: float) -> Simulation:
@@ -360,6 +388,13 @@ def _described(kind: str, thing: Any) -> dict[str, Any]:
     if isinstance(thing, (str, int)):
         return REGISTRY.describe(kind, REGISTRY.build(kind, "constant", {"latency": thing}))
     return REGISTRY.describe(kind, thing)
+
+
+def _throttle(given: str | tuple[str, int] | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(given, Mapping):
+        return dict(given)
+    rate, burst = (given, None) if isinstance(given, (str, int)) else given
+    return {"rate": rate, "burst": burst}
 
 
 def _after_start(at: str | int) -> str:

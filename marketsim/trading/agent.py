@@ -35,6 +35,7 @@ from marketsim.domain.order import OrderFlag, OrderState, OrderType, Side, TimeI
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.kernel.random import Stream
+from marketsim.trading.book import LocalBook
 from marketsim.trading.consolidated import ConsolidatedQuote, Consolidation, Offer, View
 from marketsim.trading.index import IndexValue, IndexView
 from marketsim.trading.instructions import PostOnly, instruct
@@ -107,7 +108,7 @@ class Agent:
         """The quantity at a price changed."""
 
     def on_book(self, book: BookSnapshot) -> None:
-        """A whole book, after subscribing to levels."""
+        """A whole book, after subscribing to levels, ``ask_book``, or a gap in the feed of a book that is kept."""
 
     def on_order_update(self, update: OrderUpdate) -> None:
         """Something happened to one displayed order of the book; at first, each order that is there."""
@@ -147,6 +148,15 @@ class Agent:
 
     def on_routed(self, order: RoutedOrder) -> None:
         """A routed order is over: filled, or nothing more of it is to be had. Its last report follows."""
+
+    def on_disconnected(self, venue: str) -> None:
+        """The session with a venue broke. Orders sent now are refused, with reason DISCONNECTED, until it is up again.
+
+        What was on its way to the venue is lost, and is answered after the reconnection; reports wait until then.
+        """
+
+    def on_reconnected(self, venue: str) -> None:
+        """The session with a venue is up again; what the venue did meanwhile is told next."""
 
     def on_news(self, feed: str, text: str, shock: float) -> None:
         """News on an information feed; ``shock`` in ticks."""
@@ -484,6 +494,20 @@ class Agent:
             "status": overrides(self, "on_status"),
             "indicative": overrides(self, "on_indicative"),
         }
+
+    def keep_book(self, instrument: Instrument | None = None, *, venue: str | None = None) -> LocalBook:
+        """The book of a venue (the preferred one unless one is named) as its feed tells it, from now on.
+
+        It is up to date when ``on_level`` and ``on_book`` are called. When something was lost on the way it is not
+        ``synchronized``, and asks the venue for a snapshot itself.
+        """
+        chosen = instrument or self.instrument
+        return self._session.keep_book(chosen, venue or self._session.venues(chosen)[0])
+
+    def ask_book(self, instrument: Instrument | None = None, *, venue: str | None = None) -> None:
+        """Ask a venue (the preferred one unless one is named) for its whole book; the answer comes to ``on_book``."""
+        chosen = instrument or self.instrument
+        self._session.ask_book(chosen, venue or self._session.venues(chosen)[0])
 
     def ask_quote(self, instrument: Instrument | None = None, *, venue: str | None = None) -> None:
         """Ask a venue (the preferred one unless one is named) for its best quotes; the answer comes to ``on_quote``.

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from marketsim.domain.basket import Basket
 from marketsim.domain.instrument import Instrument
 from marketsim.kernel.random import Stream
+from marketsim.trading.book import LocalBook
 from marketsim.trading.consolidated import Listener
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
@@ -79,6 +80,12 @@ class Session(Protocol):
 
     def subscribe(self, instrument: Instrument, venue: str, request: MarketDataRequest) -> None:
         """Ask a venue for market data."""
+
+    def ask_book(self, instrument: Instrument, venue: str) -> None:
+        """Ask a venue for its whole book, once."""
+
+    def keep_book(self, instrument: Instrument, venue: str) -> LocalBook:
+        """A book that follows the venue's feed and repairs itself; the same object each time."""
 
     def ask_quote(self, instrument: Instrument, venue: str) -> None:
         """Ask a venue for its best quotes, once."""
