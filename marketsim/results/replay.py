@@ -41,7 +41,8 @@ _STATE_FILLED, _STATE_CANCELED = int(OrderState.FILLED), int(OrderState.CANCELED
 _STATE_REJECTED, _STATE_EXPIRED = int(OrderState.REJECTED), int(OrderState.EXPIRED)
 
 _GONE, _WAITING, _RESTING, _ACTIVE = 0, 1, 2, 3  # where an order is; RESTING means that somebody can see it
-_NOTHING, _MANY, _CHANGE_OF_PHASE = 0, 1, 2  # requests whose rows are many: a mass cancel, a change of phase
+# Requests whose rows are many: a mass cancel, a change of phase, and what comes behind the row of the change.
+_NOTHING, _MANY, _CHANGE_OF_PHASE, _PHASE_CHANGED = 0, 1, 2, 3
 MARKETS = 65_536
 PHASE = np.dtype(np.int8)  # of a market, by its number
 _NEW, _REDUCED, _DELETED, _EXECUTED = 1, 2, 3, 4  # LOBSTER's types of messages
@@ -229,13 +230,13 @@ def _begins_request(state: Record, kind: int, reason: int, flags: int) -> bool:
         breach = kind == _PHASE and reason == _OUTSIDE_BANDS
         if (kind == _TRADE and flags & _AUCTION == 0) or breach:
             return False
-        state.within = _CHANGE_OF_PHASE
+        state.within = _PHASE_CHANGED if kind == _PHASE else _CHANGE_OF_PHASE
         return bool(within != _CHANGE_OF_PHASE)
-    if kind == _EXPIRED and reason == _END_OF_SESSION and within == _CHANGE_OF_PHASE:
+    if kind == _EXPIRED and reason == _END_OF_SESSION and within == _PHASE_CHANGED:
         return False
     if kind == _MASS_CANCELED:
         state.within = _NOTHING
-        return False
+        return bool(within != _MANY)
     if kind == _TERMS or kind == _TRIGGERED or kind > _REPLACE_REJECTED:
         return False
     state.within = _NOTHING

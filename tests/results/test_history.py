@@ -198,7 +198,7 @@ def test_every_order_ended_as_the_core_says(seed: int) -> None:
     for name in ("order_id", "time", "owner", "market", "side", "order_type", "time_in_force"):
         assert np.array_equal(stories[name], first[name]), name
     live = {order["order_id"]: order for market in range(3) for order in core.orders(market)}
-    assert len(live) > 10
+    assert len(live) > 5
     seen: set[int] = set()
     for story in stories:
         number = int(story["order_id"])
