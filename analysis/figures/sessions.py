@@ -38,6 +38,8 @@ _WORDS = {
     "HALT": "halt",
     "CLOSED": "closed",
 }
+_DAY = 2.2  # inches a day needs for its title
+_HOUR = 0.65  # inches HH:MM needs
 _MARGIN = 0.15  # of an auction's length, drawn after it
 
 
@@ -61,15 +63,13 @@ def auction(run: Run, instrument: str | None = None, *, number: int = 0, width: 
     _uncross(price, run, tape, end)
     _later_trades(price, tape, end, until)
     price.set_ylabel(f"price ({tape.currency})")
-    price.set_title(f"{tape.symbol}: the auction's price", pad=20.0)
-    price.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.2)
+    _head(price, f"{tape.symbol}: the auction's price", width)
     _steps(volume, time, table["volume"], style.GREEN, "would trade")
     surplus = table["surplus"] * np.sign(table["side"])
     _steps(volume, time, surplus, style.PURPLE, "surplus (+ bids, − offers)")
     volume.axhline(0, color=style.GREY, linewidth=0.7)
     volume.set_ylabel("quantity (units)")
-    volume.set_title("What would trade, and what would find nobody", pad=20.0)
-    volume.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
+    _head(volume, "What would trade, and what would not", width)
     for axes in (price, volume):
         axes.axvline(end / SECOND, color=style.BLACK, linewidth=0.8, linestyle=":")
         style.plain_numbers(axes)
@@ -93,8 +93,7 @@ def interruptions(run: Run, instrument: str | None = None, *, width: float = sty
     _trades_with_gaps(price, tape, spans)
     _uncross(price, run, tape)
     price.set_ylabel(f"price ({tape.currency})")
-    price.set_title(f"{tape.symbol}: price and phases", pad=20.0)
-    price.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=5, borderaxespad=0.2, columnspacing=1.2)
+    _head(price, f"{tape.symbol}: price and phases", width)
     step = max(MINUTE, (tape.end - tape.start) // 240)
     edges = np.arange(tape.start, tape.end + step, step)
     count = np.histogram(tape.trade_time, edges)[0] / (step / MINUTE)
@@ -113,15 +112,17 @@ def trading_days(run: Run, instrument: str | None = None, *, width: float = styl
     """The price of each trading day, side by side on one scale, nights left out; above each day the overnight gap."""
     tape = Tape.of(run, instrument)
     days = _days(phase_spans(run, tape.symbol))
-    figure = style.canvas(width, 3.6)
+    columns = min(max(int((width - 0.8) / _DAY), 1), max(len(days), 1))
+    rows = -(-len(days) // columns)
+    figure = style.canvas(width, 3.6 + 2.4 * max(rows - 1, 0))
     if not days or len(tape.price) == 0:
         return style.empty(figure, f"{tape.symbol}: no trades")
-    panels = style.panels(figure, len(days), columns=len(days))
+    panels = style.panels(figure, len(days), columns=columns)
     spans = phase_spans(run, tape.symbol)
     low, high = float(tape.price.min()), float(tape.price.max())
     room = 0.06 * max(high - low, tape.tick)
     last = np.nan
-    for axes, (start, end) in zip(panels, days, strict=True):
+    for place, (axes, (start, end)) in enumerate(zip(panels, days, strict=True)):
         inside = (tape.trade_time >= start) & (tape.trade_time <= end)
         _shade(axes, [span for span in spans if start <= span[0] < end], tape, words=axes is panels[0])
         own = tape.price[inside]
@@ -132,13 +133,16 @@ def trading_days(run: Run, instrument: str | None = None, *, width: float = styl
         _uncross(axes, run, tape, label=axes is panels[0])
         axes.set_ylim(low - room, high + room)
         style.plain_numbers(axes)
-        _hours(axes, tape, start, end)
-        if axes is not panels[0]:
+        _hours(axes, tape, (start, end), most=int((width - 0.8) / columns / _HOUR))
+        if place % columns == 0:
+            axes.set_ylabel(f"price ({tape.currency})")
+        else:
             axes.tick_params(labelleft=False)
-    panels[0].set_ylabel(f"price ({tape.currency})")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
-    zone = "" if tape.local_time is None else f" ({tape.local_time.time_zone})"
-    figure.supxlabel(f"local time{zone}", fontsize=9.0, color="#374151")
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=4 if width >= style.NARROW else 2
+    )
+    words = "time (HH:MM:SS)" if tape.local_time is None else f"local time, {tape.local_time.time_zone} (HH:MM)"
+    figure.supxlabel(words, fontsize=9.0, color="#374151")
     return figure
 
 
@@ -157,6 +161,15 @@ def phase_spans(run: Run, symbol: str) -> list[tuple[int, int, str]]:
 
 def _of(table: pd.DataFrame, symbol: str) -> pd.DataFrame:
     return table[table["instrument"] == symbol]
+
+
+def _head(axes: Axes, title: str, width: float) -> None:
+    """A title, and under it a legend in as many rows as it needs; after everything is drawn."""
+    columns = 4 if width >= style.NARROW else 2
+    rows = -(-len(axes.get_legend_handles_labels()[1]) // columns)
+    axes.set_title(title, pad=6.0 + 14.0 * rows)
+    if rows:
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2, columnspacing=1.2)
 
 
 def _steps(axes: Axes, time: np.ndarray, values: pd.Series, colour: str, label: str = "indicative price") -> None:
@@ -255,14 +268,16 @@ def _title_day(axes: Axes, tape: Tape, start: int, gap: float) -> None:
     axes.set_title(f"{date}{overnight or chr(10)}")
 
 
-def _hours(axes: Axes, tape: Tape, start: int, end: int) -> None:
-    """An axis of one day that reads HH:MM, at every third hour of a long one."""
+def _hours(axes: Axes, tape: Tape, day: tuple[int, int], most: int) -> None:
+    """An axis of one day that reads HH:MM, with at most ``most`` round hours when it is a long one."""
+    start, end = day
     style.time_axis(axes, start, end, label=False)
     axes.tick_params(labelbottom=True)
     local = tape.local_time
     if local is not None:
-        first = -(-start // HOUR) * HOUR
-        hours = [time for time in range(first, end + 1, HOUR) if local.at(time).hour % 3 == 0]
+        full = range(-(-start // HOUR) * HOUR, end + 1, HOUR)
+        choices = ([time for time in full if local.at(time).hour % step == 0] for step in (3, 6, 12, 24))
+        hours = next((hours for hours in choices if len(hours) <= most), [])
         if len(hours) > 1:
             axes.set_xticks([time / SECOND for time in hours])
         axes.xaxis.set_major_formatter(lambda x, _: f"{local.at(round(x * SECOND)):%H:%M}")
