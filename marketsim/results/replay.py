@@ -389,7 +389,7 @@ def _apply(state: Record, kind: int, slot: int, match: int, price: int, quantity
     """What a row does to its orders. Answers by how much a level changes, at the price that the order had before."""
     if kind == _PHASE:
         array_at(state.phases, MARKETS, PHASE)[market] = quantity
-    if slot < 0:
+    if slot < 0 or (kind == _TRADE and match < 0):
         return 0
     if kind == _TRADE:
         return _trade(state, slot, match, quantity, flags)

@@ -95,6 +95,10 @@ class Desk:
         self.time += 1
         self.core.set_phase(self.time, market, Phase.CLOSED)
 
+    def open(self, market: int = 0) -> None:
+        self.time += 1
+        self.core.set_phase(self.time, market, Phase.CONTINUOUS)
+
     def last_price(self, price: int, market: int = 0) -> None:
         """One lot trades at a price, by orders that leave nothing behind; nothing is told of it."""
         self.buy(1, price, owner=98, market=market)

@@ -88,7 +88,7 @@ def test_numpy_integers_are_integers(core: MatchingCore) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("side", 0), ("side", 2), ("order_type", 0), ("order_type", 5), ("time_in_force", 0), ("time_in_force", 6),
+    [("side", 0), ("side", 2), ("order_type", 0), ("order_type", 10), ("time_in_force", 0), ("time_in_force", 8),
      ("flags", 2), ("flags", 3), ("flags", -1), ("owner", 2**31), ("owner", -(2**31) - 1), ("order_id", -1),
      ("order_id", 2**40)],
 )  # fmt: skip
