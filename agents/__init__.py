@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from marketsim.agents.noise import Noise
     from marketsim.agents.poisson_flow import PoissonFlow
     from marketsim.agents.replay import Replay
+    from marketsim.agents.routed_flow import RoutedFlow
+    from marketsim.agents.venue_arbitrage import VenueArbitrage
+    from marketsim.agents.venue_maker import VenueMaker
     from marketsim.agents.visitor import Visitor
     from marketsim.agents.zero_intelligence import ZeroIntelligence
 
@@ -30,6 +33,9 @@ _HOMES = {
     "Noise": "noise",
     "PoissonFlow": "poisson_flow",
     "Replay": "replay",
+    "RoutedFlow": "routed_flow",
+    "VenueArbitrage": "venue_arbitrage",
+    "VenueMaker": "venue_maker",
     "Visitor": "visitor",
     "ZeroIntelligence": "zero_intelligence",
 }
@@ -45,6 +51,9 @@ __all__ = [
     "Noise",
     "PoissonFlow",
     "Replay",
+    "RoutedFlow",
+    "VenueArbitrage",
+    "VenueMaker",
     "Visitor",
     "ZeroIntelligence",
 ]

@@ -100,7 +100,7 @@ def _projected(me: Record, now: int) -> float:
 @compiled
 def _trade(me: Record, seen: Record, out: Record) -> None:
     value = _projected(me, seen.now)
-    if seen.bid_quantity > 0 and seen.ask_quantity > 0:
+    if seen.bid_quantity > 0 and seen.ask_quantity > 0 and seen.bid < seen.ask:
         edge = value - 0.5 * (seen.bid + seen.ask)
         side = 1 if edge >= 0.0 else -1
         if abs(edge) < me.threshold:
@@ -133,7 +133,8 @@ class Fundamental(CompiledAgent):
     With quotes on both sides it buys when the belief is above the mid, sells when below, and does nothing within
     ``threshold``. Its limit price is the opposite best with probability ``take_share``, else one of the ticks from
     0 up to, but not including, ``depth`` spreads away from it, towards its own side, with equal odds. Without
-    quotes it buys or sells at its belief, with equal odds. Without a feed the value is the reference price.
+    quotes, or where they cross (in an auction), it buys or sells at its belief, with equal odds. Without a feed the
+    value is the reference price.
     (Wellman and Wah 2017; the value agents of Byrd, Hybinette and Balch 2020.)
     """
 

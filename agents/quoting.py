@@ -16,14 +16,16 @@ from typing import NamedTuple
 from marketsim.agents.checks import to_duration, to_number, to_whole
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import Quote, Report
-from marketsim.domain.order import OrderState, Side
+from marketsim.domain.market_data import Quote, Report, Status
+from marketsim.domain.order import OrderState, Reason, Side
+from marketsim.domain.phase import Phase
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order
 
 _BUY, _SELL = Side.BUY, Side.SELL
 _PENDING_NEW, _PENDING_CANCEL = OrderState.PENDING_NEW, OrderState.PENDING_CANCEL
 _REPLACE_REJECTED = EventKind.REPLACE_REJECTED
+_WRONG_PHASE, _MARKET_CLOSED, _CONTINUOUS = Reason.WRONG_PHASE, Reason.MARKET_CLOSED, Phase.CONTINUOUS
 
 
 class Targets(NamedTuple):
@@ -67,6 +69,8 @@ class Desk:
         self.others_ask: int | None = None
         self.next_refresh = 0
         self.waiting = False
+        self.open = True  # as far as is known
+        self.told = False  # whether the venue tells its phases
 
     def learn(self, quote: Quote, microprice_weight: float) -> None:
         """The fair value from a quote without own orders.
@@ -138,6 +142,10 @@ class QuotingAgent(Agent):
 
     # --- what happens ---
 
+    def subscriptions(self) -> dict[str, bool]:
+        """What its hooks take, but the phases of trading: it asks for them when a phase first gets in its way."""
+        return {**super().subscriptions(), "status": False}
+
     def on_start(self) -> None:
         """Open a desk for each instrument; quoting begins with the first quote that arrives."""
         self.desks = {i.symbol: Desk(i, self._session.venues(i)[0]) for i in self.instruments}
@@ -174,7 +182,18 @@ class QuotingAgent(Agent):
         if order is not None and shown is not None and report.kind is _REPLACE_REJECTED:
             shown.asked -= 1
             shown.price = order.price
+        if report.reason is _WRONG_PHASE or report.reason is _MARKET_CLOSED:
+            self._wait_for_trading(desk)
         self._when_due(desk)
+
+    def on_status(self, status: Status) -> None:
+        """Quotes are for continuous trading: they are withdrawn when it ends, and shown again when it begins."""
+        desk = self.desks[status.instrument.symbol]
+        if status.venue == desk.venue:
+            desk.open = status.phase is _CONTINUOUS
+            if not desk.open:
+                self.cancel_all(desk.instrument)
+            self._when_due(desk)
 
     def on_parameters(self) -> None:
         """Quotes follow new parameters at once."""
@@ -183,8 +202,15 @@ class QuotingAgent(Agent):
 
     # --- inner ---
 
+    def _wait_for_trading(self, desk: Desk) -> None:
+        """The venue takes no quotes now: from here on it tells its phases."""
+        desk.open = False
+        if not desk.told:
+            desk.told = True
+            self.subscribe(desk.instrument, status=True, venue=desk.venue)
+
     def _when_due(self, desk: Desk) -> None:
-        if desk.waiting:
+        if desk.waiting or not desk.open:
             return
         now = self.now
         if now >= desk.next_refresh:
@@ -195,6 +221,8 @@ class QuotingAgent(Agent):
 
     def _refresh(self, desk: Desk) -> None:
         desk.waiting = False
+        if not desk.open:
+            return
         desk.next_refresh = self.now + int(self.refresh)
         bid, bid_quantity, ask, ask_quantity = self.targets(desk)
         if desk.others_ask is not None:

@@ -12,8 +12,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from marketsim.analysis import figures
     from marketsim.analysis.accounting import Account, Accounts, accounts, round_trips
+    from marketsim.analysis.across_venues import (
+        consolidated_quotes,
+        crossed_times,
+        flows_by_venue,
+        locked_and_crossed,
+        seen_and_true,
+        states_seen,
+        venue_shares,
+    )
+    from marketsim.analysis.figures.contracts import clearing_figure
     from marketsim.analysis.figures.reference_market import reference_figure
+    from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
+    from marketsim.analysis.index_baskets import index_values
     from marketsim.analysis.liquidity import (
         Resiliency,
         best_depth,
@@ -72,8 +84,18 @@ if TYPE_CHECKING:
 
 # Modules are named so that none shares its name with a function here: importing a module would hide the function.
 _HOMES = {
+    "across_venues": (
+        "consolidated_quotes",
+        "crossed_times",
+        "flows_by_venue",
+        "locked_and_crossed",
+        "seen_and_true",
+        "states_seen",
+        "venue_shares",
+    ),
     "accounting": ("Account", "Accounts", "accounts", "round_trips"),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
+    "index_baskets": ("index_values",),
     "liquidity": (
         "Resiliency",
         "best_depth",
@@ -107,6 +129,8 @@ _HOMES = {
     "prices": ("mid_returns", "mid_series", "realized_volatility"),
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
+    "figures.contracts": ("clearing_figure",),
+    "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
         "price_improvement",
@@ -148,8 +172,12 @@ __all__ = [
     "autocorrelation",
     "best_depth",
     "book_imbalance",
+    "clearing_figure",
     "compare_with_published",
     "conditional_value_at_risk",
+    "consolidated_quotes",
+    "crossed_figure",
+    "crossed_times",
     "depth_profile",
     "downside_deviation",
     "drawdown",
@@ -157,8 +185,11 @@ __all__ = [
     "excess_kurtosis",
     "expectancy",
     "figures",
+    "flows_by_venue",
     "hill_tail_index",
+    "index_values",
     "kyle_lambda",
+    "locked_and_crossed",
     "mark_outs",
     "market_table",
     "market_turnover",
@@ -181,18 +212,22 @@ __all__ = [
     "return_autocorrelation",
     "returns_of",
     "round_trips",
+    "seen_and_true",
     "sharpe",
     "sign_autocorrelation",
     "skewness",
     "sortino",
     "spread_bps",
     "spread_over_time",
+    "states_seen",
     "stylized_facts",
     "summarize",
     "total_return",
     "trade_spreads",
     "turnover",
     "value_at_risk",
+    "venue_figure",
+    "venue_shares",
     "volatility",
     "volatility_clustering",
     "win_rate",

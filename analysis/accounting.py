@@ -12,7 +12,11 @@ The split. An agent's fill i buys q units (negative: sells) at price p. Let m be
 
 and Σ over the fills, plus the revaluation q0 (M - M0) of an opening position (inventory), minus the fees, is the P&L:
 
-    pnl = spread_capture + adverse_selection + inventory + fees
+    pnl = spread_capture + adverse_selection + inventory + fees + funding
+
+Contracts: the same with their multiplier; for inverse ones p, m, h and M are -1/price, and money is the base coin.
+Funding is what perpetuals paid, with what the insurance fund took and gave. A run with several settlement currencies
+has tables by instrument whose sums over instruments add different currencies: read ``by_instrument`` then.
 
 The sums are carried out in half ticks times lots, which are whole numbers, so the identity holds exactly there and to
 the last bit of a float in currency. Prices off the half-tick grid only cost that exactness. Source of the idea: the
@@ -41,7 +45,7 @@ from marketsim.errors import InvalidValueError, did_you_mean
 if TYPE_CHECKING:
     from marketsim.domain.tables import MarketTables
 
-PARTS = ("spread_capture", "adverse_selection", "inventory", "fees")
+PARTS = ("spread_capture", "adverse_selection", "inventory", "fees", "funding")
 _SUMS = (
     "orders",
     "rejected",
@@ -77,6 +81,7 @@ class Account:
     adverse_selection: float
     inventory: float
     fees: float
+    funding: float
     realized: float
     unrealized: float
     cash: float
@@ -132,8 +137,9 @@ class Accounts:
         ``cash`` (initial cash and everything since, currency), ``position`` (units at the end, all instruments added
         up), ``position_value`` (currency at the mark), ``max_position`` and ``mean_position`` (units, of the absolute
         position; the mean is over time; the largest instrument's);
-        ``pnl`` = ``spread_capture`` + ``adverse_selection`` + ``inventory`` + ``fees`` (negative when paid), and
-        ``realized`` + ``unrealized`` = pnl - fees.
+        ``pnl`` = ``spread_capture`` + ``adverse_selection`` + ``inventory`` + ``fees`` (negative when paid) +
+        ``funding`` (of contracts, received less paid), and ``realized`` + ``unrealized`` = pnl - fees - funding. The
+        ``cash`` of contracts is their P&L, as if they were settled at the mark.
         """
         table = _collapse(self.by_instrument, "agent").reindex(pd.Index(self.names, name="agent"))
         fills = self._fills
@@ -181,7 +187,11 @@ class Accounts:
             flow = np.bincount(cell, -lots * price, size).reshape(shape).cumsum(axis=1)
             paid = np.bincount(cell, fills.fee[chosen], size).reshape(shape).cumsum(axis=1)
             marks = fills.scaled(number, tape.marks_at(times))
-            total += (flow + held * marks) * fills.unit[number] - paid
+            mine = fills.paid.account % len(fills.tapes) == number
+            place = owner[fills.paid.account[mine] // len(fills.tapes)] * len(times)
+            place = place + np.searchsorted(times, fills.paid.time[mine], "left")
+            funded = np.bincount(place, fills.paid.amount[mine], size).reshape(shape).cumsum(axis=1)
+            total += (flow + held * marks) * fills.unit[number] - paid + funded
         total = np.round(total, 9) + 0.0
         return pd.DataFrame(total.T, index=pd.Index(times, name="time"), columns=pd.Index(names, name=by))
 
@@ -283,14 +293,18 @@ def _profit_columns(fills: Fills, horizon: int) -> dict[str, Floats]:
     columns = {
         "cash": np.where(fills.opening, 0.0, -lots * fills.price),
         "position": position * np.tile(fills.lot, len(fills.names)),
-        "position_value": position * final * unit,
     }
-    columns["cash"] = total(columns["cash"]) * unit + fees
-    columns["pnl"] = gross * unit + fees
+    funding = fills.per_account_of(fills.paid.account, fills.paid.amount)
+    columns["position_value"] = np.abs(position * final) * np.sign(position) * unit
+    columns["pnl"] = gross * unit + fees + funding
+    columns["cash"] = np.where(
+        np.tile(fills.cleared, len(fills.names)), columns["pnl"], total(columns["cash"]) * unit + fees
+    )
     columns["spread_capture"] = total(lots * (before - fills.price)) * unit
     columns["adverse_selection"] = total(lots * (after - before)) * unit
     columns["inventory"] = total(lots * (last - after)) * unit
     columns["fees"] = fees
+    columns["funding"] = funding
     columns["realized"] = realized * unit
     columns["unrealized"] = (gross - realized) * unit
     return columns
@@ -301,7 +315,7 @@ def _fill_columns(fills: Fills) -> dict[str, Floats]:
     real = ~fills.opening
     maker = fills.maker & real
     volume = np.abs(fills.lots) * fills.lot[fills.market]
-    value = np.abs(fills.lots) * fills.price * fills.unit[fills.market]
+    value = np.abs(fills.lots * fills.price) * fills.unit[fills.market]
     waited = fills.queue_time
     known = maker & (waited >= 0)
     largest, mean = fills.position_sizes()
@@ -385,8 +399,7 @@ def _round_trip_table(fills: Fills) -> pd.DataFrame:
     fee_a_lot = np.divide(fills.fee, np.abs(fills.lots), out=np.zeros(len(fills.fee)), where=fills.lots != 0)
     gross = pieces.profit * unit
     fees = -(fee_a_lot[entry] + fee_a_lot[exit_]) * pieces.lots
-    currency = fills.half_tick[market]
-    entry_price, exit_price = fills.price[entry] * currency, fills.price[exit_] * currency
+    entry_price, exit_price = fills.prices_of(market, fills.price[entry]), fills.prices_of(market, fills.price[exit_])
     agent = fills.agent[entry]
     table = pd.DataFrame(
         {
@@ -402,7 +415,7 @@ def _round_trip_table(fills: Fills) -> pd.DataFrame:
             "gross": gross,
             "fees": fees,
             "pnl": gross + fees,
-            "pnl_percent": 100.0 * (gross + fees) / (entry_price * quantity),
+            "pnl_percent": 100.0 * (gross + fees) / (np.abs(fills.price[entry] * pieces.lots) * unit),
             "holding_time": fills.time[exit_] - fills.time[entry],
         }
     )

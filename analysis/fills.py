@@ -1,7 +1,9 @@
 """Fills: the two legs of every trade as arrays, ready to be added up by account (an agent in an instrument).
 
 Prices are kept in half ticks and quantities in lots, as floats that hold whole numbers wherever the data are on the
-grid (mids are half ticks at the finest), so sums of their products are exact. It never computes a P&L.
+grid (mids are half ticks at the finest), so sums of their products are exact. Prices of inverse contracts are kept as
+-1/price: what is linear in the price of others is linear in that. The end of a contract is a leg at its settlement
+price. It never computes a P&L.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from marketsim.analysis.round_trip import Matched, match_first_in_first_out
 from marketsim.analysis.tape import Floats, Ints, Tape, column
 
 if TYPE_CHECKING:
+    from marketsim.domain.instrument import Instrument
     from marketsim.domain.tables import MarketTables
 
 Rows = npt.NDArray[np.intp]
@@ -36,12 +39,22 @@ class Orders:
 
 
 @dataclass(frozen=True)
+class Payments:
+    """Payments of clearing that are no trade's: funding and the insurance fund."""
+
+    account: Rows
+    time: Ints
+    amount: Floats  # currency, positive to the account
+
+
+@dataclass(frozen=True)
 class Fills:
     """One row a leg, in time order (an opening position first); ``account`` = agent · instruments + instrument.
 
     ``lots`` is signed, ``price`` in half ticks, ``fee`` in currency; ``opening`` marks positions carried into
     ``start`` at their mark; ``queue_time`` is ns between acceptance and fill of a maker's order, -1 where unknown.
-    ``unit[market]`` turns half ticks times lots into currency.
+    ``unit[market]`` turns half ticks times lots into currency. ``paid`` are payments of clearing: funding, and
+    what went to and came from an insurance fund.
     """
 
     names: list[str]
@@ -61,6 +74,8 @@ class Fills:
     opening: Flags
     queue_time: Ints
     orders: Orders
+    contracts: list[Instrument]
+    paid: Payments
 
     @classmethod
     def of(cls, tables: MarketTables) -> Fills:
@@ -73,7 +88,8 @@ class Fills:
         half_tick = np.array([tapes[s].tick / 2 for s in symbols])
         lot = np.array([tapes[s].lot for s in symbols])
         market = _codes(trades["instrument"], symbols)
-        price = _snap(column(trades, "price", np.float64) / half_tick[market]) if len(time) else np.empty(0)
+        contracts = list(tables.instruments.values())
+        price = _on_scale(column(trades, "price", np.float64), market, half_tick, contracts)
         lots = _snap(column(trades, "quantity", np.float64) / lot[market]) if len(time) else np.empty(0)
         lots = lots * column(trades, "side", np.float64)
         waited = _queue_times(tables, market)
@@ -91,6 +107,9 @@ class Fills:
             maker=_interleave(np.zeros(len(time), bool), np.ones(len(time), bool)),
             queue_time=_interleave(unknown, waited),
         )
+        payments = getattr(tables, "payments", None)
+        if payments is not None and len(payments):
+            legs = legs.with_ends(payments, names, symbols, half_tick, lot, contracts)
         known = (legs.agent >= 0) & (legs.time <= tables.end)
         legs = legs.take(known)
         legs, opening = _with_opening(legs, tapes, half_tick, len(names), int(tables.start))
@@ -104,6 +123,8 @@ class Fills:
             lot=lot,
             opening=opening,
             orders=_orders(orders, names, symbols, int(tables.start), int(tables.end)),
+            contracts=contracts,
+            paid=_paid(payments, names, symbols, int(tables.start), int(tables.end)),
             **legs.__dict__,
         )
 
@@ -113,8 +134,21 @@ class Fills:
 
     @cached_property
     def unit(self) -> Floats:
-        """Currency of one half tick times one lot, by instrument."""
-        return self.half_tick * self.lot
+        """Currency of one half tick times one lot, by instrument; of an inverse one of -1/price times one lot."""
+        size = self.lot * np.array([float(one.multiplier) for one in self.contracts])
+        inverse = np.array([one.inverse for one in self.contracts], dtype=bool)
+        return np.asarray(np.where(inverse, size, self.half_tick * size), dtype=np.float64)
+
+    @cached_property
+    def cleared(self) -> Flags:
+        """Which instruments are contracts."""
+        return np.array([one.cleared for one in self.contracts], dtype=bool)
+
+    def prices_of(self, market: Rows, values: Floats) -> Floats:
+        """Prices in currency of what ``price`` holds."""
+        inverse = np.array([one.inverse for one in self.contracts], dtype=bool)[market]
+        with np.errstate(divide="ignore"):
+            return np.where(inverse, -1.0 / values, values * self.half_tick[market])
 
     @cached_property
     def matched(self) -> Matched:
@@ -122,8 +156,8 @@ class Fills:
         return match_first_in_first_out(self.account, self.lots, self.price, len(self.names) * len(self.tapes))
 
     def scaled(self, market: int, prices: Floats) -> Floats:
-        """Prices of one instrument in half ticks."""
-        return _snap(prices / self.half_tick[market])
+        """Prices of one instrument in half ticks, of an inverse one as -1/price."""
+        return _on_scale(prices, np.full(len(prices), market, dtype=np.intp), self.half_tick, self.contracts)
 
     def per_account(self, values: Floats) -> Floats:
         """Sums of ``values`` (one a fill) by account."""
@@ -179,6 +213,33 @@ class _Legs:
     maker: Flags
     queue_time: Ints
 
+    def with_ends(
+        self,
+        payments: pd.DataFrame,
+        names: list[str],
+        symbols: list[str],
+        half_tick: Floats,
+        lot: Floats,
+        contracts: list[Instrument],
+    ) -> _Legs:
+        """With a leg for each position that ended with its contract, in time order."""
+        ended = payments[payments["kind"] == "EXPIRY"]
+        market = _codes(ended["instrument"], symbols)
+        ends = _Legs(
+            agent=_codes(ended["agent"], names),
+            market=market,
+            time=column(ended, "time", np.int64),
+            lots=-_snap(column(ended, "quantity", np.float64) / lot[market]),
+            price=_on_scale(column(ended, "price", np.float64), market, half_tick, contracts),
+            fee=np.zeros(len(ended)),
+            maker=np.zeros(len(ended), dtype=bool),
+            queue_time=np.full(len(ended), -1, dtype=np.int64),
+        )
+        joined = _Legs(
+            **{name: np.concatenate((values, ends.__dict__[name])) for name, values in self.__dict__.items()}
+        )
+        return joined.take(np.argsort(joined.time, kind="stable"))
+
     def take(self, rows: npt.NDArray[Any]) -> _Legs:
         return _Legs(**{name: values[rows] for name, values in self.__dict__.items()})
 
@@ -209,6 +270,25 @@ def _with_opening(
     late = legs.take(np.arange(early, len(legs.time)))
     joined = {name: np.concatenate((values, late.__dict__[name])) for name, values in opened.__dict__.items()}
     return _Legs(**joined), np.arange(len(joined["time"])) < len(rows)
+
+
+def _on_scale(prices: Floats, market: Rows, half_tick: Floats, contracts: list[Instrument]) -> Floats:
+    """Prices in half ticks; of inverse contracts as -1/price."""
+    if not len(prices):
+        return np.empty(0)
+    inverse = np.array([one.inverse for one in contracts], dtype=bool)[market]
+    result = _snap(prices / half_tick[market])
+    return np.where(inverse, -1.0 / prices, result) if inverse.any() else result
+
+
+def _paid(payments: pd.DataFrame | None, names: list[str], symbols: list[str], start: int, end: int) -> Payments:
+    if payments is None or not len(payments):
+        return Payments(np.empty(0, np.intp), np.empty(0, np.int64), np.empty(0))
+    time = column(payments, "time", np.int64)
+    agent, market = _codes(payments["agent"], names), _codes(payments["instrument"], symbols)
+    fits = payments["kind"].isin(["FUNDING", "FUND"]).to_numpy() & (agent >= 0) & (time >= start) & (time <= end)
+    rows = np.flatnonzero(fits)
+    return Payments((agent * len(symbols) + market)[rows], time[rows], column(payments, "amount", np.float64)[rows])
 
 
 def _agents(tables: MarketTables) -> tuple[list[str], list[str], list[str], Floats]:

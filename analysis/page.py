@@ -38,7 +38,8 @@ from marketsim.analysis.spreads import effective_spread, price_improvement, real
 from marketsim.analysis.stylized import stylized_facts
 from marketsim.analysis.summary import Summary, number, summarize
 from marketsim.analysis.tape import Tape
-from marketsim.domain.units import SECOND, format_duration, format_time
+from marketsim.domain.local_time import LocalTime, time_text
+from marketsim.domain.units import SECOND, format_duration
 from marketsim.errors import StoreError
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ def _body(
 def _lead(tables: MarketTables, books: Accounts) -> str:
     names = ", ".join(tables.instruments) if len(tables.instruments) <= 8 else f"{len(tables.instruments)} instruments"
     who = f" · {len(books):,} agents in {books.table['family'].nunique()} families" if len(books) else ""
-    span = f"{_clock(tables.start)} – {_clock(tables.end)} ({format_duration(_seconds(tables.end - tables.start))})"
+    local = getattr(tables, "local_time", None)
+    begin, end = _clock(tables.start, local), _clock(tables.end, local)
+    span = f"{begin} – {end} ({format_duration(_seconds(tables.end - tables.start))})"
     return f'<p class="lead">{escape(names)} · {escape(span)}{escape(who)}</p>'
 
 
@@ -313,9 +316,9 @@ def _in_units(columns: tuple[Column, ...], currency: str, every: str = "") -> li
     return [(name, head, unit.format(currency=currency, every=every), form) for name, head, unit, form in columns]
 
 
-def _clock(time: int) -> str:
-    """HH:MM:SS, to the second."""
-    return format_time(int(time)).split(".", maxsplit=1)[0]
+def _clock(time: int, local: LocalTime | None = None) -> str:
+    """HH:MM:SS, to the second, behind its date where there is one."""
+    return time_text(int(time), local).split(".", maxsplit=1)[0]
 
 
 def _seconds(span: int) -> int:

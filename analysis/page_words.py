@@ -77,7 +77,7 @@ TERMS = {
     "P&L": "Change of cash and of the position's value at the mid over the measured time, after fees.",
     "Spread capture": "Signed quantity · (mid before the fill − fill price): earned by resting, paid by crossing.",
     "Adverse selection": "Signed quantity · (mid 5 s after the fill − mid before it).",
-    "Inventory": "Revaluation of positions after that. The four parts add up to the P&L exactly.",
+    "Inventory": "Revaluation of positions after that. With fees and funding the parts add up to the P&L exactly.",
     "Messages a fill": "Orders, cancels and replaces sent for each fill received.",
     "Queue time": "From a resting order's acceptance to its fills, weighted by quantity.",
     "Sharpe, Sortino": "Mean over standard deviation, or over downside deviation, of P&L changes; not annualised.",

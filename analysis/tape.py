@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from marketsim.domain.local_time import LocalTime
 from marketsim.errors import DataError, InvalidValueError, did_you_mean
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Tape:
     bid_quantity: Floats
     ask: Floats
     ask_quantity: Floats
+    local_time: LocalTime | None = None  # the dates of the source, where it has some
 
     @classmethod
     def of(cls, source: MarketTables | Tape, instrument: str | None = None) -> Tape:
@@ -62,12 +64,12 @@ class Tape:
         symbol = the_instrument(source, instrument)
         single = len(source.instruments) == 1
         spec = source.instruments[symbol]
-        trades = _rows_of(source.trades, symbol, single)
+        trades = rows_of(source.trades, symbol, single)
         time = column(trades, "time", np.int64)
         _check_order(time, f"trades of {symbol}")
         first, last = np.searchsorted(time, source.start, "left"), np.searchsorted(time, source.end, "right")
         inside = slice(int(first), int(last))
-        quotes = _consolidated(_rows_of(source.quotes, symbol, single), symbol)
+        quotes = joined_venues(rows_of(source.quotes, symbol, single), symbol)
         kept = slice(0, int(np.searchsorted(quotes[0], source.end, "right")))
         return cls(
             symbol=symbol,
@@ -87,6 +89,7 @@ class Tape:
             bid_quantity=quotes[2][kept],
             ask=quotes[3][kept],
             ask_quantity=quotes[4][kept],
+            local_time=getattr(source, "local_time", None),
         )
 
     @cached_property
@@ -210,7 +213,8 @@ def column(frame: pd.DataFrame, name: str, dtype: Any) -> npt.NDArray[Any]:
     return np.asarray(frame[name].to_numpy(), dtype=dtype)
 
 
-def _rows_of(frame: pd.DataFrame, symbol: str, single: bool) -> pd.DataFrame:
+def rows_of(frame: pd.DataFrame, symbol: str, single: bool) -> pd.DataFrame:
+    """The rows of one instrument; all when it is the ``single`` one."""
     if single or len(frame) == 0:
         return frame
     return frame[(frame["instrument"] == symbol).to_numpy()]
@@ -229,7 +233,7 @@ def _look_up(values: Floats, row: npt.NDArray[np.intp]) -> Floats:
     return np.where(row >= 0, values[np.maximum(row, 0)], np.nan)
 
 
-def _consolidated(quotes: pd.DataFrame, symbol: str) -> tuple[Ints, Floats, Floats, Floats, Floats]:
+def joined_venues(quotes: pd.DataFrame, symbol: str) -> tuple[Ints, Floats, Floats, Floats, Floats]:
     """Time, bid, bid quantity, ask, ask quantity over all venues."""
     time = column(quotes, "time", np.int64)
     _check_order(time, f"quotes of {symbol}")

@@ -13,6 +13,8 @@ PARTS = (
     "reference_day",
     "crowd",
     "scale",
+    "instruments",
+    "publication",
     "python_agents",
     "replay",
     "memory",

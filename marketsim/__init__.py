@@ -14,16 +14,33 @@ __version__ = "0.1.0.dev0"
 if TYPE_CHECKING:
     from marketsim import agents, analysis, policies
     from marketsim.analysis.page import report
+    from marketsim.domain.basket import Basket
     from marketsim.domain.forms import from_dict, from_json, to_dict, to_json
     from marketsim.domain.instrument import Instrument
-    from marketsim.domain.market_data import BookSnapshot, Imbalance, LevelUpdate, Quote, Report, TradePrint, Volume
+    from marketsim.domain.market_data import (
+        Bar,
+        BookSnapshot,
+        Imbalance,
+        Indicative,
+        LevelUpdate,
+        OrderAction,
+        OrderUpdate,
+        Quote,
+        Report,
+        Status,
+        TradePrint,
+        Volume,
+    )
     from marketsim.domain.order import OrderState, OrderType, Reason, Side, TimeInForce
+    from marketsim.domain.phase import Phase
     from marketsim.errors import MarketSimError
     from marketsim.exchange.book import OrderBook
     from marketsim.exchange.core import MatchingCore
     from marketsim.experiment.comparison import compare
     from marketsim.experiment.verification import verify
     from marketsim.kernel.environment import Environment
+    from marketsim.network.bandwidth import Bandwidth
+    from marketsim.network.faults import Delays, Disconnect, Duplicates, Loss, Outages, Spike
     from marketsim.network.latency import (
         Constant,
         CubicJitter,
@@ -39,12 +56,17 @@ if TYPE_CHECKING:
     from marketsim.results.run import Run
     from marketsim.scenario.spec import ScenarioSpec
     from marketsim.simulation import Progress, Simulation, load
+    from marketsim.simulation.delays import feed_delays
     from marketsim.trading.agent import Agent
     from marketsim.trading.book import LocalBook
+    from marketsim.trading.by_order import OrderByOrderBook
+    from marketsim.trading.consolidated import ConsolidatedQuote, MarketState
     from marketsim.trading.feed import MeanReverting, RandomWalk
+    from marketsim.trading.index import IndexValue
     from marketsim.trading.order import Order
     from marketsim.trading.portfolio import Portfolio
     from marketsim.trading.risk import Limits
+    from marketsim.trading.router import RoutedOrder
 
     BUY, SELL = Side.BUY, Side.SELL
     DAY, GTC, GTD = TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD
@@ -52,16 +74,33 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "analysis.page": ("report",),
+    "domain.basket": ("Basket",),
     "domain.forms": ("from_dict", "from_json", "to_dict", "to_json"),
     "domain.instrument": ("Instrument",),
-    "domain.market_data": ("BookSnapshot", "Imbalance", "LevelUpdate", "Quote", "Report", "TradePrint", "Volume"),
+    "domain.market_data": (
+        "Bar",
+        "BookSnapshot",
+        "Imbalance",
+        "Indicative",
+        "LevelUpdate",
+        "OrderAction",
+        "OrderUpdate",
+        "Quote",
+        "Report",
+        "Status",
+        "TradePrint",
+        "Volume",
+    ),
     "domain.order": ("OrderState", "OrderType", "Reason", "Side", "TimeInForce"),
+    "domain.phase": ("Phase",),
     "errors": ("MarketSimError",),
     "exchange.book": ("OrderBook",),
     "exchange.core": ("MatchingCore",),
     "experiment.comparison": ("compare",),
     "experiment.verification": ("verify",),
     "kernel.environment": ("Environment",),
+    "network.bandwidth": ("Bandwidth",),
+    "network.faults": ("Delays", "Disconnect", "Duplicates", "Loss", "Outages", "Spike"),
     "network.latency": (
         "Constant",
         "CubicJitter",
@@ -76,13 +115,18 @@ _HOMES = {
     "population.agent": ("CompiledAgent", "policy"),
     "results.run": ("Run",),
     "scenario.spec": ("ScenarioSpec",),
+    "simulation.delays": ("feed_delays",),
     "simulation": ("Progress", "Simulation", "load"),
     "trading.agent": ("Agent",),
     "trading.book": ("LocalBook",),
+    "trading.by_order": ("OrderByOrderBook",),
+    "trading.consolidated": ("ConsolidatedQuote", "MarketState"),
     "trading.feed": ("MeanReverting", "RandomWalk"),
+    "trading.index": ("IndexValue",),
     "trading.order": ("Order",),
     "trading.portfolio": ("Portfolio",),
     "trading.risk": ("Limits",),
+    "trading.router": ("RoutedOrder",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MEMBERS = {"BUY": "Side", "SELL": "Side"} | dict.fromkeys(("DAY", "FOK", "GTC", "GTD", "IOC"), "TimeInForce")
@@ -92,11 +136,18 @@ _ROOMS = ("agents", "analysis", "policies")
 __all__ = [  # noqa: RUF022 - in plain order
     "Agent",
     "BUY",
+    "Bandwidth",
+    "Bar",
+    "Basket",
     "BookSnapshot",
     "CompiledAgent",
+    "ConsolidatedQuote",
     "Constant",
     "CubicJitter",
     "DAY",
+    "Delays",
+    "Disconnect",
+    "Duplicates",
     "Empirical",
     "Environment",
     "FOK",
@@ -105,31 +156,43 @@ __all__ = [  # noqa: RUF022 - in plain order
     "Gamma",
     "IOC",
     "Imbalance",
+    "IndexValue",
+    "Indicative",
     "Instrument",
     "LevelUpdate",
     "Limits",
     "LinearInLoad",
     "LocalBook",
     "LogNormal",
+    "Loss",
     "MarketSimError",
+    "MarketState",
     "MatchingCore",
     "MeanReverting",
     "Order",
+    "OrderAction",
     "OrderBook",
+    "OrderByOrderBook",
     "OrderState",
     "OrderType",
+    "OrderUpdate",
+    "Outages",
     "Pareto",
+    "Phase",
     "Portfolio",
     "Progress",
     "Quote",
     "RandomWalk",
     "Reason",
     "Report",
+    "RoutedOrder",
     "Run",
     "SELL",
     "ScenarioSpec",
     "Side",
     "Simulation",
+    "Spike",
+    "Status",
     "TimeInForce",
     "TradePrint",
     "TruncatedNormal",
@@ -139,6 +202,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "agents",
     "analysis",
     "compare",
+    "feed_delays",
     "from_dict",
     "from_json",
     "load",

@@ -14,19 +14,24 @@ from marketsim.kernel.compiled import compiled
 from marketsim.kernel.random import below, exponential, gamma, normal, purpose_of, uniform
 from marketsim.population.agent import policy
 from marketsim.population.policy import (
+    INDICATIVES,
     QUOTES,
+    STATUS_CHANGES,
     TRADES,
     ask_quote,
     ask_volume,
     cancel,
     cancel_all,
+    cancel_everything,
     cancel_lots,
     find_working,
     limit_order,
     market_order,
     place,
+    place_special,
     post_only_order,
     subscribe,
+    subscribe_every,
     timer_at,
     wake_at,
     watch_imbalance,
@@ -44,6 +49,8 @@ GTC, IOC = int(TimeInForce.GTC), int(TimeInForce.IOC)
 START, WAKE, TIMER = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER)
 QUOTE, TRADE = int(Kind.QUOTE), int(Kind.TRADE_PRINT)
 VOLUME, IMBALANCE = int(Kind.VOLUME), int(Kind.IMBALANCE)
+STATUS, INDICATIVE = int(Kind.STATUS), int(Kind.INDICATIVE)
+CONNECTION = int(Kind.CONNECTION)  # ``side`` +1: the session is up again, -1: it broke
 ACCEPTED = int(Kind.REPORT) + int(EventKind.ACCEPTED)
 FILL = int(Kind.REPORT) + int(EventKind.TRADE)
 CANCELED = int(Kind.REPORT) + int(EventKind.CANCELED)
@@ -57,6 +64,7 @@ __all__ = [
     "BUY",
     "CANCELED",
     "CANCEL_REJECTED",
+    "CONNECTION",
     "DAY",
     "EXPIRED",
     "FILL",
@@ -64,6 +72,8 @@ __all__ = [
     "GTC",
     "HOUR",
     "IMBALANCE",
+    "INDICATIVE",
+    "INDICATIVES",
     "IOC",
     "LIMIT",
     "MARKET",
@@ -78,6 +88,8 @@ __all__ = [
     "SECOND",
     "SELL",
     "START",
+    "STATUS",
+    "STATUS_CHANGES",
     "TIMER",
     "TRADE",
     "TRADES",
@@ -89,6 +101,7 @@ __all__ = [
     "below",
     "cancel",
     "cancel_all",
+    "cancel_everything",
     "cancel_lots",
     "compiled",
     "exponential",
@@ -98,10 +111,12 @@ __all__ = [
     "market_order",
     "normal",
     "place",
+    "place_special",
     "policy",
     "post_only_order",
     "purpose_of",
     "subscribe",
+    "subscribe_every",
     "timer_at",
     "uniform",
     "wake_at",

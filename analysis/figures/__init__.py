@@ -8,16 +8,20 @@ from marketsim.analysis.figures.after_trades import impact
 from marketsim.analysis.figures.agents import drawdown, equity, inventory, pnl_parts
 from marketsim.analysis.figures.book import depth
 from marketsim.analysis.figures.market import price_and_quotes, spread_and_activity
+from marketsim.analysis.figures.sessions import auction, interruptions, trading_days
 from marketsim.analysis.figures.stylized import stylized_facts
 
 __all__ = [
+    "auction",
     "depth",
     "drawdown",
     "equity",
     "impact",
+    "interruptions",
     "inventory",
     "pnl_parts",
     "price_and_quotes",
     "spread_and_activity",
     "stylized_facts",
+    "trading_days",
 ]

@@ -28,12 +28,14 @@ PART_NAMES = {
     "adverse_selection": "adverse selection",
     "inventory": "inventory",
     "fees": "fees",
+    "funding": "funding",
 }
 PART_COLOURS = {
     "spread_capture": style.GREEN,
     "adverse_selection": style.VERMILLION,
     "inventory": style.SKY,
     "fees": style.ORANGE,
+    "funding": style.BLUE,
 }
 
 
@@ -168,7 +170,7 @@ def _draw_lines(axes: Axes, curves: pd.DataFrame, *, steps: bool = False) -> Non
 
 
 def _finish(axes: Axes, tables: MarketTables, curves: pd.DataFrame) -> None:
-    style.time_axis(axes, tables.start, tables.end)
+    style.time_axis(axes, tables.start, tables.end, local=getattr(tables, "local_time", None))
     style.plain_numbers(axes, sign=True)
     last = curves.iloc[-1]
     named = zip(curves.columns, style.PALETTE, strict=False)
@@ -181,6 +183,8 @@ def _draw_parts(axes: Axes, families: pd.DataFrame, currency: str) -> None:
     ahead, behind = np.zeros(len(families)), np.zeros(len(families))
     for part in PARTS:
         value = families[part].to_numpy(dtype=float)
+        if part == "funding" and not value.any():
+            continue  # markets of spot have none
         left = np.where(value >= 0, ahead, behind)
         axes.barh(place, value, left=left, height=0.6, color=PART_COLOURS[part], linewidth=0, label=PART_NAMES[part])
         ahead, behind = ahead + np.maximum(value, 0), behind + np.minimum(value, 0)

@@ -53,7 +53,7 @@ def depth(
     axes = figure.add_subplot(heat)
     norm = _draw_heat(axes, book, spec.tick, spec.currency)
     axes.set_title(f"{symbol}: quantity resting over time")
-    style.time_axis(axes, tables.start, tables.end)
+    style.time_axis(axes, tables.start, tables.end, local=getattr(tables, "local_time", None))
     _draw_scale(figure.add_subplot(scale), norm)
     return figure
 

@@ -78,7 +78,7 @@ def spread_and_activity(
     moving.set_ylabel("volatility\n(bps/√min)")
     for axes in (spread, pace, moving):
         style.plain_numbers(axes, most=5)
-        style.time_axis(axes, tape.start, tape.end, label=axes is moving)
+        style.time_axis(axes, tape.start, tape.end, label=axes is moving, local=tape.local_time)
     figure.align_ylabels([spread, pace, moving])
     return figure
 
@@ -90,7 +90,7 @@ def _draw_mid(axes: Axes, tape: Tape) -> None:
         axes.plot(*style.thin(time, mid), color=style.BLACK, linewidth=1.0, drawstyle="steps-post")
     else:
         axes.plot(*style.thin(tape.trade_time, tape.price), color=style.BLACK, linewidth=1.0)
-    style.time_axis(axes, tape.start, tape.end, label=False)
+    style.time_axis(axes, tape.start, tape.end, label=False, local=tape.local_time)
 
 
 def _busiest(tape: Tape) -> tuple[int, int]:
@@ -131,7 +131,7 @@ def _draw_close(axes: Axes, tape: Tape, begin: int, finish: int) -> None:
             label=name,
             zorder=3,
         )
-    style.time_axis(axes, begin, finish)
+    style.time_axis(axes, begin, finish, local=tape.local_time)
     axes.set_title(f"The busiest {format_duration(finish - begin)} (area: quantity)", pad=20.0)
     axes.legend(
         loc="lower left",
@@ -165,7 +165,7 @@ def _draw_volume(axes: Axes, tape: Tape) -> None:
     axes.axhline(0, color=style.GREY, linewidth=0.6)
     axes.set_ylabel(f"units per\n{format_duration(step)}")
     style.plain_numbers(axes, most=3)
-    style.time_axis(axes, tape.start, tape.end)
+    style.time_axis(axes, tape.start, tape.end, local=tape.local_time)
 
 
 def _stairs(axes: Axes, edges: Ints, values: Floats, colour: str) -> None:

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from marketsim.domain.local_time import LocalTime
 from marketsim.domain.units import SECOND
 
 P = ParamSpec("P")
@@ -159,13 +160,33 @@ def clock_text(seconds: float, _position: object = None) -> str:
     return f"{days}d {text}" if days else text
 
 
-def time_axis(axes: Axes, start: int, end: int, *, label: bool = True) -> None:
-    """An axis in seconds from ``start`` to ``end`` (ns) that reads HH:MM:SS."""
+class _LocalFormatter(ticker.Formatter):
+    """HH:MM:SS of local time, with the date below the first tick of each day."""
+
+    def __init__(self, local: LocalTime) -> None:
+        self._local = local
+
+    def format_ticks(self, values: Any) -> list[str]:
+        words, shown = [], ""
+        for value in values:
+            date = f"{self._local.at(round(value * SECOND)):%Y-%m-%d}"
+            words.append(self(value) if date == shown else f"{self(value)}\n{date}")
+            shown = date
+        return words
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        moment = self._local.at(round(x * SECOND))
+        fraction = f".{moment.microsecond // 1000:03d}".rstrip("0") if moment.microsecond >= 1000 else ""
+        return f"{moment:%H:%M:%S}{fraction}"
+
+
+def time_axis(axes: Axes, start: int, end: int, *, label: bool = True, local: LocalTime | None = None) -> None:
+    """An axis in seconds from ``start`` to ``end`` (ns) that reads HH:MM:SS; with dates where there are some."""
     axes.set_xlim(start / SECOND, max(end, start + 1) / SECOND)
     axes.xaxis.set_major_locator(_TimeLocator())
-    axes.xaxis.set_major_formatter(ticker.FuncFormatter(clock_text))
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(clock_text) if local is None else _LocalFormatter(local))
     if label:
-        axes.set_xlabel("time (HH:MM:SS)")
+        axes.set_xlabel("time (HH:MM:SS)" if local is None else f"local time, {local.time_zone} (HH:MM:SS)")
     else:
         axes.tick_params(labelbottom=False)
 

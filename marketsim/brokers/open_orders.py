@@ -15,6 +15,7 @@ from marketsim.domain.order import Reason
 from marketsim.trading.order import Order
 
 _CANCELED, _REPLACED = EventKind.CANCELED, EventKind.REPLACED
+_REPLACE_REJECTED = EventKind.REPLACE_REJECTED
 _REFUSALS = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED)
 _ANSWERS = (Reason.BY_REQUEST, Reason.BY_REPLACE)
 
@@ -87,8 +88,16 @@ class OpenOrders:
         waiting = self._unanswered.get(order.reference)
         if waiting is None:
             return
-        _, stop_price = waiting.asked.pop(0)
+        _, stop_price = waiting.asked.pop(_place(waiting.asked, report))
         if kind is _REPLACED and order.stop_price:
             order.stop_price = stop_price
         if not waiting.asked:
             del self._unanswered[order.reference]
+
+
+def _place(asked: list[tuple[int, int]], report: Report) -> int:
+    """Which request a report answers: the oldest, unless a session that is down refuses it before that is answered."""
+    if report.reason is not Reason.DISCONNECTED:
+        return 0
+    total = report.quantity if report.kind is _REPLACE_REJECTED else 0
+    return next((place for place, (quantity, _) in enumerate(asked) if quantity == total), 0)

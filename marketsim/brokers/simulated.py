@@ -13,32 +13,59 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 from marketsim.brokers.open_orders import OpenOrders
+from marketsim.domain.basket import Basket
 from marketsim.domain.event import EventKind
+from marketsim.domain.fees import FeeMeter, FeeSchedule
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import BookSnapshot, Imbalance, LevelUpdate, Quote, Report, TradePrint, Volume
+from marketsim.domain.market_data import (
+    Bar,
+    BookSnapshot,
+    Imbalance,
+    Indicative,
+    LevelUpdate,
+    OrderAction,
+    OrderUpdate,
+    Quote,
+    Report,
+    Status,
+    TradePrint,
+    Volume,
+)
 from marketsim.domain.message import Kind, Wanted
-from marketsim.domain.order import OrderState, Reason, Side
-from marketsim.domain.units import format_time
+from marketsim.domain.order import OrderFlag, OrderState, Reason, Side
+from marketsim.domain.phase import Phase
+from marketsim.domain.schedule import Night, after_night
+from marketsim.domain.units import format_duration, format_time
 from marketsim.errors import AgentError, InvalidValueError, InvariantViolation, SimulationError, did_you_mean
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import Stream
 from marketsim.trading.agent import Agent, overrides
-from marketsim.trading.order import Order
+from marketsim.trading.book import LocalBook
+from marketsim.trading.consolidated import Listener
+from marketsim.trading.order import Order, Special
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Broker, Clock, Feed
+from marketsim.trading.request import MarketDataRequest
 from marketsim.trading.risk import Limits
 
 # Places in a row of MESSAGE.
-_ORDER, _SENT, _KIND, _MARKET, _SIDE, _PRICE, _QUANTITY, _LEAVES, _EXPIRE = 1, 2, 3, 6, 8, 9, 10, 12, 13
+_ORDER, _SENT, _KIND, _SENDER, _MARKET, _SIDE, _PRICE, _QUANTITY, _LEAVES, _EXPIRE = 1, 2, 3, 4, 6, 8, 9, 10, 12, 13
+_CHANNEL, _REASON, _NUMBER = 16, 17, 19  # of a snapshot; of a report in a session with faults
 _REPORT = int(Kind.REPORT)
 _KINDS = {int(kind): kind for kind in EventKind}
 _REASONS = {int(reason): reason for reason in Reason}
+_PHASES = {int(phase): phase for phase in Phase}
+_ACTIONS = {int(action): action for action in OrderAction}
+_PLAIN = int(Wanted.QUOTES | Wanted.TRADES | Wanted.LEVELS | Wanted.ORDERS | Wanted.STATUS | Wanted.INDICATIVE)
 _BUY = Side.BUY  # also where a refused request names no side, or none that there is
 _SIDES = {1: Side.BUY, -1: Side.SELL}
 # An enumeration's members are looked up slowly through their class.
 _NEW, _CANCEL, _REPLACE, _SUBSCRIBE = Kind.NEW, Kind.CANCEL, Kind.REPLACE, Kind.SUBSCRIBE
-_QUERY, _ASK_VOLUME = Kind.QUERY, Kind.ASK_VOLUME
+_QUERY, _ASK_VOLUME, _MASS_CANCEL = Kind.QUERY, Kind.ASK_VOLUME, Kind.MASS_CANCEL
+_SNAPSHOT_REQUEST = Kind.SNAPSHOT_REQUEST
 _TRADE, _REJECTED, _REPLACE_REJECTED = EventKind.TRADE, EventKind.REJECTED, EventKind.REPLACE_REJECTED
+_FUNDING, _SETTLED = EventKind.FUNDING, EventKind.SETTLED
+_AUCTION = int(OrderFlag.AUCTION)
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
 _HOOKS = {
     EventKind.ACCEPTED: "on_accepted",
@@ -61,6 +88,7 @@ class Market(NamedTuple):
     venue: str
     instrument: Instrument
     fee: Callable[[int, int, bool], Decimal]  # of a fill: price in ticks, quantity in lots, whether maker
+    schedule: FeeSchedule | None = None  # where fees hang on more than that
 
 
 class Wire(Protocol):
@@ -81,6 +109,10 @@ class Wire(Protocol):
         other_price: int = 0,
         quantity: int = 0,
         expire: int = 0,
+        display: int = 0,
+        minimum: int = 0,
+        parent: int = 0,
+        partner: int = 0,
     ) -> int:
         """A request leaves; answers the order id of a NEW."""
 
@@ -99,6 +131,8 @@ class SimulatedSession:
     markets: all markets by number; ``allowed`` are the numbers on which the agent trades, the preferred ones first.
     computation: ns that the agent needs to act on anything.
     grid: ns; the times at which the agent is called are rounded up to a multiple of it.
+    nights: when every venue is closed; a call that falls into one comes later by its length.
+    faulty: reports may come twice; the second is dropped.
     receive: takes a message (a row of MESSAGE) at its time; it is handled now, or when the agent is free.
     """
 
@@ -118,15 +152,22 @@ class SimulatedSession:
         limits: Limits | None = None,
         feeds: Mapping[str, Feed] | None = None,
         notes: Notes | None = None,
+        balances: Mapping[str, Decimal] | None = None,
+        baskets: Mapping[str, Basket] | None = None,
+        nights: Sequence[Night] = (),
+        faulty: bool = False,
     ) -> None:
         self.name = name
+        self.baskets: Mapping[str, Basket] = baskets or {}
         self.agent = agent
         self.broker: Broker = self
         self.clock: Clock = self
-        self.portfolio = Portfolio(cash, markets[allowed[0]].instrument.currency)
+        self.portfolio = Portfolio(cash, markets[allowed[0]].instrument.money, balances)
         self.number = -1  # given by the engine
         self.instruments = tuple(dict.fromkeys(markets[number].instrument for number in allowed))
-        self.receive: Callable[[Sequence[int]], None] = self._receive_in_turn if computation else self._handle
+        self._take_in: Callable[[Sequence[int]], None] = self._receive_in_turn if computation else self._handle
+        self.receive = self._receive_once if faulty else self._take_in
+        self.duplicates = 0  # reports that were dropped because they had come before
         self._due: Callable[[list[Any]], None] = self._call_in_turn if computation else self._call
         self._seed = seed
         self._environment = environment
@@ -139,17 +180,25 @@ class SimulatedSession:
         self._limits = limits
         self._feeds = feeds or {}
         self._notes = notes
+        self._nights = nights
         self._busy_until = 0
+        self._meters: dict[int, FeeMeter] = {}
         self._client_order_id = 0
         self._orders = OpenOrders()
         self._streams: dict[str, Stream] = {}
         self._subscribed: dict[int, int] = {}  # market -> Wanted
-        self._watched: set[tuple[int, int]] = set()  # market, share of the book in millionths
-        self._snapshots: dict[int, list[tuple[int, int, int]]] = {}
-        self._awaited: dict[int, tuple[int, int, int]] = {}
+        self._watched: set[tuple[int, int, int]] = set()  # market, what, and its length or share in millionths
+        self._intervals: dict[tuple[int, str], int] = {}  # of a market's quotes and levels, ns between two updates
+        self._snapshots: dict[tuple[int, int], list[tuple[int, int, int]]] = {}  # by market and channel
+        self._awaited: dict[tuple[int, int], tuple[int, int, int]] = {}
+        self._books: dict[int, LocalBook] = {}  # by market
+        self._heard: dict[int, int] = {}  # sender -> number of its last report, in a session with faults
+        self._listener: Listener | None = None
         agent.bind(self)
         self._on_any_report = agent.on_report if overrides(agent, "on_report") else None
-        self._hooks = [None, *(self._hook(_HOOKS.get(kind)) for kind in EventKind)]
+        self._hooks: list[Callable[..., None] | None] = [None] * (max(EventKind) + 1)
+        for kind in EventKind:
+            self._hooks[kind] = self._hook(_HOOKS.get(kind))
         self._handlers = self._handlers_by_kind()
 
     def _hook(self, name: str | None) -> Callable[..., None] | None:
@@ -157,12 +206,18 @@ class SimulatedSession:
         return getattr(self.agent, name) if name and overrides(self.agent, name) else None
 
     def _handlers_by_kind(self) -> list[Callable[[Sequence[int]], None]]:
-        handlers: list[Callable[[Sequence[int]], None]] = [self._on_report] * (_REPORT + len(EventKind) + 1)
+        handlers: list[Callable[[Sequence[int]], None]] = [self._on_report] * (_REPORT + max(EventKind) + 1)
         handlers[Kind.QUOTE] = self._on_quote
         handlers[Kind.TRADE_PRINT] = self._on_trade
         handlers[Kind.LEVEL] = self._on_level
         handlers[Kind.VOLUME] = self._on_volume
         handlers[Kind.IMBALANCE] = self._on_imbalance
+        handlers[Kind.STATUS] = self._on_status
+        handlers[Kind.INDICATIVE] = self._on_indicative
+        handlers[Kind.ORDER_UPDATE] = self._on_order_update
+        handlers[Kind.BAR] = self._on_bar
+        handlers[Kind.CONNECTION] = self._on_connection
+        handlers[Kind.HEARTBEAT] = self._on_heartbeat
         handlers[Kind.SNAPSHOT] = self._on_snapshot
         handlers[Kind.SNAPSHOT_LEVEL] = self._on_snapshot_level
         return handlers
@@ -171,10 +226,15 @@ class SimulatedSession:
 
     def start(self) -> None:
         """Subscribe to what the agent's hooks ask for, then let it begin."""
-        wanted = {"quotes": False, "trades": False, "levels": False, **self.agent.subscriptions()}
-        for market in self._by_place.values():
-            self.subscribe(market.instrument, market.venue, **wanted)
+        self._guarded(self._subscribe_first)
         self._guarded(self.agent.on_start)
+
+    def _subscribe_first(self) -> None:
+        asked = {name: value for name, value in self.agent.subscriptions().items() if value}
+        if asked:
+            request = MarketDataRequest.of(asked)
+            for market in self._by_place.values():
+                self.subscribe(market.instrument, market.venue, request)
 
     def stop(self) -> None:
         """Tell the agent that the run is over."""
@@ -191,6 +251,8 @@ class SimulatedSession:
                 self.note("risk", f"order {order.client_order_id} refused: {objection}")
                 self.call_at(self._environment.now, self._refuse, order, _REJECTED, order.price, order.quantity)
                 return
+        if order.position and self._contradicts(order, _REJECTED, order.price, order.quantity, order.quantity):
+            return
         order.reference = self._wire.send(
             self.number,
             self._environment.now + self._computation,
@@ -205,6 +267,7 @@ class SimulatedSession:
             order.stop_price,
             order.quantity,
             order.expire,
+            *(() if order.special is None else _references(order.special)),
         )
         self._orders.add(order)
 
@@ -222,6 +285,14 @@ class SimulatedSession:
             quantity=quantity,
         )
 
+    def cancel_everything(self, instrument: Instrument, venue: str, *, whole_venue: bool = False) -> None:
+        """Ask a venue for the cancel of all own orders in an instrument, or in everything that it trades."""
+        market = self.market_of(instrument, venue).number
+        for order in self._orders:
+            if order.venue == venue and (whole_venue or order.instrument.symbol == instrument.symbol):
+                order.state = _PENDING_CANCEL
+        self._ask(_MASS_CANCEL, market, quantity=int(whole_venue))
+
     def replace(self, order: Order, price: int, quantity: int, stop_price: int = 0) -> None:
         """Ask for new terms of an order. One that is over is left alone; limits are checked as for a new order."""
         if not order.live or not order.reference:
@@ -232,6 +303,8 @@ class SimulatedSession:
                 self.note("risk", f"replace of order {order.client_order_id} refused: {objection}")
                 self.call_at(self._environment.now, self._refuse, order, _REPLACE_REJECTED, price, quantity)
                 return
+        if order.position and self._contradicts(order, _REPLACE_REJECTED, price, quantity, quantity - order.filled):
+            return
         self._orders.ask(order, quantity, stop_price)
         self._wire.send(
             self.number,
@@ -258,12 +331,18 @@ class SimulatedSession:
 
     def call_at(self, time: int, function: Callable[..., Any], *arguments: Any) -> None:
         """Call a function at a time, or as soon after as the agent is free."""
+        self.call_on_time(time if not self._nights else after_night(self._nights, time), function, *arguments)
+
+    def call_on_time(self, time: int, function: Callable[..., Any], *arguments: Any) -> None:
+        """The same, by night too."""
         call = [function, arguments, 0]
         call[2] = self._environment.call_at(time if self._grid == 1 else self._on_grid(time), self._due, call)[1]
 
     def sleep(self, delay: int) -> Any:
         """A SimPy timeout."""
         now = self._environment.now
+        if self._nights:
+            delay = after_night(self._nights, now + delay) - now
         return self._environment.timeout(delay if self._grid == 1 else self._on_grid(now + delay) - now)
 
     def _on_grid(self, time: int) -> int:
@@ -291,27 +370,54 @@ class SimulatedSession:
                 f"{self.name} does not trade {instrument.symbol}{did_you_mean(instrument.symbol, self._venues)}"
             ) from None
 
-    def subscribe(
-        self,
-        instrument: Instrument,
-        venue: str,
-        *,
-        quotes: bool,
-        trades: bool,
-        levels: bool,
-        imbalance: float | None = None,
-    ) -> None:
-        """Ask a venue for market data, once for each kind of it and each share of the book."""
+    def subscribe(self, instrument: Instrument, venue: str, request: MarketDataRequest) -> None:
+        """Ask a venue for market data, once for each kind of it, each length of bars and each share of the book."""
         market = self.market_of(instrument, venue).number
         known = self._subscribed.get(market, 0)
-        wanted = int(quotes * Wanted.QUOTES | trades * Wanted.TRADES | levels * Wanted.LEVELS) & ~known
+        for kind, name in ((Wanted.QUOTES, "quotes"), (Wanted.LEVELS, "levels")):
+            if request.wanted & kind:
+                self._check_interval(market, name, request.interval, instrument)
+        wanted = int(request.wanted) & _PLAIN & ~known
         self._subscribed[market] = known | wanted
-        share = 0 if imbalance is None else int(imbalance * 1_000_000 + 0.5)
-        if share and (market, share) not in self._watched:
-            self._watched.add((market, share))
-            wanted |= int(Wanted.IMBALANCE)
+        share = int(request.imbalance * 1_000_000 + 0.5)
+        for kind, detail in ((Wanted.BARS, request.bars), (Wanted.IMBALANCE, share)):
+            if detail and (market, int(kind), detail) not in self._watched:
+                self._watched.add((market, int(kind), detail))
+                wanted |= int(kind)
         if wanted:
-            self._ask(_SUBSCRIBE, market, instructions=wanted, price=share)
+            self._ask(
+                _SUBSCRIBE, market, instructions=wanted, price=share, other_price=request.bars, expire=request.interval
+            )
+
+    def _check_interval(self, market: int, name: str, interval: int, instrument: Instrument) -> None:
+        """An interval that was asked for stays: the venue would send the same data twice."""
+        known = self._intervals.setdefault((market, name), interval)
+        if known != interval:
+            told = f"every {format_duration(known)}" if known else "at each change"
+            raise InvalidValueError(
+                f"{self.name} gets the {name} of {instrument.symbol} {told} already; ask for them once, with the "
+                "interval that suits all"
+            )
+
+    def keep_book(self, instrument: Instrument, venue: str) -> LocalBook:
+        """A book that follows the venue's feed and repairs itself; the same object each time."""
+        market = self.market_of(instrument, venue).number
+        book = self._books.get(market)
+        if book is None:
+            book = self._books[market] = LocalBook(lambda: self._recover(market))
+            if self._subscribed.get(market, 0) & Wanted.LEVELS:
+                self._recover(market)
+            else:
+                self.subscribe(instrument, venue, MarketDataRequest(Wanted.LEVELS))
+        return book
+
+    def ask_book(self, instrument: Instrument, venue: str) -> None:
+        """Ask a venue for its whole book, once."""
+        self._recover(self.market_of(instrument, venue).number)
+
+    def _recover(self, market: int) -> None:
+        """Ask for a snapshot that fits the levels which come from there."""
+        self._ask(_SNAPSHOT_REQUEST, market, expire=self._intervals.get((market, "levels"), 0))
 
     def ask_quote(self, instrument: Instrument, venue: str) -> None:
         """Ask a venue for its best quotes, once."""
@@ -323,6 +429,14 @@ class SimulatedSession:
 
     def _ask(self, kind: Kind, market: int, **terms: int) -> None:
         self._wire.send(self.number, self._environment.now + self._computation, kind, market, **terms)
+
+    def fee(self, instrument: Instrument, venue: str, price: int, quantity: int, maker: bool) -> Decimal:
+        """What a venue would take from a trade, by its schedule, without what hangs on the volume of the agent."""
+        return self.market_of(instrument, venue).fee(price, quantity, maker)
+
+    def listen(self, listener: Listener) -> None:
+        """A listener hears what arrives, before the agent's hooks."""
+        self._listener = listener
 
     def stream(self, purpose: str) -> Stream:
         """The agent's random draws for a purpose; the same object each time."""
@@ -346,6 +460,15 @@ class SimulatedSession:
             self._notes(self._environment.now, self.name, key, value)
 
     # --- inbox ---
+
+    def _receive_once(self, row: Sequence[int]) -> None:
+        number = row[_NUMBER]
+        if number and row[_KIND] > _REPORT:
+            if number <= self._heard.get(row[_SENDER], 0):
+                self.duplicates += 1
+                return
+            self._heard[row[_SENDER]] = number
+        self._take_in(row)
 
     def _receive_in_turn(self, row: Sequence[int]) -> None:
         start = self._reserve()
@@ -408,9 +531,10 @@ class SimulatedSession:
     def _on_quote(self, row: Sequence[int]) -> None:
         _, _, sent, _, _, _, number, _, _, bid, bid_quantity, ask, ask_quantity, last, _, _, _, _, _, _ = row
         market = self._markets[number]
-        self.agent.on_quote(
-            _fact(Quote, (sent, market.instrument, bid, bid_quantity, ask, ask_quantity, market.venue, last))
-        )
+        quote = _fact(Quote, (sent, market.instrument, bid, bid_quantity, ask, ask_quantity, market.venue, last))
+        if self._listener is not None:
+            self._listener.on_quote(quote)
+        self.agent.on_quote(quote)
 
     def _on_trade(self, row: Sequence[int]) -> None:
         market = self._markets[row[_MARKET]]
@@ -427,33 +551,85 @@ class SimulatedSession:
         side, bids, asks = _SIDES.get(row[_SIDE]), row[_QUANTITY], row[_LEAVES]
         self.agent.on_imbalance(Imbalance(row[_SENT], market.instrument, side, bids, asks, market.venue))
 
+    def _on_status(self, row: Sequence[int]) -> None:
+        market = self._markets[row[_MARKET]]
+        phase, reason = _PHASES[row[_QUANTITY]], _REASONS[row[_REASON]]
+        self.agent.on_status(Status(row[_SENT], market.instrument, phase, reason, row[_EXPIRE], market.venue))
+
+    def _on_indicative(self, row: Sequence[int]) -> None:
+        market = self._markets[row[_MARKET]]
+        price, volume, surplus, side = row[_PRICE], row[_QUANTITY], row[_LEAVES], _SIDES.get(row[_SIDE])
+        self.agent.on_indicative(Indicative(row[_SENT], market.instrument, price, volume, surplus, side, market.venue))
+
+    def _on_order_update(self, row: Sequence[int]) -> None:
+        (_, _, sent, _, _, _, number, order_id, side, price, quantity, priority, leaves, sequence, _, _, action, _, _,
+         _) = row  # fmt: skip
+        market = self._markets[number]
+        self.agent.on_order_update(
+            _fact(
+                OrderUpdate,
+                (sent, market.instrument, _ACTIONS[action], order_id, _SIDES.get(side, _BUY), price, quantity, leaves,
+                 priority, sequence, market.venue),
+            )
+        )  # fmt: skip
+
+    def _on_bar(self, row: Sequence[int]) -> None:
+        _, _, end, _, _, _, number, value, _, first, volume, last, trades, length, high, low, _, _, _, _ = row
+        market = self._markets[number]
+        self.agent.on_bar(
+            Bar(end, market.instrument, length, first, high, low, last, volume, value, trades, market.venue)
+        )
+
     def _on_level(self, row: Sequence[int]) -> None:
         market = self._markets[row[_MARKET]]
         side, price, quantity = _SIDES[row[_SIDE]], row[_PRICE], row[_QUANTITY]
-        self.agent.on_level(
-            LevelUpdate(row[_SENT], market.instrument, side, price, quantity, row[_EXPIRE], market.venue)
-        )
+        update = LevelUpdate(row[_SENT], market.instrument, side, price, quantity, row[_EXPIRE], market.venue)
+        if self._books and market.number in self._books:
+            self._books[market.number].apply(update)
+        if self._listener is not None:
+            self._listener.on_level(update)
+        self.agent.on_level(update)
+
+    def _on_heartbeat(self, row: Sequence[int]) -> None:
+        book = self._books.get(row[_MARKET])
+        if book is not None:
+            book.heartbeat(row[_EXPIRE])
 
     def _on_snapshot(self, row: Sequence[int]) -> None:
-        number = row[_MARKET]
-        self._snapshots[number] = []
-        self._awaited[number] = (row[_QUANTITY], row[_SENT], row[_EXPIRE])
-        self._finish_snapshot(number)
+        place = row[_MARKET], row[_CHANNEL]
+        self._snapshots[place] = []
+        self._awaited[place] = (row[_QUANTITY], row[_SENT], row[_EXPIRE])
+        self._finish_snapshot(*place)
 
     def _on_snapshot_level(self, row: Sequence[int]) -> None:
-        self._snapshots[row[_MARKET]].append((row[_SIDE], row[_PRICE], row[_QUANTITY]))
-        self._finish_snapshot(row[_MARKET])
+        place = row[_MARKET], row[_CHANNEL]
+        self._snapshots[place].append((row[_SIDE], row[_PRICE], row[_QUANTITY]))
+        self._finish_snapshot(*place)
 
-    def _finish_snapshot(self, number: int) -> None:
+    def _finish_snapshot(self, number: int, channel: int) -> None:
         """Hand a snapshot over once all of its levels are there."""
-        count, time, sequence = self._awaited[number]
-        levels = self._snapshots[number]
+        count, time, sequence = self._awaited[number, channel]
+        levels = self._snapshots[number, channel]
         if len(levels) < count:
             return
         market = self._markets[number]
         bids = tuple((price, quantity) for side, price, quantity in levels if side > 0)
         asks = tuple((price, quantity) for side, price, quantity in levels if side < 0)
-        self.agent.on_book(BookSnapshot(time, market.instrument, bids, asks, sequence, market.venue))
+        snapshot = BookSnapshot(time, market.instrument, bids, asks, sequence, market.venue)
+        if self._books and number in self._books:
+            self._books[number].apply_snapshot(snapshot)
+        if self._listener is not None:
+            self._listener.on_book(snapshot)
+        self.agent.on_book(snapshot)
+
+    # --- the session itself ---
+
+    def _on_connection(self, row: Sequence[int]) -> None:
+        venue = self._markets[row[_MARKET]].venue
+        if row[_SIDE] > 0:
+            self.agent.on_reconnected(venue)
+        else:
+            self.agent.on_disconnected(venue)
 
     # --- reports ---
 
@@ -476,10 +652,28 @@ class SimulatedSession:
             self._orders.apply(order, report)
         if kind is _TRADE:
             market, is_maker = self._markets[place], maker == 1
-            fee = market.fee(price, quantity, is_maker)
+            if market.schedule is None:
+                fee = market.fee(price, quantity, is_maker)
+            else:
+                fee = self._metered(market, price, quantity, maker)
             self.portfolio.trade(sent, market.instrument, report.side, price, quantity, fee, is_maker)
+            if self.portfolio.legs or (order is not None and order.position):
+                leg = "" if order is None else order.position
+                self.portfolio.legs.fill(market.instrument.symbol, report.side, quantity, leg)
+        elif kind is _FUNDING or kind is _SETTLED:
+            self.portfolio.clear(instrument, kind, quantity, leaves, maker)
+        if self._listener is not None:
+            self._listener.on_report(report, order)
         if self._on_any_report is not None or self._hooks[number] is not None:
             self._tell(number, order, report)
+
+    def _metered(self, market: Market, price: int, quantity: int, told: int) -> Decimal:
+        """The fee of a fill where it hangs on the agent's volume, or on the kind of trade."""
+        meter = self._meters.get(market.number)
+        if meter is None:
+            assert market.schedule is not None
+            meter = self._meters[market.number] = FeeMeter(market.schedule, market.instrument)
+        return meter.charge(price, quantity, told == 1, told >= _AUCTION)
 
     def _place(self, number: int) -> tuple[Instrument, str]:
         """Instrument and venue of a report whose order is not known; a refused request may name no market at all."""
@@ -502,7 +696,15 @@ class SimulatedSession:
             else:
                 hook(order, report)
 
-    def _refuse(self, order: Order, kind: EventKind, price: int, quantity: int) -> None:
+    def _contradicts(self, order: Order, kind: EventKind, price: int, quantity: int, opened: int) -> bool:
+        """Whether an order closes more of its leg than there is; it is refused then."""
+        said = self.portfolio.legs.contradicts(order, opened, self._orders)
+        if said:
+            self.note("position", f"order {order.client_order_id} refused: {said}")
+            self.call_at(self._environment.now, self._refuse, order, kind, price, quantity, Reason.POSITION_SIDE)
+        return bool(said)
+
+    def _refuse(self, order: Order, kind: EventKind, price: int, quantity: int, reason: Reason = Reason.RISK) -> None:
         """The answer to a request that the agent's own limits refuse; it never reached a venue."""
         report = Report(
             self._environment.now,
@@ -514,11 +716,13 @@ class SimulatedSession:
             quantity,
             0,
             False,
-            Reason.RISK,
+            reason,
             order.client_order_id,
             order.venue,
         )
         order.apply(report)
+        if self._listener is not None:
+            self._listener.on_report(report, order)
         self._tell(int(kind), order, report)
 
     # --- inner ---
@@ -546,3 +750,14 @@ def _venues_by_symbol(places: Iterable[tuple[str, str]]) -> dict[str, tuple[str,
     for venue, symbol in places:
         venues[symbol] = (*venues.get(symbol, ()), venue)
     return venues
+
+
+def _references(special: Special) -> tuple[int, int, int, int]:
+    """Special terms as a request carries them: other orders by the numbers that the venue knows."""
+    parent, partner = special.parent, special.partner
+    return (
+        special.display,
+        special.minimum,
+        0 if parent is None else parent.reference,
+        0 if partner is None else partner.reference,
+    )

@@ -12,7 +12,13 @@ from marketsim.cli.guard import guarded
 from marketsim.cli.options import Debug
 from marketsim.errors import ConfigurationError, UnknownTypeError, did_you_mean
 
-_KINDS = {"agents": "agent", "feeds": "feed", "latencies": "latency", "shocks": "shock"}  # plural: the registry's name
+_KINDS = {
+    "agents": "agent",
+    "faults": "fault",
+    "feeds": "feed",
+    "latencies": "latency",
+    "shocks": "shock",
+}  # plural: the registry's name
 _WHAT = ("scenarios", *_KINDS, "networks")
 
 

@@ -11,6 +11,7 @@ from marketsim.cli.console import note, notices
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+    from marketsim.domain.local_time import LocalTime
     from marketsim.simulation import Progress
 
 _EVERY = 10.0  # seconds between two lines where there is no terminal
@@ -48,12 +49,12 @@ class _Shown:
 class RunProgress(_Shown):
     """Shows compilation, then how much of the simulated time is over, the rate, and the time that is left.
 
-    start, end: of the simulated time, ns.
+    start, end: of the simulated time, ns. local: its dates, where it has some.
     """
 
-    def __init__(self, start: int, end: int) -> None:
+    def __init__(self, start: int, end: int, local: LocalTime | None = None) -> None:
         super().__init__(_run_bar)
-        self._start, self._end = start, end
+        self._start, self._end, self._local = start, end, local
         self._last = (0.0, 0)  # wall seconds and events when it was last told
 
     def __call__(self, progress: Progress) -> None:
@@ -68,13 +69,13 @@ class RunProgress(_Shown):
 
     def _details(self, progress: Progress) -> str:
         """Simulated time, events a second since it was last told, and the time that is left."""
-        from marketsim.domain.units import format_time
+        from marketsim.domain.local_time import time_text
 
         seconds, events = progress.elapsed - self._last[0], progress.events - self._last[1]
         self._last = (progress.elapsed, progress.events)
         rate = f" · {events / seconds:,.0f} events/s" if seconds > 0 else ""
         left = f" · {progress.remaining:,.0f} s left" if progress.remaining >= 0 else ""
-        return f"{format_time(progress.time).partition('.')[0]}{rate}{left}"
+        return f"{time_text(progress.time, self._local).partition('.')[0]}{rate}{left}"
 
 
 class CountProgress(_Shown):

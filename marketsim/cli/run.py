@@ -56,7 +56,7 @@ def _run(attempt: _Attempt, out: Path | None, *, keep: bool, debug: bool) -> Run
 
     spec = attempt.spec
     try:
-        with RunProgress(spec.start, spec.end) as progress, watched_compilation(progress.compiling):
+        with RunProgress(spec.start, spec.end, spec.local_time) as progress, watched_compilation(progress.compiling):
             attempt.start(out, keep)
             return attempt.run(progress)
     except KeyboardInterrupt:
@@ -165,10 +165,10 @@ def _moment(execution: Execution | None) -> str:
     """When in simulated time it stopped."""
     if execution is None:
         return " before it began"
-    from marketsim.domain.units import format_time
+    from marketsim.domain.local_time import time_text
 
     past = (execution.now - execution.spec.start) / execution.spec.duration
-    return f" at {format_time(execution.now)} ({past:.0%} of the run)"
+    return f" at {time_text(execution.now, execution.spec.local_time)} ({past:.0%} of the run)"
 
 
 def _tell_rest(execution: Execution | None) -> None:

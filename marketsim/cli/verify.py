@@ -21,7 +21,9 @@ def verify(run: RunFolder, modules: Modules = None, debug: Debug = False) -> Non
     find_modules(modules)
     kept = Run.open(run)
     kept.check()
-    with RunProgress(kept.manifest.start, kept.manifest.end) as progress, watched_compilation(progress.compiling):
+    manifest = kept.manifest
+    shown = RunProgress(manifest.start, manifest.end, manifest.local_time)
+    with shown as progress, watched_compilation(progress.compiling):
         found = verification(run, progress)
     if found.equal:
         say(f"equal: {run} was reproduced, digest {found.found}")

@@ -20,6 +20,19 @@ CANCEL_REJECTED            order                   asked                        
 REPLACE_REJECTED           order             asked asked                        -
 ========================== ======== ======== ===== ======== =================== =====
 
+Rows of clearing concern no order: ``order_id`` is 0, ``price`` the mark in ticks, ``owner`` whom it concerns, money in
+money units of the settlement currency (domain.contract), positive to the owner:
+
+========================== ===================== ================= =========================================== =====
+kind                       match_id              quantity          leaves                                      flags
+========================== ===================== ================= =========================================== =====
+MARK (owner -1)            index, ticks          -                 -                                           -
+FUNDING                    rate, in 10^-9        position, lots    money paid to the owner                     -
+SETTLED                    -                     position, lots    money paid to the owner                     Settled
+MARGIN_CALL                maintenance margin    position, lots    equity                                      -
+LIQUIDATION                the venue's order     lots to close     equity                                      -
+========================== ===================== ================= =========================================== =====
+
 ``owner`` is the participant of ``order_id`` (the taker's in a TRADE), ``side`` that order's side (+1 buy, -1 sell).
 A partial cancel is a CANCELED row whose ``leaves`` is above zero. The price of a market order is 0.
 """
@@ -44,6 +57,28 @@ class EventKind(IntEnum):
     REJECTED = 8
     CANCEL_REJECTED = 9
     REPLACE_REJECTED = 10
+    CONDITIONS = 11
+    REFRESHED = 12
+    REPRICED = 13
+    ACTIVATED = 14
+    PHASE = 15
+    INDICATIVE = 16
+    MASS_CANCELED = 17
+    MARK = 20
+    FUNDING = 21
+    SETTLED = 22
+    LIQUIDATION = 23
+    MARGIN_CALL = 24
+    DISCONNECTED = 25
+    RECONNECTED = 26
+
+
+class Settled(IntEnum):
+    """What a SETTLED row pays, in its ``flags``."""
+
+    VARIATION = 0  # profit since the last settlement; the position goes on at this price
+    EXPIRY = 1  # the same at the end of the contract: the position is gone
+    FUND = 2  # between the account and the insurance fund; the position is left alone
 
 
 EVENT = np.dtype(

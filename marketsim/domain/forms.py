@@ -1,7 +1,7 @@
 """Dictionary and JSON forms of the nouns: dataclasses and named tuples of plain values, enums and instruments.
 
-Enums are written by name, decimals as text (exactly), nested nouns as dictionaries. ``from_dict`` reads back what
-``to_dict`` wrote. It knows nothing of files.
+Enums are written by name, flags as names with | between, decimals as text (exactly), nested nouns as dictionaries.
+``from_dict`` reads back what ``to_dict`` wrote. It knows nothing of files.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import types
 import typing
 from collections.abc import Mapping
 from decimal import Decimal
-from enum import Enum
-from functools import lru_cache
+from enum import Enum, Flag
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Any, TypeVar, cast
 
 from marketsim.errors import InvalidValueError, did_you_mean
@@ -52,6 +53,9 @@ def from_json(kind: type[T], text: str) -> T:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Flag):
+        names = [member.name or "" for member in type(value) if member and member in value]
+        return "|".join(names) or value.name or ""
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, Decimal):
@@ -80,10 +84,20 @@ def _read(hint: Any, value: Any) -> Any:
         if len(parts) == 2 and parts[1] is Ellipsis:
             return tuple(_read(parts[0], part) for part in value)
         return tuple(_read(part_hint, part) for part_hint, part in zip(parts, value, strict=True))
+    if isinstance(hint, type) and issubclass(hint, Flag) and isinstance(value, str):
+        return reduce(or_, [_member(hint, name) for name in value.split("|") if name], hint(0))
     if isinstance(hint, type) and issubclass(hint, Enum) and isinstance(value, str):
-        return hint[value]
+        return _member(hint, value)
     if hint is Decimal:
         return Decimal(value)
     if isinstance(value, Mapping) and isinstance(hint, type) and hint is not dict:
         return from_dict(hint, value)
     return value
+
+
+def _member(kind: type[Enum], name: str) -> Any:
+    try:
+        return kind[name]
+    except KeyError:
+        names = list(kind.__members__)
+        raise InvalidValueError(f"{name!r} is no {kind.__name__}{did_you_mean(name, names)}") from None

@@ -6,11 +6,13 @@ named. A missing side has price 0 and quantity 0: ask ``has_bid``/``has_ask`` be
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.order import Reason, Side
+from marketsim.domain.phase import Phase
 
 
 class Quote(NamedTuple):
@@ -113,6 +115,86 @@ class BookSnapshot(NamedTuple):
     bids: tuple[tuple[int, int], ...]
     asks: tuple[tuple[int, int], ...]
     sequence: int
+    venue: str = ""
+
+
+class OrderAction(IntEnum):
+    """What an OrderUpdate tells about one order."""
+
+    BEGIN = 0  # a snapshot begins: forget the book; ``quantity`` orders follow, each as ADDED with this sequence
+    ADDED = 1  # it joins the back of the queue at its price; also an iceberg's next part
+    CHANGED = 2  # its quantity changed, its place in the queue did not
+    EXECUTED = 3  # it traded as the resting order
+    REMOVED = 4  # it left without trading, or to come back elsewhere
+
+
+class OrderUpdate(NamedTuple):
+    """L3 increment: what happened to one displayed order. Nobody's name is told, and hidden orders are never shown."""
+
+    time: int  # ns, when the venue published it
+    instrument: Instrument
+    action: OrderAction
+    order_id: int
+    side: Side
+    price: int  # ticks, its limit
+    quantity: int  # lots: ADDED and CHANGED what is displayed now, EXECUTED what traded, REMOVED what was displayed
+    leaves: int  # lots displayed afterwards
+    priority: int  # at one price, the smaller number is ahead
+    sequence: int
+    venue: str = ""
+
+
+class Bar(NamedTuple):
+    """The trades of one interval up to ``time``, that moment excluded. Without any, all prices are the last one."""
+
+    time: int  # ns, end
+    instrument: Instrument
+    interval: int  # ns
+    open: int  # ticks; 0 before anything has traded, as the other three
+    high: int
+    low: int
+    close: int
+    volume: int  # lots
+    value: int  # ticks x lots
+    trades: int
+    venue: str = ""
+
+    @property
+    def start(self) -> int:
+        """ns."""
+        return self.time - self.interval
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing traded."""
+        return self.trades == 0
+
+    @property
+    def vwap(self) -> float:
+        """Mean price weighted by volume, in ticks; the last price where nothing traded."""
+        return self.value / self.volume if self.volume else float(self.close)
+
+
+class Status(NamedTuple):
+    """The phase of trading that a market is in, why, and until when where that is planned."""
+
+    time: int
+    instrument: Instrument
+    phase: Phase
+    reason: Reason = Reason.NONE
+    until: int = 0  # ns; 0 when it is not known
+    venue: str = ""
+
+
+class Indicative(NamedTuple):
+    """Price and volume at which an auction would end now, and what would stay unfilled there."""
+
+    time: int
+    instrument: Instrument
+    price: int  # ticks; without meaning where ``volume`` is 0
+    volume: int  # lots
+    surplus: int  # lots that would find nobody at that price
+    side: Side | None  # of the surplus
     venue: str = ""
 
 

@@ -18,6 +18,10 @@ class Wanted(IntFlag):
     TRADES = 2
     LEVELS = 4
     IMBALANCE = 8  # told when one side of the book holds more than a share of it; the share is in ``price``
+    ORDERS = 16  # the book order by order
+    STATUS = 32  # the phase of trading
+    BARS = 64  # trades summed up by time; their length in ns is in ``other_price``
+    INDICATIVE = 128  # the price and volume at which an auction would end
 
 
 class Kind(IntEnum):
@@ -26,6 +30,10 @@ class Kind(IntEnum):
     START = 1
     WAKE = 2
     TIMER = 3
+    SCHEDULE = 4  # a venue's own timer: a phase, a halt or a look at an auction is due
+    FLUSH = 5  # a venue's own timer: conflated data, or a bar, is due
+    CONNECTION = 6
+    CLEARING = 7  # a venue's own timer
     NEW = 8
     CANCEL = 9
     REPLACE = 10
@@ -33,6 +41,7 @@ class Kind(IntEnum):
     SUBSCRIBE = 12
     EXPIRE = 13
     ASK_VOLUME = 14
+    MASS_CANCEL = 15
     QUOTE = 16
     TRADE_PRINT = 17
     LEVEL = 18
@@ -40,6 +49,12 @@ class Kind(IntEnum):
     SNAPSHOT_LEVEL = 20
     VOLUME = 21
     IMBALANCE = 22
+    STATUS = 23
+    INDICATIVE = 24
+    ORDER_UPDATE = 25
+    BAR = 26
+    SNAPSHOT_REQUEST = 27
+    HEARTBEAT = 29
     REPORT = 32
 
 
@@ -53,17 +68,44 @@ MESSAGE = np.dtype(
         ("receiver", np.int64),
         ("market", np.int64),
         ("order_id", np.int64),
-        ("side", np.int64),  # IMBALANCE: the heavy side, 0 when neither is
-        ("price", np.int64),  # QUOTE: bid; SUBSCRIBE to IMBALANCE: share of the book, in millionths
-        ("quantity", np.int64),  # QUOTE: bid quantity; VOLUME: lots that aggressors bought; IMBALANCE: all lots bid
-        ("other_price", np.int64),  # NEW: stop price; QUOTE: ask
-        ("leaves", np.int64),  # QUOTE: ask quantity; VOLUME: lots that aggressors sold; IMBALANCE: all lots offered
-        ("expire", np.int64),  # NEW: time; LEVEL: feed sequence; QUOTE: last price; TIMER: tag; VOLUME: ns looked back
+        ("side", np.int64),  # CONNECTION: +1 up, -1 down, 0 given up
+        ("price", np.int64),
+        ("quantity", np.int64),
+        ("other_price", np.int64),  # NEW: stop price; else see below
+        ("leaves", np.int64),
+        ("expire", np.int64),  # NEW: time; TIMER: tag; SUBSCRIBE: ns between two quotes or two updates of levels
         ("order_type", np.int64),
         ("time_in_force", np.int64),
         ("instructions", np.int64),  # OrderFlag; in a report of a trade 1 tells that this order was the maker's
-        ("reason", np.int64),
+        ("reason", np.int64),  # of a report; in a request that a session does not take to its venue: why
         ("ready", np.int64),  # the receiver's slot in time is reserved
-        ("next", np.int64),  # in the free list
+        ("next", np.int64),  # in the free list; of a report in a session with faults: its number there
+        ("display", np.int64),  # of a NEW, as are the others from here on: lots that an iceberg shows
+        ("minimum", np.int64),
+        ("parent", np.int64),  # order that releases this one
+        ("partner", np.int64),  # order that this one cancels
     ]
 )
+"""One message. What market data has in fields that are named for orders:
+
+============== ============ ============== ============== ============== ========================================
+kind           price        quantity       other_price    leaves         expire, and others
+============== ============ ============== ============== ============== ========================================
+QUOTE          bid          bid quantity   ask            ask quantity   last price
+TRADE_PRINT    price        quantity                                     side: the aggressor's
+LEVEL          price        quantity                                     sequence; side: +1 bid, -1 ask
+SNAPSHOT                    levels                                       sequence; instructions: channel
+HEARTBEAT                                                                sequence of the last LEVEL
+VOLUME                      lots bought                   lots sold      ns looked back
+IMBALANCE                   lots bid                      lots offered   side: the heavy one, 0 for neither
+STATUS                      phase                                        until when; reason
+INDICATIVE     price        volume                        surplus        side: of the surplus, 0 for none
+ORDER_UPDATE   limit        lots           priority       displayed      sequence; order_id, side; instructions:
+                                                                         OrderAction
+BAR            open         volume         close          trades         ns; order_type: high, time_in_force: low,
+                                                                         order_id: value in ticks x lots
+============== ============ ============== ============== ============== ========================================
+
+A SUBSCRIBE has what it wants in ``instructions`` (Wanted), the share of the book in millionths in ``price`` and the
+length of bars in ``other_price``. A SNAPSHOT_REQUEST has the interval of the levels in ``expire``.
+"""

@@ -26,6 +26,11 @@ class OrderType(IntEnum):
     MARKET = 2
     STOP = 3
     STOP_LIMIT = 4
+    TRAILING_STOP = 5  # a stop that follows the last price at a distance
+    MARKET_TO_LIMIT = 6  # what does not trade at once rests at the price of its last trade
+    PRIMARY_PEG = 7  # hidden; behind the best price of its own side
+    MARKET_PEG = 8  # hidden; behind the best price of the other side
+    MID_PEG = 9  # hidden; behind the middle
 
 
 class TimeInForce(IntEnum):
@@ -36,6 +41,8 @@ class TimeInForce(IntEnum):
     GTD = 3
     IOC = 4
     FOK = 5
+    AT_OPEN = 6
+    AT_CLOSE = 7
 
 
 class OrderFlag(IntFlag):
@@ -43,7 +50,11 @@ class OrderFlag(IntFlag):
 
     NONE = 0
     POST_ONLY = 1
-    KEPT_PRIORITY = 2
+    KEPT_PRIORITY = 2  # in reports only
+    HIDDEN = 4
+    SLIDE = 8  # a post-only order that would trade moves one tick behind instead of being refused
+    PARENT = 16  # remembered after its end, for orders that are conditional on it
+    AUCTION = 64  # in trades only: made by an uncross, without an aggressor
 
 
 class OrderState(IntEnum):
@@ -85,4 +96,30 @@ class Reason(IntEnum):
     BY_REPLACE = 16  # replaced to no more than was already filled
     MARKET_CLOSED = 17  # the session is over
     RISK = 18  # refused by the participant's own risk checks, before it left
-    SELF_TRADE = 19  # the rest of an order that would have traded with its own owner
+    SELF_TRADE = 19  # what would have traded with its own account
+    WRONG_PHASE = 20  # the market's phase does not take it
+    OUTSIDE_BANDS = 21  # a price beyond the bands of its market
+    LINKED = 22  # the partner traded or ended, or the parent ended
+    UNKNOWN_LINK = 23  # no such partner or parent
+    AUCTION_ENDED = 24  # an order for an auction that is over
+    MINIMUM_QUANTITY = 25  # an IOC order could not trade its minimum
+    BY_MASS_CANCEL = 26  # the participant asked for the cancel of all its orders
+    THROTTLED = 27  # more requests than the venue takes from a participant
+    DISCONNECTED = 28  # the participant's session is down
+    LIQUIDATION = 29  # the venue closes a position for want of margin
+    MARGIN = 30  # not enough margin for the order
+    SCHEDULE = 31  # the calendar of the venue
+    CIRCUIT_BREAKER = 32  # the whole venue halts
+    EXTENSION = 33  # an auction goes on because its price is beyond the bands
+    NOTIONAL = 34  # worth less or more than the instrument allows
+    POSITION_SIDE = 35  # closes more than the leg of a hedged position holds
+
+
+class SelfTrade(IntEnum):
+    """What becomes of an order that would trade with its own account's."""
+
+    ALLOW = 0
+    CANCEL_NEWEST = 1  # the rest of the aggressor
+    CANCEL_OLDEST = 2  # the resting order
+    CANCEL_BOTH = 3
+    DECREMENT = 4  # both lose the smaller quantity

@@ -55,12 +55,62 @@ ORDERS: dict[str, str] = {  # one row an order that reached the venue
     "reason": "str",  # name of Reason; "" when none
     "cancel_requests": "int64",  # cancels and replaces asked for this order
 }
+PHASES: dict[str, str] = {  # one row a change of a market's phase, or an extension of its auction
+    "time": "int64",
+    "instrument": "str",
+    "venue": "str",
+    "phase": "str",  # name of Phase from now on
+    "before": "str",
+    "reason": "str",  # name of Reason
+    "price": "float64",  # last price; of a price band that was hit the price that would have traded
+}
+INDICATIONS: dict[str, str] = {  # one row whenever an auction's indicative price or volume was told
+    "time": "int64",
+    "instrument": "str",
+    "venue": "str",
+    "price": "float64",  # NaN when nothing would trade
+    "volume": "float64",  # units that would trade
+    "surplus": "float64",  # units that would find nobody
+    "side": "int8",  # of the surplus: +1 bids, -1 offers, 0 none
+}
+AUCTIONS: dict[str, str] = {  # one row an auction that traded
+    "time": "int64",
+    "instrument": "str",
+    "venue": "str",
+    "price": "float64",
+    "volume": "float64",  # units
+    "trades": "int64",
+}
 AGENTS: dict[str, str] = {
     "name": "str",
     "family": "str",  # the key in the scenario, shared by agents added together
     "type": "str",  # class name
     "initial_cash": "float64",
 }
+
+
+class SessionTables(Protocol):
+    """What figures of sessions take beside MarketTables: a ``Run`` offers it."""
+
+    @property
+    def phases(self) -> pd.DataFrame:
+        """Columns PHASES."""
+
+    @property
+    def indications(self) -> pd.DataFrame:
+        """Columns INDICATIONS."""
+
+    @property
+    def auctions(self) -> pd.DataFrame:
+        """Columns AUCTIONS."""
+
+    @property
+    def start(self) -> int:
+        """ns at which measuring starts (after the warm-up)."""
+
+    @property
+    def end(self) -> int:
+        """ns at which the run ends."""
 
 
 class MarketTables(Protocol):

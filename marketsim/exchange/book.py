@@ -48,6 +48,30 @@ class Result(NamedTuple):
         return sum(f.price * f.quantity for f in self.fills) / self.filled if self.filled else 0.0
 
 
+class BookTrade(NamedTuple):
+    """One trade on the book: price in currency, quantity in units, ``side`` the aggressor's."""
+
+    time: int
+    price: float
+    quantity: float
+    side: Side
+    aggressor: int
+    resting_order: int
+
+
+class RestingOrder(NamedTuple):
+    """An order on the book, or a stop that waits; ``leaves`` is its open quantity in units."""
+
+    order_id: int
+    side: Side
+    order_type: OrderType
+    price: float
+    stop_price: float
+    quantity: float
+    leaves: float
+    owner: int
+
+
 class Level(NamedTuple):
     """One price of a book."""
 
@@ -74,6 +98,8 @@ class OrderBook:
         self.instrument = Instrument(instrument) if isinstance(instrument, str) else instrument
         self.core = MatchingCore(1)
         self._time = 0
+        self._prices: tuple[int, int, int] | None = None  # of the first trade, the highest and the lowest, in ticks
+        self._value = 0  # ticks x lots of all trades
 
     # --- requests ---
 
@@ -232,16 +258,61 @@ class OrderBook:
             ahead += lots
         return None
 
+    def trades(self) -> list[BookTrade]:
+        """All trades so far, oldest first."""
+        rows = self.core.events()
+        return [
+            BookTrade(
+                int(row["time"]),
+                self._price(int(row["price"])),
+                self._quantity(int(row["quantity"])),
+                Side(int(row["side"])),
+                int(row["order_id"]),
+                int(row["match_id"]),
+            )
+            for row in rows[rows["kind"] == EventKind.TRADE]
+        ]
+
+    def orders(self, side: Side | str | None = None) -> list[RestingOrder]:
+        """Every live order, stops that wait included, in the order of their ids; of one side only when it is named."""
+        wanted = None if side is None else _side(side)
+        return [
+            RestingOrder(
+                order["order_id"],
+                Side(order["side"]),
+                OrderType(order["order_type"]),
+                self._price(order["price"]),
+                self._price(order["stop_price"]),
+                self._quantity(order["quantity"]),
+                self._quantity(order["leaves"]),
+                order["owner"],
+            )
+            for order in self.core.orders(0)
+            if wanted is None or order["side"] == wanted
+        ]
+
     def statistics(self) -> dict[str, float]:
-        """Last price and quantity, number of trades, volume, live orders and levels by side."""
+        """Trades so far (prices in currency, 0 before the first; ``vwap`` weighted by volume), and what is on the book.
+
+        ``bid_orders`` and ``ask_orders`` rest, ``stops`` wait.
+        """
         raw = self.core.statistics(0)
+        first, high, low = self._prices or (0, 0, 0)
+        bids, asks = self.core.depth(0, Side.BUY), self.core.depth(0, Side.SELL)
         return {
+            "open_price": self._price(first),
+            "high_price": self._price(high),
+            "low_price": self._price(low),
+            "vwap": self.instrument.price(self._value / raw["volume"]) if raw["volume"] else 0.0,
             "last_price": self._price(raw["last_price"]),
             "last_quantity": self._quantity(raw["last_quantity"]),
             "trades": raw["trades"],
             "volume": self._quantity(raw["volume"]),
-            "bid_levels": len(self.core.depth(0, Side.BUY)),
-            "ask_levels": len(self.core.depth(0, Side.SELL)),
+            "bid_orders": sum(orders for _, _, orders in bids),
+            "ask_orders": sum(orders for _, _, orders in asks),
+            "stops": len(self.core.stops(0, Side.BUY)) + len(self.core.stops(0, Side.SELL)),
+            "bid_levels": len(bids),
+            "ask_levels": len(asks),
             "bid_volume": self.volume(Side.BUY),
             "ask_volume": self.volume(Side.SELL),
         }
@@ -252,6 +323,11 @@ class OrderBook:
             "instrument": self.instrument.symbol,
             "bids": [level._asdict() for level in self.depth(Side.BUY, levels)],
             "asks": [level._asdict() for level in self.depth(Side.SELL, levels)],
+            "spread": self.spread,
+            "spread_bps": self.spread_bps,
+            "mid": self.mid,
+            "microprice": self.microprice,
+            "imbalance": self.imbalance(),
             "statistics": self.statistics(),
         }
 
@@ -287,6 +363,7 @@ class OrderBook:
 
     def _result(self, order_id: int) -> Result:
         rows = self.core.last_rows()
+        self._count(rows)
         own = [row for row in rows if row["order_id"] == order_id]
         trades = [row for row in own if row["kind"] == EventKind.TRADE]
         fills = tuple(
@@ -306,6 +383,14 @@ class OrderBook:
             return Result(order_id, OrderState.FILLED, filled, 0.0, fills)
         state = _ENDS.get(EventKind(int(last["kind"])), OrderState.REJECTED)
         return Result(order_id, state, filled, 0.0, fills, Reason(int(last["reason"])))
+
+    def _count(self, rows: Any) -> None:
+        """The trades of a request, those of stops that it elected included."""
+        for row in rows[rows["kind"] == EventKind.TRADE]:
+            price = int(row["price"])
+            first, high, low = self._prices or (price, price, price)
+            self._prices = first, max(high, price), min(low, price)
+            self._value += price * int(row["quantity"])
 
     def _tick(self, time: int | None) -> int:
         self._time = self._time + 1 if time is None else time

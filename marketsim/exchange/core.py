@@ -10,28 +10,34 @@ import struct
 from collections.abc import Iterator
 from functools import cache
 from operator import index
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.domain.event import EVENT, EventKind
-from marketsim.domain.order import Side, TimeInForce
+from marketsim.domain.order import Reason, SelfTrade, Side
+from marketsim.domain.phase import BandAction, Phase
 from marketsim.errors import InvalidValueError, InvariantViolation
-from marketsim.exchange import matching
+from marketsim.exchange import matching, phases
+from marketsim.exchange.auction import find_price
 from marketsim.exchange.audit import audit
+from marketsim.exchange.settling import settle
 from marketsim.exchange.state import (
     ASK,
+    AUCTION,
     BID,
     BOOK,
     BUY_STOP,
+    BYTE,
     CORE,
     GONE,
+    KEPT,
     LADDER,
     LADDERS,
     LEVEL,
+    NO_KEY,
     ORDER,
-    RESTING,
     RUNG,
     SELL_STOP,
     SHORT_OF_LEVELS,
@@ -40,8 +46,9 @@ from marketsim.exchange.state import (
     SHORT_OF_RUNGS,
     SHORT_OF_SLOTS,
     SHORT_OF_TOUCHES,
+    TERM,
     TOUCH,
-    WAITING,
+    auction_of,
 )
 from marketsim.kernel.compiled import Record, Rows, Table, array_at, compiled, entrance, entry_of
 
@@ -50,9 +57,10 @@ _ID_GAP = 1 << 24  # the table of ids is dense: 8 bytes for each number up to th
 _OWNERS = 1 << 31  # as the rows of the log hold them
 _TRADE = int(EventKind.TRADE)
 _UNKNOWN_CODE = -100
-_NEW, _CANCEL, _REPLACE, _EXPIRE, _CLOSE = range(5)
-_FIELDS = 13  # of the longest request, its kind included; behind them:
-_CORE, _FIRST, _ROWS = 13, 14, 15  # address of the core; first row that the request wrote, and how many
+_NEW, _CANCEL, _REPLACE, _EXPIRE, _CANCEL_OWNER, _PHASE, _END_SESSION, _SETTLE = range(8)
+_FIELDS = 17  # of the longest request, its kind included; behind them:
+# Address of the core; first row that was written, and how many; answer; whether rows went with an earlier chunk.
+_CORE, _FIRST, _ROWS, _ANSWER, _EARLIER = 17, 18, 19, 20, 21
 _WORD = np.dtype(np.int64)
 _WRITERS = [struct.Struct(f"{count}q").pack_into for count in range(_FIELDS + 1)]  # these refuse floats
 _write_new, _write_cancel = _WRITERS[_FIELDS], _WRITERS[5]
@@ -110,6 +118,10 @@ def _match(core: Record, asked: Rows) -> int:
             asked[10],
             asked[11],
             asked[12],
+            asked[13],
+            asked[14],
+            asked[15],
+            asked[16],
         )
     if kind == _CANCEL:
         return matching.cancel_order(core, time, owner, asked[3], asked[4])
@@ -117,24 +129,63 @@ def _match(core: Record, asked: Rows) -> int:
         return matching.replace_order(core, time, owner, asked[3], asked[4], asked[5], asked[6])
     if kind == _EXPIRE:
         return matching.expire_order(core, time, asked[3])
-    return matching.close_order(core, time, asked[3])
+    if kind == _CANCEL_OWNER:
+        return matching.cancel_owner(core, time, owner, asked[3], asked[4], asked[5])
+    if kind == _PHASE:
+        return phases.set_phase(core, time, asked[3], asked[4], asked[5])
+    return phases.end_session(core, time, asked[3])
 
 
 @entrance
 def _request(address: int) -> int:
-    """One request, given as integers at an address: what the function of matching answers."""
-    asked = array_at(address, _ROWS + 1, _WORD)
+    """One request, given as integers at an address, and all that follows: what the function of matching answers.
+
+    When room is short for what follows, the request itself is done, and the next call goes on behind it.
+    """
+    asked = array_at(address, _EARLIER + 1, _WORD)
     core = array_at(asked[_CORE], 1, CORE)[0]
-    first = core.log_count
-    answer = _match(core, asked)
-    asked[_FIRST] = first
-    asked[_ROWS] = core.log_count - first
-    return answer
+    if asked[0] != _SETTLE:
+        asked[_FIRST] = core.log_count
+        asked[_EARLIER] = 0
+        answer = _match(core, asked)
+        if answer < 0:
+            return answer
+        asked[_ANSWER] = answer
+    step = settle(core) if core.unsettled != 0 else 0
+    while step > 0:
+        step = settle(core)
+    asked[_ROWS] = core.log_count - asked[_FIRST]
+    if step < 0:
+        asked[0] = _SETTLE
+        return step
+    return asked[_ANSWER]
+
+
+@entrance
+def _indicative(address: int, market: int) -> int:
+    """The price at which a market would uncross now, written into the core's AUCTION."""
+    core = array_at(address, 1, CORE)[0]
+    find_price(core, market, auction_of(core)[0])
+    return 0
 
 
 @cache
 def _entry() -> Any:
     return entry_of(_request, 1)
+
+
+@cache
+def _entry_of_auctions() -> Any:
+    return entry_of(_indicative, 2)
+
+
+class Auction(NamedTuple):
+    """What an uncross would come to: price in ticks, lots, lots left over and on which side (0: none)."""
+
+    price: int
+    volume: int
+    surplus: int
+    side: int
 
 
 class MatchingCore:
@@ -150,13 +201,17 @@ class MatchingCore:
         self._log: ChunkSource = log or MemoryLog()
         self._core = Table(CORE, 1)
         self._orders = Table(ORDER, 1024)
+        self._terms = Table(TERM, 1024)
         self._levels = Table(LEVEL, 1024)
         self._rungs = Table(RUNG, markets * LADDERS * 16)
         self._ladders = Table(LADDER, markets * LADDERS)
         self._books = Table(BOOK, markets)
         self._slots = Table(np.dtype(np.int64), 4096)
         self._touched = Table(TOUCH, 1024)
-        self._request = Table(_WORD, _ROWS + 1)
+        self._accounts = Table(_WORD, 1)
+        self._auction = Table(AUCTION, 1)
+        self._earlier: list[NDArray[Any]] = []  # rows of the last request that went with a full chunk
+        self._request = Table(_WORD, _EARLIER + 1)
         self._request.rows[_CORE] = self._core.address
         self._asked: Any = memoryview(self._request.rows)
         self._address = self._request.address
@@ -180,16 +235,24 @@ class MatchingCore:
         quantity: int,
         expire: int = 0,
         order_id: int = 0,
+        display: int = 0,
+        minimum: int = 0,
+        parent: int = 0,
+        partner: int = 0,
     ) -> int:
-        """A new order; answers its id (``order_id``, or the next free number for 0). A reject is a row."""
+        """A new order; answers its id (``order_id``, or the next free number for 0). A reject is a row.
+
+        display: lots that an iceberg shows at most. minimum: lots that it trades at once at least.
+        parent: order whose fills release this one. partner: order of which this one cancels as much as it trades.
+        """
         try:
             _write_new(
                 self._asked, 0, _NEW, time, owner, market, side, order_type, time_in_force, flags, price, stop_price,
-                quantity, expire, order_id,
+                quantity, expire, order_id, display, minimum, parent, partner,
             )  # fmt: skip
         except struct.error as error:
             raise _objection(time, owner, market, side, order_type, time_in_force, flags, price, stop_price, quantity,
-                             expire, order_id) from error  # fmt: skip
+                             expire, order_id, display, minimum, parent, partner) from error  # fmt: skip
         answer: int = self._enter(self._address)
         return self._repeat(answer) if answer < 0 else answer
 
@@ -211,16 +274,78 @@ class MatchingCore:
         """The expire time of an order has come."""
         self._ask(_EXPIRE, time, 0, order_id)
 
-    def close(self, time: int, market: int) -> None:
-        """End the session of a market: DAY orders expire, new orders are refused until ``open``."""
-        now, number = index(time), self._market(market)
-        for order_id in self._day_orders(number):
-            self._ask(_CLOSE, now, 0, order_id)
-        self._books.rows["closed"][number] = 1
+    def cancel_owner(
+        self, time: int, owner: int, first_market: int, last_market: int, reason: int = Reason.BY_MASS_CANCEL
+    ) -> None:
+        """Cancel all that an owner has in some markets."""
+        first, last = self._market(first_market), self._market(last_market)
+        self._ask(_CANCEL_OWNER, time, owner, first, last, reason)
 
-    def open(self, market: int) -> None:
-        """Begin a session of a market."""
-        self._books.rows["closed"][self._market(market)] = 0
+    def set_phase(self, time: int, market: int, phase: int, reason: int = Reason.SCHEDULE) -> None:
+        """A market enters a phase of its day; an auction that ends uncrosses first."""
+        self._ask(_PHASE, time, 0, self._market(market), int(Phase(index(phase))), int(Reason(index(reason))))
+
+    def end_session(self, time: int, market: int) -> None:
+        """Orders for the day expire, whatever the phase, which stays."""
+        self._ask(_END_SESSION, time, 0, self._market(market))
+
+    # --- rules of a market ---
+
+    def prevent_self_trades(self, market: int, mode: int = SelfTrade.CANCEL_NEWEST) -> None:
+        """What becomes of orders that would trade with their own account's."""
+        self._books.rows["guarded"][self._market(market)] = int(SelfTrade(index(mode)))
+        self._judge(market)
+
+    def set_account(self, owner: int, account: int) -> None:
+        """Orders of owners with the same account, a number from 0 on, are own to each other."""
+        if index(owner) < 0 or index(account) < 0:
+            raise InvalidValueError(f"owner {owner}, account {account}: both are numbers from 0 on")
+        known = len(self._accounts)
+        self._accounts.grow(owner + 1)
+        self._accounts.rows[known:] = np.arange(known, len(self._accounts))
+        self._accounts.rows[owner] = account
+        self._publish()
+
+    def set_allocation(
+        self, market: int, pro_rata: bool, top_lots: int = 0, fifo_percent: int = 0, least_allocation: int = 0
+    ) -> None:
+        """Whether the orders of a price share an aggressor by size, and what goes by time before that."""
+        if index(top_lots) < 0 or not 0 <= index(fifo_percent) <= 100 or index(least_allocation) < 0:
+            raise InvalidValueError(
+                f"top_lots={top_lots}, fifo_percent={fifo_percent}, least_allocation={least_allocation}: "
+                "lots are 0 or more, the percentage lies between 0 and 100"
+            )
+        row = self._books.rows[self._market(market)]
+        row["pro_rata"], row["top_lots"] = int(pro_rata), top_lots
+        row["fifo_percent"], row["least_allocation"] = fifo_percent, least_allocation
+        self._judge(market)
+
+    def set_bands(
+        self, market: int, static_low: int, static_high: int, dynamic: int = 0, action: int = BandAction.REFUSE
+    ) -> None:
+        """No trade outside ``static_low`` … ``static_high``, nor further than ``dynamic`` ticks from the last price."""
+        if index(static_low) > index(static_high) or index(dynamic) < 0:
+            raise InvalidValueError(
+                f"static_low={static_low}, static_high={static_high}, dynamic={dynamic}: "
+                "the low may not be above the high, nor the distance below 0"
+            )
+        row = self._books.rows[self._market(market)]
+        row["banded"], row["static_low"], row["static_high"] = 1, static_low, static_high
+        row["dynamic"], row["band_action"] = dynamic, int(BandAction(index(action)))
+        self._judge(market)
+
+    def clear_bands(self, market: int) -> None:
+        """Trades at every price again."""
+        self._books.rows["banded"][self._market(market)] = 0
+        self._judge(market)
+
+    def set_reference(self, market: int, price: int) -> None:
+        """What counts as the last price, in ticks, until something has traded."""
+        self._books.rows["reference"][self._market(market)] = index(price)
+
+    def _judge(self, market: int) -> None:
+        row = self._books.rows[self._market(market)]
+        row["peculiar"] = int(bool(row["guarded"] or row["banded"] or row["pro_rata"]))
 
     # --- queries ---
 
@@ -233,15 +358,20 @@ class MatchingCore:
     def last_rows(self) -> NDArray[Any]:
         """The rows of the last request (dtype EVENT), valid until the next one."""
         first = self._asked[_FIRST]
-        return np.asarray(self._chunk.rows[first : first + self._asked[_ROWS]])
+        rows = np.asarray(self._chunk.rows[first : first + self._asked[_ROWS]])
+        return np.concatenate([*self._earlier, rows]) if self._asked[_EARLIER] else rows
 
     def fills(self) -> list[tuple[int, int, int]]:
         """(resting order, price, quantity) of each trade of the last request, in order."""
-        rows = self._asked[_ROWS]
-        if rows < 2:
+        if self._asked[_EARLIER]:
+            rows = self.last_rows()
+            trades = rows[rows["kind"] == _TRADE]
+            return [(int(row["match_id"]), int(row["price"]), int(row["quantity"])) for row in trades]
+        count = self._asked[_ROWS]
+        if count < 2:
             return []
-        first = self._asked[_FIRST] + 1
-        told = _tellings(self._bytes[first * EVENT.itemsize : (first + rows - 1) * EVENT.itemsize])
+        first = self._asked[_FIRST]
+        told = _tellings(self._bytes[first * EVENT.itemsize : (first + count) * EVENT.itemsize])
         return [(order_id, price, quantity) for order_id, price, quantity, kind in told if kind == _TRADE]
 
     def best(self, market: int) -> tuple[int, int, int, int]:
@@ -284,17 +414,29 @@ class MatchingCore:
         slot = int(self._slots.rows[order_id])
         if slot <= 0:
             return None
-        row = self._orders.rows[slot]
-        return {name: int(row[name]) for name in ORDER.names or () if name not in ("next", "prev", "level", "place")}
+        row, terms = self._orders.rows[slot], self._terms.rows[slot]
+        fields = {name: int(row[name]) for name in ORDER.names or () if name not in ("next", "prev", "level", "place")}
+        fields["instructions"] &= BYTE
+        return fields | {name: int(terms[name]) for name in ("reserve", "display", "minimum", "distance")}
 
     def orders(self, market: int) -> Iterator[dict[str, int]]:
         """Every live order of a market, in the order of their ids."""
         rows = np.asarray(self._orders.rows)
-        live = rows[(rows["place"] != GONE) & (rows["market"] == self._market(market))]
+        live = rows[(rows["place"] != GONE) & (rows["place"] != KEPT) & (rows["market"] == self._market(market))]
         for order_id in np.sort(live["order_id"]):
             order = self.order(int(order_id))
             if order is not None:
                 yield order
+
+    def phase(self, market: int) -> Phase:
+        """The phase in which a market is."""
+        return Phase(int(self._books.rows["phase"][self._market(market)]))
+
+    def indicative(self, market: int) -> Auction:
+        """What an uncross would come to if it happened now."""
+        _entry_of_auctions()(self._core.address, self._market(market))
+        row = self._auction.rows[0]
+        return Auction(int(row["price"]), int(row["volume"]), int(row["surplus"]), int(row["side"]))
 
     def statistics(self, market: int) -> dict[str, int]:
         """Last price, last quantity, number of trades and volume of a market."""
@@ -327,10 +469,6 @@ class MatchingCore:
         """Make room for order ids up to ``largest``."""
         self._grow_slots(max(2 * len(self._slots), largest + 1))
 
-    def prevent_self_trades(self, market: int, wanted: bool = True) -> None:
-        """Whether an order that would trade with its own owner is canceled instead (its rest: cancel newest)."""
-        self._books.rows["guarded"][self._market(market)] = int(wanted)
-
     def track(self, market: int, wanted: bool) -> None:
         """Whether to note which levels each request touches."""
         self._books.rows["track"][self._market(market)] = int(wanted)
@@ -338,7 +476,7 @@ class MatchingCore:
     @property
     def nbytes(self) -> int:
         """Memory of all tables."""
-        tables = (self._orders, self._levels, self._rungs, self._slots, self._touched, self._chunk)
+        tables = (self._orders, self._terms, self._levels, self._rungs, self._slots, self._touched, self._chunk)
         return sum(table.nbytes for table in tables)
 
     def relieve(self, short: int) -> None:
@@ -367,6 +505,7 @@ class MatchingCore:
         for ladder in range(markets * LADDERS):
             self._ladders.rows["start"][ladder] = ladder * 16
             self._ladders.rows["capacity"][ladder] = 16
+        self._books.rows["peg_bid"] = self._books.rows["peg_ask"] = NO_KEY
         core["free_order"], core["free_orders"] = 1, self._orders.chain(1)
         core["free_level"], core["free_levels"] = 1, self._levels.chain(1, link="head")
         self._publish()
@@ -378,11 +517,14 @@ class MatchingCore:
             table: Table = getattr(self, f"_{name}")
             core[name], core[f"{name}_length"] = table.address, len(table)
         core["ladders"], core["books"] = self._ladders.address, self._books.address
+        core["terms"], core["auction"] = self._terms.address, self._auction.address
+        core["accounts"], core["accounts_length"] = self._accounts.address, len(self._accounts)
         core["log"], core["log_length"] = self._chunk.address, len(self._chunk)
 
     def _grow_orders(self) -> None:
         old = len(self._orders)
         self._orders.grow(2 * old)
+        self._terms.grow(2 * old)
         core = self._core.rows
         core["free_orders"] += self._orders.chain(old, int(core["free_order"][0]))
         core["free_order"] = old
@@ -390,9 +532,7 @@ class MatchingCore:
 
     def _grow_levels(self) -> None:
         old = len(self._levels)
-        ladders = self._ladders.rows
-        stops = int(ladders["orders"][BUY_STOP::LADDERS].sum() + ladders["orders"][SELL_STOP::LADDERS].sum())
-        self._levels.grow(2 * old + stops)
+        self._levels.grow(2 * old + int(self._core.rows["short_levels"][0]))
         core = self._core.rows
         core["free_levels"] += self._levels.chain(old, int(core["free_level"][0]), link="head")
         core["free_level"] = old
@@ -409,9 +549,7 @@ class MatchingCore:
     def _grow_ladder(self, ladder: int) -> None:
         """Move a ladder to the end of the table of rungs, with twice the room."""
         ladders = self._ladders.rows
-        first = ladder - ladder % LADDERS
-        stops = int(ladders["orders"][first + BUY_STOP] + ladders["orders"][first + SELL_STOP])
-        capacity = 2 * int(ladders["capacity"][ladder]) + stops
+        capacity = 2 * int(ladders["capacity"][ladder]) + int(self._core.rows["short_rungs"][0])
         start, used = int(ladders["start"][ladder]), int(ladders["rungs"][ladder])
         end = int((ladders["start"] + ladders["capacity"]).max())
         if end + capacity > len(self._rungs):
@@ -443,6 +581,12 @@ class MatchingCore:
         """Grow what was short and ask again, until there is room."""
         asked = self._request.rows
         while answer < 0:
+            if answer == SHORT_OF_LOG and int(asked[0]) == _SETTLE:
+                if not asked[_EARLIER]:
+                    self._earlier.clear()
+                    asked[_EARLIER] = 1
+                self._earlier.append(np.array(self._chunk.rows[asked[_FIRST] : self.events_in_chunk]))
+                asked[_FIRST] = 0
             if answer == _UNKNOWN_CODE:
                 raise InvalidValueError(_refusal([int(field) for field in asked], int(self._core.rows["next_id"][0])))
             if answer == SHORT_OF_SLOTS:
@@ -461,12 +605,6 @@ class MatchingCore:
         if not 0 <= number < len(self._books):
             raise InvalidValueError(f"market {number}: this core has markets 0 to {len(self._books) - 1}")
         return number
-
-    def _day_orders(self, market: int) -> list[int]:
-        rows = np.asarray(self._orders.rows)
-        live = (rows["place"] == RESTING) | (rows["place"] == WAITING)
-        chosen = rows[live & (rows["market"] == market) & (rows["time_in_force"] == int(TimeInForce.DAY))]
-        return [int(order_id) for order_id in np.sort(chosen["order_id"])]
 
     def _level_rows(self, ladder: int, levels: int | None) -> Iterator[Record]:
         side = self._ladders.rows[ladder]

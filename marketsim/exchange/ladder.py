@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from marketsim.exchange.state import (
     BID,
+    HIDDEN_BID,
     NO_KEY,
     SELL_STOP,
     books_of,
@@ -20,12 +21,13 @@ from marketsim.exchange.state import (
 )
 from marketsim.kernel.compiled import Record, Rows, compiled, inlined, shift
 
+_RISING = 1 << BID | 1 << SELL_STOP | 1 << HIDDEN_BID  # ladders on which a higher price is better
+
 
 @inlined
 def key_of_price(ladder: int, price: int) -> int:
     """Sort key of a price: the better the price, the larger."""
-    kind = ladder & 3
-    return price if kind == BID or kind == SELL_STOP else -price
+    return price if _RISING >> (ladder & 7) & 1 else -price
 
 
 @inlined
@@ -100,7 +102,7 @@ def locate(core: Record, ladder: int, key: int) -> int:
 @compiled
 def touch(core: Record, ladder: int, price: int) -> None:
     """Remember that a request changed the level at this price, for the market data feed."""
-    if books_of(core)[ladder >> 2].track != 0 and ladder & 3 < 2:
+    if books_of(core)[ladder >> 3].track != 0 and ladder & 7 < 2:
         touched = touched_of(core)
         count = core.touches
         if count == 0 or touched[count - 1].ladder != ladder or touched[count - 1].price != price:
@@ -216,7 +218,7 @@ def remove(core: Record, ladder: int, slot: int) -> None:
 
 @compiled
 def shrink(core: Record, ladder: int, slot: int, by: int) -> None:
-    """Lower an order's open quantity in its queue; its place stays. It must stay above zero."""
+    """Lower an order's open quantity in its queue, or raise it; its place stays. It must stay above zero."""
     order = orders_of(core)[slot]
     at = levels_of(core)[order.level]
     side = ladders_of(core)[ladder]
@@ -245,25 +247,5 @@ def quantity_within(core: Record, ladder: int, key: int, enough: int) -> int:
     position = side.start + side.rungs - 1
     while position >= side.start and total < enough and rungs[position].key >= key:
         total += levels[rungs[position].level].quantity
-        position -= 1
-    return total
-
-
-@compiled
-def quantity_of_others(core: Record, ladder: int, key: int, enough: int, owner: int) -> int:
-    """As ``quantity_within``, but only what stands in front of the first order of an owner."""
-    rungs = rungs_of(core)
-    levels = levels_of(core)
-    orders = orders_of(core)
-    side = ladders_of(core)[ladder]
-    total = 0
-    position = side.start + side.rungs - 1
-    while position >= side.start and total < enough and rungs[position].key >= key:
-        slot = levels[rungs[position].level].head
-        while slot != 0:
-            if orders[slot].owner == owner:
-                return total
-            total += orders[slot].leaves
-            slot = orders[slot].next
         position -= 1
     return total

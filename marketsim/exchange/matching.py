@@ -1,402 +1,156 @@
-"""Matching: what happens to a request, as docs/matching-rules.md says, in price-time priority.
+"""Matching: what happens to a request, as docs/matching-rules.md says.
 
 Each entry function first sees that the tables have room for the worst that the request can cause. If not it answers a
 SHORT_OF code, nothing has happened, and the owner of the tables grows them and repeats the call. Everything that
-happens is written as rows of the event log, which are the execution reports. Time is handed in: there is no clock here.
+happens is written as rows of the event log, which are the execution reports. What follows from a request where there
+are special orders is settled afterwards, step by step. Time is handed in: there is no clock here.
 """
 
 from __future__ import annotations
 
 from marketsim.domain.event import EventKind
 from marketsim.domain.order import OrderFlag, OrderType, Reason, TimeInForce
-from marketsim.exchange.ladder import (
-    append,
-    best_key,
-    best_level,
-    key_of_price,
-    quantity_of_others,
-    quantity_within,
-    remove,
-    shrink,
+from marketsim.domain.phase import BandAction, Phase
+from marketsim.exchange.execution import at_market, drain, execute
+from marketsim.exchange.ladder import best_key, key_of_price, remove, shrink
+from marketsim.exchange.orders import (
+    adopt,
+    end,
+    is_peg,
+    join_list,
+    leave_unsettled,
+    queued,
+    reduce,
+    reserve_of,
+    set_reserve,
+    total_open,
 )
+from marketsim.exchange.phases import takes
+from marketsim.exchange.room import ROWS_OF_ONE, room_for_much, room_to_rest, room_to_tell
+from marketsim.exchange.rows import refuse, write, write_order, write_repriced
+from marketsim.exchange.settling import begin_trailing
 from marketsim.exchange.state import (
     ASK,
     BID,
-    BUY_STOP,
-    ELECTED,
+    BYTE,
     GONE,
+    HIDDEN_BID,
     LADDERS,
     NO_MARKET,
-    RESTING,
-    SELL_STOP,
-    SHORT_OF_LEVELS,
-    SHORT_OF_LOG,
-    SHORT_OF_ORDERS,
-    SHORT_OF_RUNGS,
+    PARKED,
     SHORT_OF_SLOTS,
-    SHORT_OF_TOUCHES,
+    SPECIAL,
+    TRIGGERED,
     WAITING,
     books_of,
-    events_of,
-    ladders_of,
-    levels_of,
+    ladder_of,
+    last_price,
     orders_of,
     slots_of,
+    terms_of,
 )
+from marketsim.exchange.stops import wait
 from marketsim.kernel.compiled import Record, compiled, inlined
 
-_ACCEPTED, _TERMS, _TRADE = int(EventKind.ACCEPTED), int(EventKind.TERMS), int(EventKind.TRADE)
+_ACCEPTED, _TERMS, _CONDITIONS = int(EventKind.ACCEPTED), int(EventKind.TERMS), int(EventKind.CONDITIONS)
 _CANCELED, _REPLACED, _EXPIRED = int(EventKind.CANCELED), int(EventKind.REPLACED), int(EventKind.EXPIRED)
-_TRIGGERED, _REJECTED = int(EventKind.TRIGGERED), int(EventKind.REJECTED)
+_REJECTED, _MASS_CANCELED = int(EventKind.REJECTED), int(EventKind.MASS_CANCELED)
 _CANCEL_REJECTED, _REPLACE_REJECTED = int(EventKind.CANCEL_REJECTED), int(EventKind.REPLACE_REJECTED)
 _LIMIT, _MARKET = int(OrderType.LIMIT), int(OrderType.MARKET)
 _STOP, _STOP_LIMIT = int(OrderType.STOP), int(OrderType.STOP_LIMIT)
-_DAY, _GTD, _IOC, _FOK = int(TimeInForce.DAY), int(TimeInForce.GTD), int(TimeInForce.IOC), int(TimeInForce.FOK)
+_TRAILING, _MARKET_PEG = int(OrderType.TRAILING_STOP), int(OrderType.MARKET_PEG)
+_FIRST_PEG, _MARKET_TO_LIMIT = int(OrderType.PRIMARY_PEG), int(OrderType.MARKET_TO_LIMIT)
+_DAY, _GTC, _GTD = int(TimeInForce.DAY), int(TimeInForce.GTC), int(TimeInForce.GTD)
+_IOC, _FOK = int(TimeInForce.IOC), int(TimeInForce.FOK)
+_AT_OPEN, _AT_CLOSE = int(TimeInForce.AT_OPEN), int(TimeInForce.AT_CLOSE)
 _POST_ONLY, _KEPT_PRIORITY = int(OrderFlag.POST_ONLY), int(OrderFlag.KEPT_PRIORITY)
-_BY_REQUEST, _NO_LIQUIDITY = int(Reason.BY_REQUEST), int(Reason.NO_LIQUIDITY)
-_IMMEDIATE_OR_CANCEL, _FILL_OR_KILL = int(Reason.IMMEDIATE_OR_CANCEL), int(Reason.FILL_OR_KILL)
-_WOULD_TRADE, _UNKNOWN_ORDER = int(Reason.WOULD_TRADE), int(Reason.UNKNOWN_ORDER)
+_HIDDEN_FLAG, _SLIDE, _PARENT = int(OrderFlag.HIDDEN), int(OrderFlag.SLIDE), int(OrderFlag.PARENT)
+_BY_REQUEST, _WOULD_TRADE = int(Reason.BY_REQUEST), int(Reason.WOULD_TRADE)
+_UNKNOWN_ORDER, _UNKNOWN_LINK, _LINKED = int(Reason.UNKNOWN_ORDER), int(Reason.UNKNOWN_LINK), int(Reason.LINKED)
 _INVALID_QUANTITY, _INVALID_PRICE = int(Reason.INVALID_QUANTITY), int(Reason.INVALID_PRICE)
 _UNKNOWN_MARKET, _NOT_OWNER = int(Reason.UNKNOWN_MARKET), int(Reason.NOT_OWNER)
-_DUPLICATE_ORDER, _END_OF_SESSION = int(Reason.DUPLICATE_ORDER), int(Reason.END_OF_SESSION)
-_END_OF_TIME, _INVALID_EXPIRY = int(Reason.END_OF_TIME), int(Reason.INVALID_EXPIRY)
-_INVALID_INSTRUCTION, _BY_REPLACE = int(Reason.INVALID_INSTRUCTION), int(Reason.BY_REPLACE)
-_MARKET_CLOSED, _SELF_TRADE = int(Reason.MARKET_CLOSED), int(Reason.SELF_TRADE)
+_DUPLICATE_ORDER, _END_OF_TIME = int(Reason.DUPLICATE_ORDER), int(Reason.END_OF_TIME)
+_INVALID_EXPIRY, _INVALID_INSTRUCTION = int(Reason.INVALID_EXPIRY), int(Reason.INVALID_INSTRUCTION)
+_BY_REPLACE, _MARKET_CLOSED = int(Reason.BY_REPLACE), int(Reason.MARKET_CLOSED)
+_WRONG_PHASE, _OUTSIDE_BANDS = int(Reason.WRONG_PHASE), int(Reason.OUTSIDE_BANDS)
+_CLOSED, _HALT, _CLOSING = int(Phase.CLOSED), int(Phase.HALT), int(Phase.CLOSING_AUCTION)
+_REFUSE = int(BandAction.REFUSE)
 
 _LARGEST = 9007199254740992  # 2**53: exact as a float too, and sums of it fit 64 bits
-_LOWEST_KEY = -9223372036854775807
-_ROWS_OF_ONE = 8  # rows of a request that neither trades nor elects
+_LARGEST_PRO_RATA = 2147483648  # 2**31: the product of two fits 64 bits
 _TYPES, _TIMES = int(max(OrderType)), int(max(TimeInForce))
+_FLAGS = int(OrderFlag.POST_ONLY | OrderFlag.HIDDEN | OrderFlag.SLIDE | OrderFlag.PARENT)
+_STOPS = 1 << OrderType.STOP | 1 << OrderType.STOP_LIMIT | 1 << OrderType.TRAILING_STOP
+_LIMITED_TYPES = (
+    1 << OrderType.LIMIT
+    | 1 << OrderType.STOP_LIMIT
+    | 1 << OrderType.PRIMARY_PEG
+    | 1 << OrderType.MARKET_PEG
+    | 1 << OrderType.MID_PEG
+)
 
 
-# --- rows ------------------------------------------------------------------------------------------------------------
-
-
-@compiled
-def _write(
-    core: Record,
-    kind: int,
-    order_id: int,
-    match_id: int,
-    price: int,
-    quantity: int,
-    leaves: int,
-    owner: int,
-    peer: int,
-    market: int,
-    side: int,
-    reason: int,
-    order_type: int,
-    time_in_force: int,
-    flags: int,
-) -> None:
-    row = events_of(core)[core.log_count]
-    row.time = core.time
-    row.order_id = order_id
-    row.match_id = match_id
-    row.price = price
-    row.quantity = quantity
-    row.leaves = leaves
-    row.owner = owner
-    row.peer = peer
-    row.market = market
-    row.kind = kind
-    row.side = side
-    row.reason = reason
-    row.order_type = order_type
-    row.time_in_force = time_in_force
-    row["flags"] = flags  # "flags" as an attribute belongs to NumPy
-    core.log_count += 1
-
-
-@compiled
-def _write_order(core: Record, kind: int, order: Record, price: int, quantity: int, leaves: int, reason: int) -> None:
-    """A row about an order itself."""
-    _write(
-        core,
-        kind,
-        order.order_id,
-        0,
-        price,
-        quantity,
-        leaves,
-        order.owner,
-        0,
-        order.market,
-        order.side,
-        reason,
-        order.order_type,
-        order.time_in_force,
-        order.instructions,
-    )
-
-
-@compiled
-def _refuse(core: Record, kind: int, order_id: int, owner: int, price: int, quantity: int, reason: int) -> int:
-    """The row of a refused cancel or replace."""
-    _write(core, kind, order_id, 0, price, quantity, 0, owner, 0, NO_MARKET, 0, reason, 0, 0, 0)
-    return 0
-
-
-# --- room ------------------------------------------------------------------------------------------------------------
+# --- what a type has -------------------------------------------------------------------------------------------------
 
 
 @inlined
-def _room_to_tell(core: Record, rows: int) -> int:
-    """0 when there is room for so many rows, and twice as many notes of touched levels."""
-    if core.log_length - core.log_count < rows:
-        core.log_needed = rows
-        return SHORT_OF_LOG
-    if core.touched_length - core.touches < 2 * rows:
-        core.log_needed = rows
-        return SHORT_OF_TOUCHES
-    return 0
+def _has_limit(order_type: int) -> bool:
+    return (_LIMITED_TYPES >> order_type) & 1 != 0
 
 
 @inlined
-def _room(core: Record, rows: int, levels: int) -> int:
-    """0 when there is room for an order, so many rows and so many levels."""
-    if core.free_orders < 1:
-        return SHORT_OF_ORDERS
-    if core.free_levels < levels:
-        return SHORT_OF_LEVELS
-    return _room_to_tell(core, rows)
+def _is_stop(order_type: int) -> bool:
+    return (_STOPS >> order_type) & 1 != 0
 
 
 @inlined
-def _rungs_short(core: Record, ladder: int, more: int) -> bool:
-    side = ladders_of(core)[ladder]
-    if side.rungs + more > side.capacity:
-        core.short_ladder = ladder
-        return True
-    return False
+def _has_distance(order_type: int) -> bool:
+    return order_type == _TRAILING or order_type >= _FIRST_PEG
 
 
 @inlined
-def _room_to_rest(core: Record, ladder: int) -> int:
-    """0 when there is room for an order that comes to rest on a ladder, and does no more."""
-    short = _room(core, _ROWS_OF_ONE, 1)
-    if short != 0:
-        return short
-    return SHORT_OF_RUNGS if _rungs_short(core, ladder, 1) else 0
-
-
-@compiled
-def _room_for_much(core: Record, market: int, quantity: int) -> int:
-    """The table that is too short for a request that may trade or elect; 0 when there is room.
-
-    A trade finishes at least one order and a stop is elected once: at most two rows an order that is there, two more a
-    stop, and a few for the request itself; without stops there are no more trades than lots either. Every stop may come
-    to rest at a price of its own.
-    """
-    first = market * LADDERS
-    ladders = ladders_of(core)
-    stops = ladders[first + BUY_STOP].orders + ladders[first + SELL_STOP].orders
-    resting = ladders[first + BID].orders + ladders[first + ASK].orders
-    trades = resting if stops > 0 else min(resting, max(quantity, 0))
-    rows = _ROWS_OF_ONE + 2 * trades + 4 * stops
-    more = 2 + stops
-    short = _room(core, rows, more)
-    if short != 0:
-        return short
-    if _rungs_short(core, first + BID, more) or _rungs_short(core, first + ASK, more):
-        return SHORT_OF_RUNGS
-    if _rungs_short(core, first + BUY_STOP, 1) or _rungs_short(core, first + SELL_STOP, 1):
-        return SHORT_OF_RUNGS
-    return 0
-
-
-# --- orders ----------------------------------------------------------------------------------------------------------
-
-
-@compiled
-def _release(core: Record, slot: int) -> None:
-    """Forget an order that is done."""
-    order = orders_of(core)[slot]
-    slots_of(core)[order.order_id] = -1
-    order.place = GONE
-    order.next = core.free_order
-    core.free_order = slot
-    core.free_orders += 1
-
-
-@compiled
-def _book_ladder(order: Record) -> int:
-    return order.market * LADDERS + (BID if order.side > 0 else ASK)
-
-
-@compiled
-def _stop_ladder(order: Record) -> int:
-    return order.market * LADDERS + (BUY_STOP if order.side > 0 else SELL_STOP)
+def _has_stop_price(order_type: int) -> bool:
+    """Whether the field has a meaning: a stop price, or a distance."""
+    return _is_stop(order_type) or order_type >= _FIRST_PEG
 
 
 @inlined
-def _would_trade(core: Record, market: int, side: int, price: int) -> bool:
+def _least_distance(order_type: int) -> int:
+    return 1 if order_type == _TRAILING or order_type == _MARKET_PEG else 0
+
+
+@inlined
+def _stays(time_in_force: int) -> bool:
+    return time_in_force <= _GTD
+
+
+@inlined
+def _displayed_would_trade(core: Record, market: int, side: int, price: int) -> bool:
     opposite = market * LADDERS + (ASK if side > 0 else BID)
     return best_key(core, opposite) >= key_of_price(opposite, price)
 
 
 @compiled
-def _take_out(core: Record, slot: int) -> None:
-    """Remove a live order from wherever it is."""
-    order = orders_of(core)[slot]
-    if order.place == RESTING:
-        remove(core, _book_ladder(order), slot)
-    elif order.place == WAITING:
-        remove(core, _stop_ladder(order), slot)
+def _best_opposite(core: Record, market: int, side: int) -> int:
+    """Key of the best price of the other side, displayed or hidden."""
+    opposite = market * LADDERS + (ASK if side > 0 else BID)
+    return max(best_key(core, opposite), best_key(core, opposite + HIDDEN_BID))
 
 
 @compiled
-def _end(core: Record, slot: int, kind: int, reason: int) -> None:
-    """A live order leaves with a CANCELED or EXPIRED row."""
-    order = orders_of(core)[slot]
-    _take_out(core, slot)
-    _write_order(core, kind, order, order.price, order.leaves, 0, reason)
-    _release(core, slot)
-
-
-# --- stops -----------------------------------------------------------------------------------------------------------
+def _would_trade(core: Record, market: int, side: int, price: int) -> bool:
+    opposite = market * LADDERS + (ASK if side > 0 else BID)
+    return books_of(core)[market].phase == 0 and _best_opposite(core, market, side) >= key_of_price(opposite, price)
 
 
 @compiled
-def _queue_election(core: Record, slot: int) -> None:
-    orders = orders_of(core)
-    orders[slot].place = ELECTED
-    orders[slot].next = 0
-    if core.elected_tail != 0:
-        orders[core.elected_tail].next = slot
-    else:
-        core.elected_head = slot
-    core.elected_tail = slot
+def _slid(core: Record, market: int, side: int) -> int:
+    """The price one tick behind the best of the other side."""
+    best = _best_opposite(core, market, side)
+    return -best - 1 if side > 0 else best + 1
 
 
-@compiled
-def _elect_ladder(core: Record, ladder: int, key: int) -> None:
-    """Elect every stop of a ladder whose key is not below ``key``, best first, first come first."""
-    while best_key(core, ladder) >= key:
-        slot = levels_of(core)[best_level(core, ladder)].head
-        remove(core, ladder, slot)
-        _queue_election(core, slot)
-
-
-@compiled
-def _elect(core: Record, market: int, price: int) -> None:
-    first = market * LADDERS
-    _elect_ladder(core, first + BUY_STOP, key_of_price(first + BUY_STOP, price))
-    _elect_ladder(core, first + SELL_STOP, key_of_price(first + SELL_STOP, price))
-
-
-@compiled
-def _park(core: Record, slot: int) -> None:
-    """A stop order waits, or is elected at once when the last trade already triggers it."""
-    order = orders_of(core)[slot]
-    book = books_of(core)[order.market]
-    if book.trades > 0 and (book.last_price - order.stop_price) * order.side >= 0:
-        _queue_election(core, slot)
-    else:
-        order.place = WAITING
-        append(core, _stop_ladder(order), slot, order.stop_price)
-
-
-@compiled
-def _drain(core: Record) -> None:
-    """Execute the elected stops, first in first out; their trades may elect more."""
-    while core.elected_head != 0:
-        slot = core.elected_head
-        order = orders_of(core)[slot]
-        core.elected_head = order.next
-        if core.elected_head == 0:
-            core.elected_tail = 0
-        _write_order(core, _TRIGGERED, order, order.stop_price, order.leaves, order.leaves, 0)
-        _execute(core, slot)
-
-
-# --- trading ---------------------------------------------------------------------------------------------------------
-
-
-@compiled
-def _trade(core: Record, taker: Record, opposite: int, slot: int) -> None:
-    """The aggressor and the first order of the best level trade the lesser of their open quantities."""
-    maker = orders_of(core)[slot]
-    level = levels_of(core)[maker.level]
-    price = level.price
-    quantity = min(taker.leaves, maker.leaves)
-    taker.leaves -= quantity
-    book = books_of(core)[taker.market]
-    book.last_price = price
-    book.last_quantity = quantity
-    book.trades += 1
-    book.volume += quantity
-    _write(
-        core,
-        _TRADE,
-        taker.order_id,
-        maker.order_id,
-        price,
-        quantity,
-        maker.leaves - quantity,
-        taker.owner,
-        maker.owner,
-        taker.market,
-        taker.side,
-        0,
-        taker.order_type,
-        taker.time_in_force,
-        taker.instructions,
-    )
-    if maker.leaves == quantity:
-        remove(core, opposite, slot)
-        maker.leaves = 0
-        _release(core, slot)
-    else:
-        shrink(core, opposite, slot, quantity)
-    ladders = ladders_of(core)
-    first = taker.market * LADDERS
-    if ladders[first + BUY_STOP].rungs + ladders[first + SELL_STOP].rungs > 0:
-        _elect(core, taker.market, price)
-
-
-@compiled
-def _available(core: Record, order: Record, opposite: int, limit: int, guarded: bool) -> int:
-    """What an order could trade at once, counted until it is enough; where guarded, up to its owner's first order."""
-    if guarded:
-        return quantity_of_others(core, opposite, limit, order.leaves, order.owner)
-    return quantity_within(core, opposite, limit, order.leaves)
-
-
-@compiled
-def _execute(core: Record, slot: int) -> None:
-    """Trade an order against the other side as far as its limit goes, then let the rest stand or end it."""
-    order = orders_of(core)[slot]
-    opposite = order.market * LADDERS + (ASK if order.side > 0 else BID)
-    unlimited = order.order_type == _MARKET or order.order_type == _STOP
-    limit = _LOWEST_KEY if unlimited else key_of_price(opposite, order.price)
-    guarded = books_of(core)[order.market].guarded != 0
-    if order.time_in_force == _FOK and _available(core, order, opposite, limit, guarded) < order.leaves:
-        order.place = GONE
-        _end(core, slot, _CANCELED, _FILL_OR_KILL)
-        return
-    while order.leaves > 0 and best_key(core, opposite) >= limit:
-        maker = levels_of(core)[best_level(core, opposite)].head
-        if guarded and orders_of(core)[maker].owner == order.owner:
-            order.place = GONE
-            _end(core, slot, _CANCELED, _SELF_TRADE)
-            return
-        _trade(core, order, opposite, maker)
-    if order.leaves == 0:
-        _release(core, slot)
-    elif unlimited:
-        order.place = GONE
-        _end(core, slot, _CANCELED, _NO_LIQUIDITY)
-    elif order.time_in_force == _IOC:
-        order.place = GONE
-        _end(core, slot, _CANCELED, _IMMEDIATE_OR_CANCEL)
-    else:
-        order.place = RESTING
-        append(core, _book_ladder(order), slot, order.price)
-
-
-# --- requests --------------------------------------------------------------------------------------------------------
+# --- checks of a new order -------------------------------------------------------------------------------------------
 
 
 @compiled
@@ -406,14 +160,100 @@ def _out_of_range(price: int) -> bool:
 
 @compiled
 def has_known_codes(side: int, order_type: int, time_in_force: int, flags: int) -> bool:
-    """Whether the codes of a new order are of Side, OrderType, TimeInForce, and POST_ONLY or no flag."""
-    return (side == 1 or side == -1) and 1 <= order_type <= _TYPES and 1 <= time_in_force <= _TIMES and 0 <= flags <= 1
+    """Whether the codes of a new order are of Side, OrderType, TimeInForce and the flags that an order may have."""
+    known = order_type >= 1 and order_type <= _TYPES and time_in_force >= 1 and time_in_force <= _TIMES
+    return known and (side == 1 or side == -1) and flags & ~_FLAGS == 0
+
+
+@compiled
+def _contradicts(
+    order_id: int,
+    order_type: int,
+    time_in_force: int,
+    flags: int,
+    quantity: int,
+    display: int,
+    minimum: int,
+    parent: int,
+    partner: int,
+) -> bool:
+    """Rule 7."""
+    limit = order_type == _LIMIT
+    at_once = time_in_force == _IOC or time_in_force == _FOK
+    hidden = flags & _HIDDEN_FLAG != 0
+    if flags & _POST_ONLY and (not limit or hidden or not _stays(time_in_force)):
+        return True
+    if flags & _SLIDE and not flags & _POST_ONLY:
+        return True
+    if hidden and (not limit or not _stays(time_in_force)):
+        return True
+    if display < 0 or display > quantity or (display > 0 and (not limit or hidden or at_once)):
+        return True
+    if minimum < 0 or minimum > quantity:
+        return True
+    taking = time_in_force == _IOC and (limit or order_type == _MARKET)
+    if minimum > 0 and not hidden and order_type < _FIRST_PEG and not taking:
+        return True
+    if time_in_force >= _AT_OPEN and not limit and order_type != _MARKET:
+        return True
+    if order_type >= _TRAILING and not _stays(time_in_force):
+        return True
+    if parent < 0 or partner < 0:
+        return True
+    if parent == 0 and partner == 0:
+        return False
+    if parent == order_id or partner == order_id or parent == partner:
+        return True
+    linkable = limit or _is_stop(order_type)
+    return not linkable or not _stays(time_in_force) or flags & _POST_ONLY != 0 or hidden or display > 0
+
+
+@compiled
+def _known_partner(core: Record, order_id: int, owner: int, market: int) -> bool:
+    slot = slots_of(core)[order_id] if order_id < core.slots_length else 0
+    if slot <= 0:
+        return False
+    order = orders_of(core)[slot]
+    free = not order.instructions & SPECIAL or terms_of(core)[slot].partner == 0
+    return order.owner == owner and order.market == market and free
+
+
+@compiled
+def _parent_slot(core: Record, order_id: int) -> int:
+    """The record of a parent, live or remembered; 0 for none."""
+    slot = slots_of(core)[order_id] if order_id < core.slots_length else 0
+    if slot > 0:
+        return int(slot)
+    if slot < -1 and orders_of(core)[-1 - slot].instructions & _PARENT:
+        return int(-1 - slot)
+    return 0
+
+
+@compiled
+def _known_parent(core: Record, order_id: int, owner: int, market: int) -> bool:
+    slot = _parent_slot(core, order_id)
+    return slot > 0 and orders_of(core)[slot].owner == owner and orders_of(core)[slot].market == market
+
+
+@inlined
+def _beyond_bands(core: Record, market: int, price: int) -> bool:
+    """Whether a limit price is refused for the static band."""
+    book = books_of(core)[market]
+    refuses = book.banded != 0 and book.band_action == _REFUSE
+    return refuses and (price < book.static_low or price > book.static_high)
+
+
+@inlined
+def _too_many(core: Record, market: int, quantity: int) -> bool:
+    largest = _LARGEST_PRO_RATA if books_of(core)[market].pro_rata != 0 else _LARGEST
+    return quantity < 1 or quantity > largest
 
 
 @compiled
 def _objection(
     core: Record,
     time: int,
+    owner: int,
     market: int,
     side: int,
     order_type: int,
@@ -423,22 +263,177 @@ def _objection(
     stop_price: int,
     quantity: int,
     expire: int,
+    order_id: int,
+    display: int,
+    minimum: int,
+    parent: int,
+    partner: int,
 ) -> int:
-    """Why a new order is refused (rules 3 to 8), or 0."""
-    if books_of(core)[market].closed != 0:
+    """Why a new order is refused (rules 3 to 11), or 0."""
+    book = books_of(core)[market]
+    if book.phase == _CLOSED:
         return _MARKET_CLOSED
-    if quantity < 1 or quantity > _LARGEST:
+    if _too_many(core, market, quantity):
         return _INVALID_QUANTITY
     if _out_of_range(price) or _out_of_range(stop_price):
         return _INVALID_PRICE
+    if _has_distance(order_type) and stop_price < _least_distance(order_type):
+        return _INVALID_PRICE
     if (expire <= time) if time_in_force == _GTD else (expire != 0):
         return _INVALID_EXPIRY
-    if flags & _POST_ONLY:
-        if order_type != _LIMIT or time_in_force == _IOC or time_in_force == _FOK:
-            return _INVALID_INSTRUCTION
-        if _would_trade(core, market, side, price):
-            return _WOULD_TRADE
+    plain = order_type <= _STOP_LIMIT and time_in_force <= _FOK and flags == 0
+    if (not plain or (display | minimum | parent | partner) != 0) and _contradicts(
+        order_id, order_type, time_in_force, flags, quantity, display, minimum, parent, partner
+    ):
+        return _INVALID_INSTRUCTION
+    if not takes(book.phase, time_in_force, flags, minimum):
+        return _WRONG_PHASE
+    if partner != 0 and not _known_partner(core, partner, owner, market):
+        return _UNKNOWN_LINK
+    if parent != 0 and not _known_parent(core, parent, owner, market):
+        return _UNKNOWN_LINK
+    if (order_type == _LIMIT or order_type == _STOP_LIMIT) and _beyond_bands(core, market, price):
+        return _OUTSIDE_BANDS
+    if flags & (_POST_ONLY | _SLIDE) == _POST_ONLY and _would_trade(core, market, side, price):
+        return _WOULD_TRADE
     return 0
+
+
+# --- new orders ------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def _begin(core: Record, market: int) -> None:
+    """A request to a market begins."""
+    book = books_of(core)[market]
+    if book.banded != 0:
+        book.anchor = last_price(book)
+
+
+@inlined
+def _conclude(core: Record, market: int) -> None:
+    """A request to a market is done but for its consequences."""
+    if core.elected_head != 0:
+        drain(core)
+    leave_unsettled(core, market)
+
+
+@compiled
+def _enter_terms(core: Record, slot: int, distance: int, display: int, minimum: int, parent: int, partner: int) -> None:
+    """The record of a special order, its CONDITIONS, and what its slide and its partner make of it."""
+    order = orders_of(core)[slot]
+    books_of(core)[order.market].special += 1
+    order.instructions |= SPECIAL
+    terms = terms_of(core)[slot]
+    terms.display = display
+    terms.minimum = minimum
+    terms.distance = distance
+    if (display | minimum | parent | partner) != 0:
+        write(
+            core,
+            _CONDITIONS,
+            order.order_id,
+            partner,
+            parent,
+            display,
+            minimum,
+            order.owner,
+            0,
+            order.market,
+            order.side,
+            0,
+            order.order_type,
+            order.time_in_force,
+            order.instructions & BYTE,
+        )
+    if order.order_type >= _FIRST_PEG:
+        terms.cap = order.price
+        order.price = 0
+        terms.fresh = 1
+        books_of(core)[order.market].fresh_pegs += 1
+        join_list(core, slot)
+    elif order.order_type == _TRAILING:
+        terms.fresh = 1
+        join_list(core, slot)
+
+
+@compiled
+def _join_partner(core: Record, slot: int, partner: int) -> None:
+    """Two orders become partners; the new one is no larger than the other."""
+    order = orders_of(core)[slot]
+    other = slots_of(core)[partner]
+    if not orders_of(core)[other].instructions & SPECIAL:
+        orders_of(core)[other].instructions |= SPECIAL
+        books_of(core)[order.market].special += 1
+    terms_of(core)[slot].partner = other
+    terms_of(core)[other].partner = slot
+    more = order.leaves - total_open(core, other)
+    if more > 0:
+        reduce(core, slot, more, _LINKED)
+
+
+@compiled
+def _slide(core: Record, slot: int) -> None:
+    """A post-only order that slides does not trade."""
+    order = orders_of(core)[slot]
+    if order.instructions & _SLIDE and _would_trade(core, order.market, order.side, order.price):
+        order.price = _slid(core, order.market, order.side)
+        write_repriced(core, order, order.price, order.leaves, order.leaves)
+
+
+@compiled
+def _place(core: Record, slot: int) -> None:
+    """A new order begins to work."""
+    order = orders_of(core)[slot]
+    if order.order_type >= _FIRST_PEG or (
+        order.time_in_force == _AT_CLOSE and books_of(core)[order.market].phase != _CLOSING
+    ):
+        order.place = PARKED
+    elif _is_stop(order.order_type):
+        if order.order_type == _TRAILING:
+            begin_trailing(core, slot)
+        wait(core, slot)
+    else:
+        execute(core, slot)
+
+
+@compiled
+def _reject(
+    core: Record,
+    order_id: int,
+    owner: int,
+    market: int,
+    side: int,
+    order_type: int,
+    time_in_force: int,
+    flags: int,
+    price: int,
+    quantity: int,
+    reason: int,
+    coded: bool,
+) -> int:
+    """A new order is refused."""
+    known = reason != _UNKNOWN_MARKET
+    if known and slots_of(core)[order_id] == 0:
+        slots_of(core)[order_id] = -1
+    write(
+        core,
+        _REJECTED,
+        order_id,
+        0,
+        price,
+        quantity,
+        0,
+        owner,
+        0,
+        market if known else NO_MARKET,
+        side if side == 1 or side == -1 else 0,
+        reason,
+        order_type if coded else 0,
+        time_in_force if coded else 0,
+        flags if coded else 0,
+    )
+    return order_id
 
 
 @compiled
@@ -456,25 +451,35 @@ def new_order(
     quantity: int,
     expire: int,
     order_id: int,
+    display: int,
+    minimum: int,
+    parent: int,
+    partner: int,
 ) -> int:
     """A new order. Answers its id (``order_id``, or the next free number for 0) or a SHORT_OF code."""
     if order_id == 0:
         order_id = core.next_id
     if order_id >= core.slots_length:
         return SHORT_OF_SLOTS
-    known = 0 <= market < core.markets
+    known = market >= 0 and market < core.markets
     coded = has_known_codes(side, order_type, time_in_force, flags)
     if not known or not coded:
-        short = _room_to_tell(core, _ROWS_OF_ONE)
-    elif order_type == _LIMIT and (_out_of_range(price) or not _would_trade(core, market, side, price)):
-        short = _room_to_rest(core, market * LADDERS + (BID if side > 0 else ASK))
+        short = room_to_tell(core, ROWS_OF_ONE)
+    elif (
+        order_type == _LIMIT
+        and (_out_of_range(price) or not _displayed_would_trade(core, market, side, price))
+        and books_of(core)[market].special == 0
+        and flags <= _POST_ONLY
+        and (display | partner | parent) == 0
+    ):
+        short = room_to_rest(core, market * LADDERS + (BID if side > 0 else ASK))
     else:
-        short = _room_for_much(core, market, quantity)
+        short = room_for_much(core, market, quantity)
     if short != 0:
         return short
     core.time = time
-    limited = order_type == _LIMIT or order_type == _STOP_LIMIT
-    stopped = order_type == _STOP or order_type == _STOP_LIMIT
+    limited = coded and _has_limit(order_type)
+    stopped = coded and _has_stop_price(order_type)
     effective = price if limited else 0
     effective_stop = stop_price if stopped else 0
     if not known:
@@ -487,6 +492,7 @@ def new_order(
         reason = _objection(
             core,
             time,
+            owner,
             market,
             side,
             order_type,
@@ -496,31 +502,19 @@ def new_order(
             effective_stop,
             quantity,
             expire,
+            order_id,
+            display,
+            minimum,
+            parent,
+            partner,
         )
     core.next_id = max(core.next_id, order_id + 1)
     if reason != 0:
-        if known and slots_of(core)[order_id] == 0:
-            slots_of(core)[order_id] = -1
-        shown = market if known else NO_MARKET
-        _write(
-            core,
-            _REJECTED,
-            order_id,
-            0,
-            price,
-            quantity,
-            0,
-            owner,
-            0,
-            shown,
-            side if side == 1 or side == -1 else 0,
-            reason,
-            order_type if coded else 0,
-            time_in_force if coded else 0,
-            flags if coded else 0,
+        return _reject(
+            core, order_id, owner, market, side, order_type, time_in_force, flags, price, quantity, reason, coded
         )
-        return order_id
-    _write(
+    _begin(core, market)
+    write(
         core,
         _ACCEPTED,
         order_id,
@@ -556,86 +550,181 @@ def new_order(
     order.time_in_force = time_in_force
     order.instructions = flags
     if stopped or expire != 0:
-        _write_order(core, _TERMS, order, effective_stop, 0, expire, 0)
-    if stopped:
-        _park(core, slot)
+        write_order(core, _TERMS, order, effective_stop, 0, expire, 0)
+    special = flags > _POST_ONLY or _has_distance(order_type) or time_in_force >= _AT_OPEN
+    if special or (display | minimum | parent | partner) != 0:
+        distance = effective_stop if _has_distance(order_type) else 0
+        _enter_terms(core, slot, distance, display, minimum, parent, partner)
+        _slide(core, slot)
+        if partner != 0:
+            _join_partner(core, slot, partner)
+    if parent != 0:
+        set_reserve(core, slot, order.leaves)
+        order.leaves = 0
+        order.place = PARKED
+        adopt(core, _parent_slot(core, parent), slot)
     else:
-        _execute(core, slot)
-    if core.elected_head != 0:
-        _drain(core)
+        _place(core, slot)
+    _conclude(core, market)
     return order_id
+
+
+# --- cancels ---------------------------------------------------------------------------------------------------------
 
 
 @compiled
 def cancel_order(core: Record, time: int, owner: int, order_id: int, quantity: int) -> int:
     """Cancel an order, or part of it; quantity 0 means all. Answers 0 or a SHORT_OF code."""
-    short = _room_to_tell(core, _ROWS_OF_ONE)
+    short = room_to_tell(core, ROWS_OF_ONE)
     if short != 0:
         return short
     core.time = time
-    slot = slots_of(core)[order_id] if 0 < order_id < core.slots_length else 0
+    slot = slots_of(core)[order_id] if order_id > 0 and order_id < core.slots_length else 0
     if slot <= 0:
-        return _refuse(core, _CANCEL_REJECTED, order_id, owner, 0, quantity, _UNKNOWN_ORDER)
+        return refuse(core, _CANCEL_REJECTED, order_id, owner, 0, quantity, _UNKNOWN_ORDER)
     order = orders_of(core)[slot]
     if order.owner != owner:
-        return _refuse(core, _CANCEL_REJECTED, order_id, owner, 0, quantity, _NOT_OWNER)
+        return refuse(core, _CANCEL_REJECTED, order_id, owner, 0, quantity, _NOT_OWNER)
     if quantity < 0:
-        return _refuse(core, _CANCEL_REJECTED, order_id, owner, 0, quantity, _INVALID_QUANTITY)
-    if quantity == 0 or quantity >= order.leaves:
-        _end(core, slot, _CANCELED, _BY_REQUEST)
-        return 0
-    ladder = _book_ladder(order) if order.place == RESTING else _stop_ladder(order)
-    shrink(core, ladder, slot, quantity)
-    order.quantity -= quantity
-    _write_order(core, _CANCELED, order, order.price, quantity, order.leaves, _BY_REQUEST)
+        return refuse(core, _CANCEL_REJECTED, order_id, owner, 0, quantity, _INVALID_QUANTITY)
+    market = order.market
+    _begin(core, market)
+    if quantity == 0 or quantity >= total_open(core, slot):
+        end(core, slot, _CANCELED, _BY_REQUEST)
+    else:
+        reduce(core, slot, quantity, _BY_REQUEST)
+    _conclude(core, market)
     return 0
+
+
+@compiled
+def _orders_of_owner(core: Record, owner: int, first_market: int, last_market: int) -> int:
+    count = 0
+    for order_id in range(1, core.next_id):
+        slot = slots_of(core)[order_id]
+        if slot > 0:
+            order = orders_of(core)[slot]
+            if order.owner == owner and first_market <= order.market and order.market <= last_market:
+                count += 1
+    return count
+
+
+@compiled
+def cancel_owner(core: Record, time: int, owner: int, first_market: int, last_market: int, reason: int) -> int:
+    """Cancel all that an owner has in some markets. Answers 0 or a SHORT_OF code."""
+    short = room_to_tell(core, ROWS_OF_ONE + 2 * _orders_of_owner(core, owner, first_market, last_market))
+    if short != 0:
+        return short
+    core.time = time
+    count = 0
+    for order_id in range(1, core.next_id):
+        slot = slots_of(core)[order_id]
+        if slot > 0:
+            order = orders_of(core)[slot]
+            if order.owner == owner and first_market <= order.market and order.market <= last_market:
+                end(core, slot, _CANCELED, reason)
+                count += 1
+    write(core, _MASS_CANCELED, 0, 0, 0, count, 0, owner, 0, first_market, 0, reason, 0, 0, 0)
+    core.unsettled = 1
+    core.first_unsettled = first_market
+    core.last_unsettled = last_market
+    return 0
+
+
+# --- replaces --------------------------------------------------------------------------------------------------------
+
+
+@compiled
+def _write_replaced(core: Record, order: Record, price: int, opened: int, keeps: bool) -> None:
+    given = order.instructions
+    if keeps:
+        order.instructions = given | _KEPT_PRIORITY
+    write_order(core, _REPLACED, order, price, order.quantity, opened, 0)
+    order.instructions = given
 
 
 @compiled
 def _replace_waiting(core: Record, slot: int, price: int, quantity: int, stop_price: int) -> None:
     order = orders_of(core)[slot]
+    trailing = order.order_type == _TRAILING
     opened = quantity - (order.quantity - order.leaves)
-    moved = stop_price != order.stop_price
+    moved = stop_price != (terms_of(core)[slot].distance if trailing else order.stop_price)
     keeps = not moved and opened <= order.leaves
     if keeps:
-        shrink(core, _stop_ladder(order), slot, order.leaves - opened)
+        shrink(core, ladder_of(order), slot, order.leaves - opened)
     else:
-        remove(core, _stop_ladder(order), slot)
+        remove(core, ladder_of(order), slot)
     order.price = price
-    order.stop_price = stop_price
     order.quantity = quantity
     order.leaves = opened
-    _write_replaced(core, order, keeps)
+    _write_replaced(core, order, price, opened, keeps)
     if moved:
-        _write_order(core, _TERMS, order, stop_price, 0, order.expire, 0)
+        write_order(core, _TERMS, order, stop_price, 0, order.expire, 0)
+        if trailing:
+            terms_of(core)[slot].distance = stop_price
+        else:
+            order.stop_price = stop_price
     if not keeps:
-        _park(core, slot)
+        if trailing:
+            begin_trailing(core, slot)
+        wait(core, slot)
 
 
 @compiled
-def _write_replaced(core: Record, order: Record, keeps: bool) -> None:
-    flags = order.instructions
-    if keeps:
-        order.instructions = flags | _KEPT_PRIORITY
-    _write_order(core, _REPLACED, order, order.price, order.quantity, order.leaves, 0)
-    order.instructions = flags
+def _resize(core: Record, slot: int, quantity: int, opened: int) -> None:
+    """Another quantity without leaving its place; of an iceberg the reserve gives way first."""
+    order = orders_of(core)[slot]
+    less = total_open(core, slot) - opened
+    hidden = min(less, reserve_of(core, slot)) if less > 0 else 0
+    if hidden > 0:
+        set_reserve(core, slot, reserve_of(core, slot) - hidden)
+    if less != hidden:
+        if queued(order):
+            shrink(core, ladder_of(order), slot, less - hidden)
+        else:
+            order.leaves -= less - hidden
+    order.quantity = quantity
+
+
+@compiled
+def _replace_peg(core: Record, slot: int, cap: int, quantity: int, distance: int) -> None:
+    order = orders_of(core)[slot]
+    terms = terms_of(core)[slot]
+    opened = quantity - (order.quantity - order.leaves)
+    moved = distance != terms.distance
+    keeps = not moved and cap == terms.cap and opened <= order.leaves
+    _resize(core, slot, quantity, opened)
+    _write_replaced(core, order, cap, opened, keeps)
+    if moved:
+        write_order(core, _TERMS, order, distance, 0, order.expire, 0)
+    terms.cap = cap
+    terms.distance = distance
+    if not keeps and terms.fresh == 0:
+        terms.fresh = 1
+        books_of(core)[order.market].fresh_pegs += 1
 
 
 @compiled
 def _replace_resting(core: Record, slot: int, price: int, quantity: int) -> None:
+    """An order in the book, in a call queue, or parked until the closing auction."""
     order = orders_of(core)[slot]
-    opened = quantity - (order.quantity - order.leaves)
-    keeps = price == order.price and opened <= order.leaves
+    before = total_open(core, slot)
+    opened = quantity - (order.quantity - before)
+    keeps = order.place == PARKED or (price == order.price and opened <= before)
     if keeps:
-        shrink(core, _book_ladder(order), slot, order.leaves - opened)
-    else:
-        remove(core, _book_ladder(order), slot)
+        _resize(core, slot, quantity, opened)
+        order.price = price
+        _write_replaced(core, order, price, opened, True)
+        return
+    remove(core, ladder_of(order), slot)
+    if order.instructions & SPECIAL:
+        set_reserve(core, slot, 0)
     order.price = price
     order.quantity = quantity
     order.leaves = opened
-    _write_replaced(core, order, keeps)
-    if not keeps:
-        _execute(core, slot)
+    _write_replaced(core, order, price, opened, False)
+    _slide(core, slot)
+    execute(core, slot)
 
 
 @compiled
@@ -643,58 +732,83 @@ def replace_order(
     core: Record, time: int, owner: int, order_id: int, price: int, quantity: int, stop_price: int
 ) -> int:
     """New terms for a live order; ``quantity`` is the new total. Answers 0 or a SHORT_OF code."""
-    slot = slots_of(core)[order_id] if 0 < order_id < core.slots_length else 0
+    slot = slots_of(core)[order_id] if order_id > 0 and order_id < core.slots_length else 0
     market = orders_of(core)[slot].market if slot > 0 else 0
-    short = _room_for_much(core, market, quantity) if slot > 0 else _room_to_tell(core, _ROWS_OF_ONE)
+    short = room_for_much(core, market, quantity) if slot > 0 else room_to_tell(core, ROWS_OF_ONE)
     if short != 0:
         return short
     core.time = time
     if slot <= 0:
-        return _refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _UNKNOWN_ORDER)
+        return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _UNKNOWN_ORDER)
     order = orders_of(core)[slot]
+    book = books_of(core)[market]
     if order.owner != owner:
-        return _refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _NOT_OWNER)
-    if books_of(core)[market].closed != 0:
-        return _refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _MARKET_CLOSED)
-    if quantity < 1 or quantity > _LARGEST:
-        return _refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _INVALID_QUANTITY)
-    new_price = 0 if order.order_type == _STOP else price
-    new_stop = stop_price if order.place == WAITING else 0
+        return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _NOT_OWNER)
+    if book.phase == _CLOSED:
+        return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _MARKET_CLOSED)
+    if book.phase == _HALT:
+        return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _WRONG_PHASE)
+    if _too_many(core, market, quantity):
+        return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _INVALID_QUANTITY)
+    peg = is_peg(order)
+    new_price = price if peg or not at_market(order) else 0
+    stop = _is_stop(order.order_type) and not order.instructions & TRIGGERED
+    new_stop = stop_price if stop or peg else 0
     if _out_of_range(new_price) or _out_of_range(new_stop):
-        return _refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _INVALID_PRICE)
-    if quantity <= order.quantity - order.leaves:
-        _end(core, slot, _CANCELED, _BY_REPLACE)
+        return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _INVALID_PRICE)
+    distant = peg or (stop and order.order_type == _TRAILING)
+    if distant and new_stop < _least_distance(order.order_type):
+        return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _INVALID_PRICE)
+    if order.instructions & SPECIAL and terms_of(core)[slot].parent != 0 and terms_of(core)[slot].reserve > 0:
+        return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _INVALID_INSTRUCTION)
+    if quantity <= order.quantity - total_open(core, slot):
+        _begin(core, market)
+        end(core, slot, _CANCELED, _BY_REPLACE)
+        _conclude(core, market)
         return 0
-    if order.place == WAITING:
+    if not peg and not at_market(order) and _beyond_bands(core, market, new_price):
+        return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _OUTSIDE_BANDS)
+    post_only = order.instructions & (_POST_ONLY | _SLIDE) == _POST_ONLY
+    if post_only and order.place != PARKED and _would_trade(core, market, order.side, new_price):
+        return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _WOULD_TRADE)
+    _begin(core, market)
+    if peg:
+        _replace_peg(core, slot, new_price, quantity, new_stop)
+    elif order.place == WAITING:
         _replace_waiting(core, slot, new_price, quantity, new_stop)
     else:
-        if order.instructions & _POST_ONLY and _would_trade(core, market, order.side, new_price):
-            return _refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _WOULD_TRADE)
         _replace_resting(core, slot, new_price, quantity)
-    if core.elected_head != 0:
-        _drain(core)
+    _conclude(core, market)
     return 0
 
 
 @compiled
 def expire_order(core: Record, time: int, order_id: int) -> int:
     """A live order reaches its expire time; nothing happens when it is gone. Answers 0 or a SHORT_OF code."""
-    short = _room_to_tell(core, _ROWS_OF_ONE)
+    short = room_to_tell(core, ROWS_OF_ONE)
     if short != 0:
         return short
-    slot = slots_of(core)[order_id] if 0 < order_id < core.slots_length else 0
+    slot = slots_of(core)[order_id] if order_id > 0 and order_id < core.slots_length else 0
     if slot > 0:
         core.time = time
-        _end(core, slot, _EXPIRED, _END_OF_TIME)
+        market = orders_of(core)[slot].market
+        _begin(core, market)
+        end(core, slot, _EXPIRED, _END_OF_TIME)
+        _conclude(core, market)
     return 0
 
 
 @compiled
-def close_order(core: Record, time: int, order_id: int) -> int:
-    """A live order ends with its session. Answers 0 or a SHORT_OF code."""
-    short = _room_to_tell(core, _ROWS_OF_ONE)
+def withdraw_order(core: Record, time: int, order_id: int, reason: int) -> int:
+    """The venue cancels a live order for a reason of its own. Answers 0 or a SHORT_OF code."""
+    short = room_to_tell(core, ROWS_OF_ONE)
     if short != 0:
         return short
-    core.time = time
-    _end(core, slots_of(core)[order_id], _EXPIRED, _END_OF_SESSION)
+    slot = slots_of(core)[order_id] if order_id > 0 and order_id < core.slots_length else 0
+    if slot > 0:
+        core.time = time
+        market = orders_of(core)[slot].market
+        _begin(core, market)
+        end(core, slot, _CANCELED, reason)
+        _conclude(core, market)
     return 0

@@ -14,21 +14,43 @@ from marketsim.kernel.compiled import Record, Rows, array_at, inlined
 ORDER = np.dtype(
     [
         ("order_id", np.int64),
-        ("price", np.int64),  # limit; 0 for market and stop orders
+        ("price", np.int64),  # limit; 0 for market and stop orders; a peg's present price
         ("stop_price", np.int64),
         ("quantity", np.int64),  # total, including what was filled
-        ("leaves", np.int64),  # open
+        ("leaves", np.int64),  # open, without the reserve
         ("expire", np.int64),
         ("owner", np.int64),
         ("market", np.int64),
         ("next", np.int64),  # slot behind it in its queue; in the free list the next free slot
         ("prev", np.int64),
         ("level", np.int64),
-        ("place", np.int64),  # GONE, RESTING, WAITING or ELECTED
+        ("place", np.int64),  # GONE, RESTING ...
         ("side", np.int64),
         ("order_type", np.int64),
         ("time_in_force", np.int64),
-        ("instructions", np.int64),  # OrderFlag ("flags" is an attribute of every NumPy record)
+        ("instructions", np.int64),  # OrderFlag ("flags" is an attribute of every NumPy record), SPECIAL, TRIGGERED ...
+    ]
+)
+TERM = np.dtype(  # what only special orders have; all zero for the others
+    [
+        ("reserve", np.int64),  # open, but not displayed yet, or not released yet by the parent
+        ("display", np.int64),  # what an iceberg shows at most; 0: everything
+        ("minimum", np.int64),
+        ("distance", np.int64),  # of a trailing stop or a peg
+        ("cap", np.int64),  # limit of a peg
+        ("partner", np.int64),  # slot of the order that this one cancels; 0 for none
+        ("parent", np.int64),  # slot
+        ("told", np.int64),  # of what the parent has filled: released already; of a peg: the round that priced it
+        ("first_child", np.int64),
+        ("last_child", np.int64),
+        ("next_child", np.int64),  # of the same parent
+        ("owes", np.int64),  # whether it is in the list of parents that owe their children something
+        ("next_owing", np.int64),
+        ("ended", np.int64),  # a parent that is over, but still remembered
+        ("before", np.int64),  # in the list of pegs or of trailing stops
+        ("behind", np.int64),
+        ("fresh", np.int64),  # a peg, or a trailing stop, whose terms are new
+        ("allotted", np.int64),  # by the pro-rata rule, while it is at work
     ]
 )
 LEVEL = np.dtype(
@@ -56,17 +78,51 @@ BOOK = np.dtype(
         ("last_quantity", np.int64),
         ("trades", np.int64),
         ("volume", np.int64),
-        ("closed", np.int64),
-        ("guarded", np.int64),  # whether an order that would trade with its own owner is canceled
+        ("phase", np.int64),
+        ("special", np.int64),  # live orders with a record of TERM
+        ("peculiar", np.int64),  # whether self-trades, bands or a pro-rata rule need a look at each trade
         ("track", np.int64),  # whether somebody wants the touched levels
         ("sequence", np.int64),  # of the market data feed
+        ("guarded", np.int64),  # SelfTrade
+        ("reference", np.int64),  # the last price before anything has traded
+        ("banded", np.int64),  # whether there are price bands:
+        ("static_low", np.int64),
+        ("static_high", np.int64),
+        ("dynamic", np.int64),  # largest distance to the anchor; 0 for none
+        ("band_action", np.int64),
+        ("anchor", np.int64),  # last price when the request began
+        ("pro_rata", np.int64),
+        ("top_lots", np.int64),
+        ("fifo_percent", np.int64),
+        ("least_allocation", np.int64),
+        ("slices", np.int64),  # how often the icebergs on the book can show a new part
+        ("pegs", np.int64),
+        ("first_peg", np.int64),
+        ("last_peg", np.int64),
+        ("peg_bid", np.int64),  # by which the pegs were priced last; NO_KEY for none
+        ("peg_ask", np.int64),
+        ("fresh_pegs", np.int64),
+        ("peg_round", np.int64),
+        ("trails", np.int64),
+        ("first_trail", np.int64),
+        ("last_trail", np.int64),
+        ("trail_price", np.int64),  # last price when the trailing stops were looked at
     ]
 )
 TOUCH = np.dtype([("ladder", np.int64), ("price", np.int64)])  # a level that a request changed
+AUCTION = np.dtype(  # what an uncross comes to
+    [
+        ("price", np.int64),
+        ("volume", np.int64),  # 0: nothing would trade
+        ("surplus", np.int64),
+        ("side", np.int64),  # of the surplus: +1 demand, -1 supply, 0 none
+    ]
+)
 CORE = np.dtype(
     [
         ("orders", np.int64),  # addresses and lengths of the tables
         ("orders_length", np.int64),
+        ("terms", np.int64),  # one for each order
         ("levels", np.int64),
         ("levels_length", np.int64),
         ("rungs", np.int64),
@@ -90,14 +146,30 @@ CORE = np.dtype(
         ("touches", np.int64),
         ("elected_head", np.int64),
         ("elected_tail", np.int64),
+        ("elected", np.int64),
+        ("first_owing", np.int64),  # parents that owe their children something
+        ("last_owing", np.int64),
+        ("kept", np.int64),  # orders that are over but remembered
+        ("unsettled", np.int64),  # whether what follows from the last request must be settled,
+        ("first_unsettled", np.int64),  # in these markets
+        ("last_unsettled", np.int64),
+        ("accounts", np.int64),  # owner -> account
+        ("accounts_length", np.int64),
+        ("auction", np.int64),  # address of one AUCTION
         ("short_ladder", np.int64),
+        ("short_rungs", np.int64),
+        ("short_levels", np.int64),
         ("time", np.int64),
     ]
 )
 
-BID, ASK, BUY_STOP, SELL_STOP = 0, 1, 2, 3  # ladder of a market: 4 * market + one of these
-LADDERS = 4
-GONE, RESTING, WAITING, ELECTED = 0, 1, 2, 3
+# Ladder of a market: LADDERS * market + one of these; from even to odd is from the buy side to the sell side.
+BID, ASK, BUY_STOP, SELL_STOP, HIDDEN_BID, HIDDEN_ASK, CALL_BUY, CALL_SELL = range(8)
+LADDERS = 8
+# Places. The first four are in queues of a ladder: 2 * (place - 1), plus one for a sell.
+GONE, RESTING, WAITING, HIDDEN, CALLED, ELECTED, PARKED, FLYING, FALLEN, KEPT = range(10)
+# In an order's instructions, beside those of OrderFlag, which fill a byte.
+BYTE, SPECIAL, TRIGGERED, LIMITED = 255, 256, 512, 1024
 NO_MARKET = 65535
 NO_KEY = -9223372036854775808
 
@@ -109,6 +181,11 @@ SHORT_OF_SLOTS, SHORT_OF_LOG, SHORT_OF_TOUCHES = -4, -5, -6
 @inlined
 def orders_of(core: Record) -> Rows:
     return array_at(core.orders, core.orders_length, ORDER)
+
+
+@inlined
+def terms_of(core: Record) -> Rows:
+    return array_at(core.terms, core.orders_length, TERM)
 
 
 @inlined
@@ -147,3 +224,25 @@ def events_of(core: Record) -> Rows:
 @inlined
 def touched_of(core: Record) -> Rows:
     return array_at(core.touched, core.touched_length, TOUCH)
+
+
+@inlined
+def accounts_of(core: Record) -> Rows:
+    return array_at(core.accounts, core.accounts_length, _SLOT)
+
+
+@inlined
+def ladder_of(order: Record) -> int:
+    """The ladder in which an order is queued; its place must be one of those."""
+    return order.market * LADDERS + 2 * (order.place - 1) + (0 if order.side > 0 else 1)
+
+
+@inlined
+def last_price(book: Record) -> int:
+    """Of the last trade; before any, the reference price."""
+    return book.last_price if book.trades > 0 else book.reference
+
+
+@inlined
+def auction_of(core: Record) -> Rows:
+    return array_at(core.auction, 1, AUCTION)

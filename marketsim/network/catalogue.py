@@ -8,6 +8,7 @@ from typing import Any
 
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, UnknownParameterError, UnknownTypeError, did_you_mean
+from marketsim.network.bandwidth import Bandwidth
 from marketsim.network.latency import (
     Constant,
     CubicJitter,
@@ -23,6 +24,7 @@ from marketsim.network.latency import (
 )
 
 MODELS: dict[str, type[LatencyModel]] = {
+    "bandwidth": Bandwidth,
     "constant": Constant,
     "uniform": Uniform,
     "truncated_normal": TruncatedNormal,

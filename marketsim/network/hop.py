@@ -15,6 +15,8 @@ LONGEST = 1 << 60
 """Nanoseconds (36 years) at which every latency is cut off, so that no time of arrival overflows."""
 
 CONSTANT, UNIFORM, TRUNCATED_NORMAL, LOG_NORMAL, GAMMA, PARETO, EMPIRICAL, TABULATED, CUBIC, LOAD = range(10)
+LINE, SPIKE = 10, 11
+KEEPING = (LOAD, LINE)  # kinds that keep count of the messages before, for all links that share the stretch
 
 
 class Hop(NamedTuple):

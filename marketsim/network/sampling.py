@@ -19,6 +19,7 @@ from marketsim.network.hop import (
     CUBIC,
     EMPIRICAL,
     GAMMA,
+    LINE,
     LOAD,
     LOG_NORMAL,
     LONGEST,
@@ -83,6 +84,8 @@ def _inverted(hop: Record, u: float) -> float:
     if hop.kind == CUBIC:
         x = 1.0 - u * (1.0 - hop.p2)
         return float(hop.p0 + hop.p1 / (x * x * x))
+    if hop.kind == LINE:
+        return float(hop.p0)
     points = array_at(hop.table, hop.length, POINTS)
     if hop.kind == EMPIRICAL:
         place = u * (hop.length - 1)

@@ -15,7 +15,7 @@ import numpy as np
 from marketsim.errors import InvalidValueError, InvariantViolation
 from marketsim.kernel.compiled import Table
 from marketsim.kernel.random import key_of
-from marketsim.network.hop import LOAD, Hop
+from marketsim.network.hop import KEEPING, Hop
 from marketsim.network.latency import Constant, LatencyModel
 from marketsim.network.link import LINK, transit
 from marketsim.network.route import Leg, Route
@@ -104,9 +104,9 @@ class NetworkTables:
         links, hops = self.links.rows[: len(self)], self.hops.rows[: self._hop_count]
         if (links["first_hop"] < 0).any() or (links["first_hop"] + links["hops"] > self._hop_count).any():
             raise InvariantViolation("a link lies outside the table of hops")
-        kept = hops["kind"] == LOAD
+        kept = np.isin(hops["kind"], KEEPING)
         keepers = hops["keeper"][kept]
-        if (keepers >= self._hop_count).any() or (hops["kind"][keepers] != LOAD).any():
+        if (keepers >= self._hop_count).any() or (hops["kind"][keepers] != hops["kind"][kept]).any():
             raise InvariantViolation("the load of a hop is kept by a hop of another kind")
 
     def _view(self) -> None:
@@ -145,7 +145,7 @@ class NetworkTables:
         first, counted = self._hop_count, Counter[Any]()
         for hop in merged([hop for leg in legs for hop in _hops(leg)]):
             keeper = self._hop_count
-            if hop.kind == LOAD:
+            if hop.kind in KEEPING:
                 load = (hop.shared or name, hop[:4])
                 counted[load] += 1
                 keeper = self._keepers.setdefault((load, counted[load]), keeper)

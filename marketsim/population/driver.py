@@ -13,27 +13,32 @@ from array import array
 from typing import Any
 
 from marketsim.domain.event import EventKind
-from marketsim.domain.market_data import Imbalance, Quote, Report, TradePrint, Volume
+from marketsim.domain.market_data import Imbalance, Indicative, Quote, Report, Status, TradePrint, Volume
 from marketsim.domain.message import Kind, Wanted
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Side, TimeInForce
 from marketsim.errors import InvalidValueError
 from marketsim.population.agent import CompiledAgent
 from marketsim.population.mind import Action, Mind
 from marketsim.trading.agent import Agent
-from marketsim.trading.order import Order
+from marketsim.trading.order import Order, Special
 from marketsim.trading.ports import Session
+from marketsim.trading.request import MarketDataRequest
 
 _START, _WAKE, _TIMER = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER)
+_CONNECTION = int(Kind.CONNECTION)
 _NEW, _CANCEL, _QUERY, _SUBSCRIBE = int(Kind.NEW), int(Kind.CANCEL), int(Kind.QUERY), int(Kind.SUBSCRIBE)
-_ASK_VOLUME, _REPORT = int(Kind.ASK_VOLUME), int(Kind.REPORT)
-_QUOTE, _TRADE_PRINT, _VOLUME, _IMBALANCE = (
-    int(kind) for kind in (Kind.QUOTE, Kind.TRADE_PRINT, Kind.VOLUME, Kind.IMBALANCE)
+_ASK_VOLUME, _MASS_CANCEL, _REPORT = int(Kind.ASK_VOLUME), int(Kind.MASS_CANCEL), int(Kind.REPORT)
+_QUOTE, _TRADE_PRINT, _VOLUME, _IMBALANCE, _STATUS, _INDICATIVE = (
+    int(kind) for kind in (Kind.QUOTE, Kind.TRADE_PRINT, Kind.VOLUME, Kind.IMBALANCE, Kind.STATUS, Kind.INDICATIVE)
 )
+_HEARD = Wanted.QUOTES | Wanted.TRADES | Wanted.IMBALANCE | Wanted.STATUS | Wanted.INDICATIVE  # what policies may hear
 # What is no member goes to the venue as it is, which refuses it.
+_UNSIDED = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED, EventKind.MASS_CANCELED)
 _SIDES: dict[int, Any] = {int(side): side for side in Side}
 _TYPES: dict[int, Any] = {int(kind): kind for kind in OrderType}
 _TIMES: dict[int, Any] = {int(time): time for time in TimeInForce}
-_FLAGS: dict[int, Any] = {int(flag): flag for flag in (OrderFlag.NONE, OrderFlag.POST_ONLY)}
+_FLAGS: dict[int, Any] = {flag: OrderFlag(flag) for flag in range(32) if not flag & OrderFlag.KEPT_PRIORITY}
+_UNSIDED = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED, EventKind.MASS_CANCELED)
 
 
 class Driver(Agent):
@@ -74,7 +79,7 @@ class Driver(Agent):
             first_id=self._first_id,
         )
 
-    def subscriptions(self) -> dict[str, bool]:
+    def subscriptions(self) -> dict[str, Any]:
         """None: the policy asks itself."""
         return {}
 
@@ -115,6 +120,23 @@ class Driver(Agent):
         side = 0 if imbalance.side is None else int(imbalance.side)
         self._turn(_IMBALANCE, side=side, quantity=imbalance.bid_quantity, leaves=imbalance.ask_quantity)
 
+    def on_status(self, status: Status) -> None:
+        """The phase of trading."""
+        self._turn(_STATUS, quantity=int(status.phase), reason=int(status.reason), expire=status.until)
+
+    def on_indicative(self, indicative: Indicative) -> None:
+        """What an auction would come to."""
+        _, _, price, volume, surplus, side, _ = indicative
+        self._turn(_INDICATIVE, price=price, quantity=volume, leaves=surplus, side=0 if side is None else int(side))
+
+    def on_disconnected(self, venue: str) -> None:
+        """The session broke."""
+        self._turn(_CONNECTION, side=-1)
+
+    def on_reconnected(self, venue: str) -> None:
+        """The session is up again."""
+        self._turn(_CONNECTION, side=1)
+
     def on_report(self, report: Report, order: Order | None) -> None:
         """Any report. One that refuses a cancel names no side, nor does one about an order without any."""
         order_id = 0 if order is None else order.client_order_id
@@ -124,7 +146,7 @@ class Driver(Agent):
         self._turn(
             _REPORT + int(report.kind),
             order_id=order_id,
-            side=0 if report.kind > EventKind.REJECTED or side not in _SIDES else side,
+            side=0 if report.kind in _UNSIDED or side not in _SIDES else side,
             price=report.price,
             quantity=report.quantity,
             leaves=report.leaves,
@@ -163,8 +185,10 @@ class Driver(Agent):
             session.ask_quote(self.instrument, self._venue)
         elif kind == _ASK_VOLUME:
             session.ask_volume(self.instrument, self._venue, action.expire)
+        elif kind == _MASS_CANCEL:
+            session.broker.cancel_everything(self.instrument, self._venue)
         elif kind == _SUBSCRIBE:
-            self._subscribe(action.instructions, action.price)
+            self._subscribe(action.instructions, action.price, action.expire)
 
     def _submit(self, action: Action) -> None:
         session = self._session
@@ -180,10 +204,21 @@ class Driver(Agent):
             _TIMES.get(action.time_in_force, action.time_in_force),
             _FLAGS.get(action.instructions, action.instructions),
             action.expire,
+            special=self._special(action),
         )
         session.next_client_order_id()  # the id of the next one, which the policy gives itself
         session.broker.submit(order)
         self._references.append(order.reference)
+
+    def _special(self, action: Action) -> Special | None:
+        """The special terms that a policy gives an order; other orders under the policy's own numbers."""
+        if not (action.display or action.minimum or action.parent or action.partner):
+            return None
+        parent, partner = (
+            (self._orders.get(number) or self._former(number)) if number else None
+            for number in (action.parent, action.partner)
+        )
+        return Special(action.display, action.minimum, parent, partner)
 
     def _former(self, order_id: int) -> Order:
         """An order that is over, as far as it takes to name it to the broker; one that never was has no reference."""
@@ -193,12 +228,9 @@ class Driver(Agent):
         order.reference = self._references[place] if 0 <= place < len(self._references) else 0
         return order
 
-    def _subscribe(self, wanted: int, millionths: int) -> None:
-        self._session.subscribe(
-            self.instrument,
-            self._venue,
-            quotes=bool(wanted & Wanted.QUOTES),
-            trades=bool(wanted & Wanted.TRADES),
-            levels=False,
-            imbalance=millionths / 1_000_000 if wanted & Wanted.IMBALANCE else None,
-        )
+    def _subscribe(self, wanted: int, millionths: int, interval: int) -> None:
+        heard = Wanted(wanted) & _HEARD
+        share = millionths / 1_000_000 if heard & Wanted.IMBALANCE else 0.0
+        if heard:
+            request = MarketDataRequest(heard, interval=max(interval, 0), imbalance=share)
+            self._session.subscribe(self.instrument, self._venue, request)

@@ -14,7 +14,8 @@ from marketsim.kernel.clock import ticks
 from marketsim.kernel.compiled import Record, Rows, array_at, compiled, entrance
 from marketsim.kernel.environment import NEVER
 from marketsim.kernel.heap import heap_push
-from marketsim.population.mail import has_room, next_number, on_grid, to_venue
+from marketsim.population.gateway import connection_at
+from marketsim.population.mail import has_room, next_number, to_venue, waking_time
 from marketsim.population.publication import IDLE, finish_request
 from marketsim.population.state import (
     DONE,
@@ -157,10 +158,28 @@ def send(address: int) -> int:
 
 
 @compiled
+def connect(worlds: Rows, sequence: int, agent: int, venue: int, markets: Rows, windows: Rows, patience: int) -> int:
+    """Queue what happens to a session with outages; room must be there. Answers the sequence.
+
+    ``patience``: ns after which the venue cancels the orders of a session that is down; below 0 it never does.
+    """
+    world = worlds[0]
+    world.sequence = sequence
+    for number in range(len(windows)):
+        down, up = windows[number].first, windows[number].last
+        connection_at(world, agent, venue, markets[0], -1, down)
+        connection_at(world, agent, venue, markets[0], 1, up)
+        if 0 <= patience < up - down:
+            for place in range(len(markets)):
+                connection_at(world, agent, venue, markets[place], 0, down + patience)
+    return world.sequence
+
+
+@compiled
 def wake_first(worlds: Rows, sequence: int, number: int, time: int) -> int:
     """Queue the first wake-up of a compiled agent; room must be there. Answers the sequence."""
     world = worlds[0]
     world.sequence = sequence
-    heap_push(wakes_of(world), world.wakes_count, on_grid(world, time), next_number(world), 2 * number)
+    heap_push(wakes_of(world), world.wakes_count, waking_time(world, time), next_number(world), 2 * number)
     world.wakes_count += 1
     return world.sequence

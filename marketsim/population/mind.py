@@ -38,7 +38,7 @@ from marketsim.population.state import (
 from marketsim.population.turn import begin_working, decide, learn, show, show_message, show_nothing
 
 _START, _WAKE, _NEW, _REPORT = int(Kind.START), int(Kind.WAKE), int(Kind.NEW), int(Kind.REPORT)
-_message = struct.Struct("=20q")
+_message = struct.Struct("=24q")
 _write_message, _read_message = _message.pack_into, _message.unpack_from
 _PLACES: dict[str, int] = {name: place for place, name in enumerate(OUT.names or ())}
 _COUNT, _NEXT_ID, _WAKE_AT = _PLACES["count"], _PLACES["next_id"], _PLACES["wake"]
@@ -57,6 +57,10 @@ class Action(NamedTuple):
     order_type: int
     time_in_force: int
     instructions: int
+    display: int
+    minimum: int
+    parent: int
+    partner: int
 
 
 @compiled
@@ -162,7 +166,7 @@ class Mind:
         self._value.rows[0] = value
         _write_message(
             self._written, 0, time, 0, 0, kind, 0, number, 0, order_id, side, price, quantity, other_price, leaves,
-            expire, 0, 0, instructions, reason, 0, 0,
+            expire, 0, 0, instructions, reason, 0, 0, 0, 0, 0, 0,
         )  # fmt: skip
         status = take_turn(self._world.address, self._next_id)
         if status != DONE:
@@ -174,7 +178,7 @@ class Mind:
         """What the policy asked for in the last turn, in order."""
         for place in range(0, self._answer[_COUNT] * MESSAGE.itemsize, MESSAGE.itemsize):
             row = _read_message(self._asked, place)
-            yield Action(row[3], *row[7:12], *row[13:17])
+            yield Action(row[3], *row[7:12], *row[13:17], *row[20:24])
 
     # --- tables ---
 

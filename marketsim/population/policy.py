@@ -21,11 +21,13 @@ from marketsim.population.state import ACTIONS, OUT, SEEN, WORKING
 
 _NEW, _CANCEL, _QUERY, _TIMER = int(Kind.NEW), int(Kind.CANCEL), int(Kind.QUERY), int(Kind.TIMER)
 _SUBSCRIBE, _ASK_VOLUME = int(Kind.SUBSCRIBE), int(Kind.ASK_VOLUME)
+_MASS_CANCEL = int(Kind.MASS_CANCEL)
 _IMBALANCE = int(Wanted.IMBALANCE)
 _LIMIT, _MARKET = int(OrderType.LIMIT), int(OrderType.MARKET)
 _GTC, _IOC = int(TimeInForce.GTC), int(TimeInForce.IOC)
 _POST_ONLY = int(OrderFlag.POST_ONLY)
 QUOTES, TRADES = int(Wanted.QUOTES), int(Wanted.TRADES)
+STATUS_CHANGES, INDICATIVES = int(Wanted.STATUS), int(Wanted.INDICATIVE)
 _WORD = np.dtype(np.int64)
 
 Policy = Callable[[Record, Record, Record], int]
@@ -47,6 +49,10 @@ def _action(out: Record, kind: int) -> Record:
     action.order_type = 0
     action.time_in_force = 0
     action.instructions = 0
+    action.display = 0
+    action.minimum = 0
+    action.parent = 0
+    action.partner = 0
     return action
 
 
@@ -63,6 +69,35 @@ def place(out: Record, side: int, order_type: int, time_in_force: int, flags: in
     action.order_id = out.next_id
     out.next_id += 1
     return action.order_id
+
+
+@compiled
+def place_special(
+    out: Record,
+    side: int,
+    order_type: int,
+    time_in_force: int,
+    flags: int,
+    price: int,
+    stop_price: int,
+    quantity: int,
+    display: int,
+    minimum: int,
+    parent: int,
+    partner: int,
+) -> int:
+    """Send an order of any kind (docs/orders.md) to the agent's home market; answers the order's id.
+
+    display, minimum: lots, 0 for none. parent, partner: ids of own orders that release this one or that it cancels.
+    """
+    order_id = place(out, side, order_type, time_in_force, flags, price, quantity)
+    action = array_at(out.actions, ACTIONS, MESSAGE)[min(out.count, ACTIONS) - 1]
+    action.other_price = stop_price
+    action.display = display
+    action.minimum = minimum
+    action.parent = parent
+    action.partner = partner
+    return order_id
 
 
 @compiled
@@ -111,6 +146,12 @@ def cancel_all(out: Record) -> int:
 
 
 @compiled
+def cancel_everything(out: Record) -> None:
+    """Ask the home market for the cancel of all own orders at once, known here or not."""
+    _action(out, _MASS_CANCEL)
+
+
+@compiled
 def find_working(out: Record, order_id: int) -> Record:
     """The WORKING record of an own order; its ``order_id`` is another where the agent knows the order to be over."""
     working = array_at(out.working, out.working_length, WORKING)
@@ -121,8 +162,16 @@ def find_working(out: Record, order_id: int) -> Record:
 
 @compiled
 def subscribe(out: Record, wanted: int) -> None:
-    """Ask the home market for market data from now on: QUOTES and TRADES (of domain.message.Wanted), added up."""
+    """Ask the home market for market data from now on: QUOTES, TRADES, STATUS_CHANGES and INDICATIVES, added up."""
     _action(out, _SUBSCRIBE).instructions = wanted
+
+
+@compiled
+def subscribe_every(out: Record, wanted: int, interval: int) -> None:
+    """The same, with quotes conflated: at most one in so many ns after the first, always the latest."""
+    action = _action(out, _SUBSCRIBE)
+    action.instructions = wanted
+    action.expire = interval
 
 
 @compiled

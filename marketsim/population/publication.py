@@ -1,46 +1,72 @@
 """Publication: what a venue tells after a request, and to whom.
 
-Reports go to the owners of the orders, market data to the subscribers. Whatever may have many receivers first sees that
-there is room for all of them and otherwise answers a SHORT_OF code, so that it can be resumed. It changes no book.
+Reports go to the owners of the orders, market data to the subscribers of its kind, so that a request costs in
+proportion to those who receive something. Whatever may have many receivers first sees that there is room for all of
+them and otherwise answers a SHORT_OF code, so that it can be resumed. It changes no book.
 """
 
 from __future__ import annotations
 
 from marketsim.domain.event import EventKind
-from marketsim.domain.message import Kind
-from marketsim.exchange.ladder import best_level, level_at
-from marketsim.exchange.state import (
-    ASK,
-    BID,
-    LADDERS,
-    NO_MARKET,
-    books_of,
-    events_of,
-    ladders_of,
-    levels_of,
-    rungs_of,
-    touched_of,
-)
+from marketsim.domain.message import Kind, Wanted
+from marketsim.domain.order import OrderFlag
+from marketsim.exchange.clearing import clear_row
+from marketsim.exchange.orders import total_open
+from marketsim.exchange.settling import settle
+from marketsim.exchange.state import LADDERS, NO_MARKET, SHORT_OF_LOG, books_of, events_of, slots_of, touched_of
 from marketsim.kernel.compiled import Record, compiled
-from marketsim.population.mail import from_venue, has_room
+from marketsim.population.bars import close_bars, count_trade
+from marketsim.population.changes import has_change_room, note_change
+from marketsim.population.display import fill_quote, is_quote, keep_quote, send_level
+from marketsim.population.imbalance import publish_imbalance
+from marketsim.population.mail import from_venue, has_room, number_report
+from marketsim.population.order_feed import MOST, follow_row, settle_orders
+from marketsim.population.pace import wake_paced
 from marketsim.population.prints import has_print_room, remember_trade
+from marketsim.population.sessions import look_after, sessions_of
 from marketsim.population.state import (
     DATA_DOWN,
     DONE,
+    LEVEL_LIST,
+    ORDER_LIST,
+    PACED_LEVELS,
+    PACED_QUOTES,
+    QUOTE_LIST,
     REPORTS_DOWN,
+    ROSTERS,
+    SHORT_OF_CHANGED,
     SHORT_OF_MESSAGES,
     SHORT_OF_PRINTS,
+    SHORT_OF_SHOWN,
+    TRADE_LIST,
+    agents_of,
+    clearing_of,
     foresee_agent,
     markets_of,
+    rosters_of,
     subscribers_of,
 )
+from marketsim.population.status import publish_indicative, publish_status
 
-_QUOTE, _TRADE_PRINT, _LEVEL = int(Kind.QUOTE), int(Kind.TRADE_PRINT), int(Kind.LEVEL)
-_SNAPSHOT, _SNAPSHOT_LEVEL, _REPORT = int(Kind.SNAPSHOT), int(Kind.SNAPSHOT_LEVEL), int(Kind.REPORT)
-_IMBALANCE = int(Kind.IMBALANCE)
-_TRADE, _CANCELED = int(EventKind.TRADE), int(EventKind.CANCELED)
-_EXPIRED, _TERMS = int(EventKind.EXPIRED), int(EventKind.TERMS)
-IDLE, REPORTING, LEVELS, QUOTES = 0, 1, 2, 3  # stages
+_QUOTE, _TRADE_PRINT, _REPORT = int(Kind.QUOTE), int(Kind.TRADE_PRINT), int(Kind.REPORT)
+_QUOTES, _TRADES, _LEVELS = int(Wanted.QUOTES), int(Wanted.TRADES), int(Wanted.LEVELS)
+_ORDERS, _BARS = int(Wanted.ORDERS), int(Wanted.BARS)
+_TRADE, _CANCELED, _EXPIRED = int(EventKind.TRADE), int(EventKind.CANCELED), int(EventKind.EXPIRED)
+_AUCTION = int(OrderFlag.AUCTION)
+_PHASE, _INDICATIVE = int(EventKind.PHASE), int(EventKind.INDICATIVE)
+IDLE, REPORTING, RESTING, LEVELS, QUOTES = 0, 1, 2, 3, 4  # stages
+
+
+def _bits(*kinds: EventKind) -> int:
+    return sum(1 << kind for kind in kinds)
+
+
+# Rows that are nobody's answer: they add to the row before, or tell of a market.
+_SILENT = _bits(EventKind.TERMS, EventKind.CONDITIONS, EventKind.MARK)
+# Rows of a clearing house to the owner of an account; they concern no order.
+_OF_ACCOUNTS = _bits(EventKind.FUNDING, EventKind.SETTLED, EventKind.LIQUIDATION, EventKind.MARGIN_CALL)
+# Rows after which their order may trade as the aggressor.
+_BEGINS = _bits(EventKind.ACCEPTED, EventKind.REPLACED, EventKind.TRIGGERED, EventKind.ACTIVATED, EventKind.REPRICED)
 
 
 @compiled
@@ -55,11 +81,13 @@ def _report_to(world: Record, row: Record, receiver: int, order_id: int, side: i
     message.time_in_force = row.time_in_force
     message.instructions = maker
     message.reason = row.reason
+    if agents_of(world)[receiver].sessions != 0:
+        number_report(world, message)
 
 
 @compiled
 def _print_trade(world: Record, row: Record) -> None:
-    subscriber = markets_of(world)[row.market].trades
+    subscriber = rosters_of(world)[row.market * ROSTERS + TRADE_LIST].head
     while subscriber != 0:
         entry = subscribers_of(world)[subscriber]
         message = from_venue(world, _TRADE_PRINT, entry.agent, DATA_DOWN, row.market)
@@ -70,29 +98,116 @@ def _print_trade(world: Record, row: Record) -> None:
 
 
 @compiled
+def _open_before(core: Record, world: Record, order_id: int) -> int:
+    """Open lots of the buying order of an auction before its first trade there, which is the present row.
+
+    A row tells the seller's rest only. The buyer's is found in what the request does to it afterwards; all its trades
+    of the auction follow each other.
+    """
+    events = events_of(core)
+    total = 0
+    for place in range(world.row, core.log_count):
+        row = events[place]
+        if row.kind == _TRADE and row["flags"] & _AUCTION != 0:
+            if row.order_id != order_id:
+                return total
+            total += row.quantity
+        elif row.kind == _TRADE:
+            if row.match_id == order_id:
+                return int(total + row.quantity + row.leaves)
+        elif row.order_id == order_id:
+            gone = row.quantity if row.kind == _CANCELED or row.kind == _EXPIRED else 0
+            return int(total + gone + row.leaves)
+    slot = slots_of(core)[order_id]
+    return int(total + total_open(core, slot)) if slot > 0 else total
+
+
+@compiled
+def _room_for_data(core: Record, world: Record, row: Record, wanted: int) -> int:
+    """DONE when there is room for two reports and all the data that a row may cause; bars that have ended are told."""
+    count = 4
+    if wanted & _TRADES and row.kind == _TRADE:
+        count += rosters_of(world)[row.market * ROSTERS + TRADE_LIST].count
+    if wanted & _ORDERS:
+        count += MOST * rosters_of(world)[row.market * ROSTERS + ORDER_LIST].count
+        if world.shown_length <= core.next_id:
+            return SHORT_OF_SHOWN
+    if wanted & _BARS and row.kind == _TRADE:
+        status = close_bars(world, row.market)
+        if status != DONE:
+            return status
+    return DONE if has_room(world, count) else SHORT_OF_MESSAGES
+
+
+@compiled
+def _report_trade(core: Record, world: Record, row: Record, wanted: int) -> None:
+    """Both sides and the public hear of a trade; room must be there."""
+    foresee_agent(world, row.peer)
+    if world.clearing != 0:
+        clear_row(clearing_of(world), row)
+    remember_trade(markets_of(world)[row.market], world.now, row.side, row.quantity)
+    if row["flags"] & _AUCTION != 0 and row.order_id != world.active:
+        world.active = row.order_id
+        world.open = _open_before(core, world, row.order_id)
+    auction = row["flags"] & _AUCTION
+    _report_to(world, row, row.owner, row.order_id, row.side, world.open - row.quantity, auction)
+    world.open -= row.quantity
+    _report_to(world, row, row.peer, row.match_id, -row.side, row.leaves, auction + 1)
+    if wanted & _TRADES:
+        _print_trade(world, row)
+    if wanted & _BARS:
+        count_trade(world, row.market, row.price, row.quantity)
+    if wanted & _ORDERS:
+        follow_row(world, row)
+
+
+@compiled
+def _announce(core: Record, world: Record, row: Record) -> int:
+    """A row about a market itself: tell those who follow its phases, or its auction."""
+    if row.kind == _INDICATIVE:
+        return publish_indicative(world, row.market, row.price, row.quantity, row.leaves, row.side)
+    state = markets_of(world)[row.market]
+    state.phase_reason = row.reason
+    state.phase_until = sessions_of(world)[row.market].until if world.sessions != 0 else 0
+    return publish_status(core, world, row.market)
+
+
+@compiled
 def _report_rows(core: Record, world: Record) -> int:
     """Every row that the request wrote becomes the reports of those whom it concerns."""
     events = events_of(core)
     while world.row < core.log_count:
         row = events[world.row]
-        known = row.market != NO_MARKET
-        wanted = markets_of(world)[row.market].subscribers if known else 0
-        if not has_room(world, 2 + wanted):
+        wanted = markets_of(world)[row.market].wanted if row.market != NO_MARKET else 0
+        if wanted & (_TRADES | _ORDERS | _BARS):
+            status = _room_for_data(core, world, row, wanted)
+            if status != DONE:
+                return status
+        elif not has_room(world, 4):
             return SHORT_OF_MESSAGES
         if row.kind == _TRADE:
             if not has_print_room(markets_of(world)[row.market], world.now):
                 world.culprit = row.market
                 return SHORT_OF_PRINTS
-            foresee_agent(world, row.peer)
-            remember_trade(markets_of(world)[row.market], world.now, row.side, row.quantity)
-            _report_to(world, row, row.owner, row.order_id, row.side, world.open - row.quantity, 0)
-            world.open -= row.quantity
-            _report_to(world, row, row.peer, row.match_id, -row.side, row.leaves, 1)
-            _print_trade(world, row)
+            _report_trade(core, world, row, wanted)
+        elif row.kind == _PHASE or row.kind == _INDICATIVE:
+            status = _announce(core, world, row)
+            if status != DONE:
+                return status
         else:
-            if row.kind != _CANCELED and row.kind != _EXPIRED:
+            if wanted & _ORDERS:
+                follow_row(world, row)
+            if world.clearing != 0 and row.market != NO_MARKET:
+                clear_row(clearing_of(world), row)
+            kind = 1 << int(row.kind)
+            if kind & _BEGINS:
+                world.active = row.order_id
                 world.open = row.leaves
-            if row.kind != _TERMS:
+            elif row.order_id == world.active and (row.kind == _CANCELED or row.kind == _EXPIRED):
+                world.open = row.leaves
+            if kind & _OF_ACCOUNTS:
+                _report_to(world, row, row.owner, 0, row.side, row.leaves, row["flags"])
+            elif kind & _SILENT == 0:
                 _report_to(world, row, row.owner, row.order_id, row.side, row.leaves, 0)
         world.row += 1
     return DONE
@@ -104,20 +219,17 @@ def _publish_levels(core: Record, world: Record) -> int:
     while world.touch < core.touches:
         change = touched[world.touch]
         market = change.ladder // LADDERS
-        if not has_room(world, markets_of(world)[market].subscribers):
+        wanted = markets_of(world)[market].wanted
+        roster = rosters_of(world)[market * ROSTERS + LEVEL_LIST]
+        if not has_room(world, roster.count):
             return SHORT_OF_MESSAGES
+        if wanted & PACED_LEVELS and not has_change_room(world):
+            return SHORT_OF_CHANGED
         book = books_of(core)[market]
         book.sequence += 1
-        level = level_at(core, change.ladder, change.price)
-        subscriber = markets_of(world)[market].levels
-        while subscriber != 0:
-            entry = subscribers_of(world)[subscriber]
-            message = from_venue(world, _LEVEL, entry.agent, DATA_DOWN, market)
-            message.side = 1 if change.ladder % LADDERS == BID else -1
-            message.price = change.price
-            message.quantity = levels_of(core)[level].quantity if level != 0 else 0
-            message.expire = book.sequence
-            subscriber = entry.next
+        send_level(core, world, roster.head, change.ladder, change.price, book.sequence)
+        if wanted & PACED_LEVELS:
+            note_change(world, change.ladder, change.price, book.sequence)
         world.touch += 1
     core.touches = 0
     world.touch = 0
@@ -125,48 +237,16 @@ def _publish_levels(core: Record, world: Record) -> int:
 
 
 @compiled
-def fill_quote(core: Record, message: Record, market: int) -> None:
-    """Write the best bid and ask into a QUOTE; a quantity of 0 means that the side is empty."""
-    bid = best_level(core, market * LADDERS + BID)
-    ask = best_level(core, market * LADDERS + ASK)
-    levels = levels_of(core)
-    if bid != 0:
-        message.price = levels[bid].price
-        message.quantity = levels[bid].quantity
-    if ask != 0:
-        message.other_price = levels[ask].price
-        message.leaves = levels[ask].quantity
-    message.expire = books_of(core)[market].last_price
-
-
-@compiled
-def _publish_quotes(core: Record, world: Record) -> int:
+def _publish_quotes(core: Record, world: Record, market: int) -> int:
     """Tell the subscribers when the best bid or ask is another than the one last told."""
-    market = world.market
     state = markets_of(world)[market]
-    if state.quotes == 0:
+    if is_quote(core, market, state):
         return DONE
-    bid = best_level(core, market * LADDERS + BID)
-    ask = best_level(core, market * LADDERS + ASK)
-    levels = levels_of(core)
-    bid_price = levels[bid].price if bid != 0 else 0
-    bid_quantity = levels[bid].quantity if bid != 0 else 0
-    ask_price = levels[ask].price if ask != 0 else 0
-    ask_quantity = levels[ask].quantity if ask != 0 else 0
-    if (
-        bid_price == state.bid
-        and bid_quantity == state.bid_quantity
-        and ask_price == state.ask
-        and ask_quantity == state.ask_quantity
-    ):
-        return DONE
-    if not has_room(world, state.subscribers):
+    roster = rosters_of(world)[market * ROSTERS + QUOTE_LIST]
+    if not has_room(world, roster.count):
         return SHORT_OF_MESSAGES
-    state.bid = bid_price
-    state.bid_quantity = bid_quantity
-    state.ask = ask_price
-    state.ask_quantity = ask_quantity
-    subscriber = state.quotes
+    keep_quote(core, market, state)
+    subscriber = roster.head
     while subscriber != 0:
         entry = subscribers_of(world)[subscriber]
         fill_quote(core, from_venue(world, _QUOTE, entry.agent, DATA_DOWN, market), market)
@@ -175,73 +255,70 @@ def _publish_quotes(core: Record, world: Record) -> int:
 
 
 @compiled
-def publish_imbalance(core: Record, world: Record, market: int) -> int:
-    """Tell those who watch when a side of the book comes to hold more than their share of it, and when no longer."""
-    state = markets_of(world)[market]
-    if state.imbalances == 0:
-        return DONE
-    if not has_room(world, state.subscribers):
-        return SHORT_OF_MESSAGES
-    bid = ladders_of(core)[market * LADDERS + BID].quantity
-    ask = ladders_of(core)[market * LADDERS + ASK].quantity
-    subscriber = state.imbalances
-    while subscriber != 0:
-        entry = subscribers_of(world)[subscriber]
-        heavy = 0
-        if bid > entry.share * (bid + ask):
-            heavy = 1
-        elif ask > entry.share * (bid + ask):
-            heavy = -1
-        if heavy != entry.heavy:
-            entry.heavy = heavy
-            message = from_venue(world, _IMBALANCE, entry.agent, DATA_DOWN, market)
-            message.side = heavy
-            message.quantity = bid
-            message.leaves = ask
-        subscriber = entry.next
-    return DONE
+def _publish_market(core: Record, world: Record, market: int) -> int:
+    """What the whole request did to a market: quotes, conflated data, imbalance. It can be called again."""
+    wanted = markets_of(world)[market].wanted
+    status = DONE
+    if wanted & _QUOTES:
+        status = _publish_quotes(core, world, market)
+    if status == DONE and wanted & PACED_QUOTES:
+        status = wake_paced(core, world, market, _QUOTES)
+    if status == DONE and wanted & PACED_LEVELS:
+        status = wake_paced(core, world, market, _LEVELS)
+    return publish_imbalance(core, world, market) if status == DONE else status
+
+
+@compiled
+def publish(core: Record, world: Record, first_row: int, market: int, last_market: int) -> int:
+    """Begin to tell what a request did, from its first row in the log on, in these markets; none where last < first.
+
+    DONE, or a SHORT_OF code: ``finish_request`` goes on then.
+    """
+    world.row = first_row
+    world.touch = 0
+    world.active = 0
+    world.market = market
+    world.last_market = last_market
+    world.stage = REPORTING
+    return finish_request(core, world)
 
 
 @compiled
 def finish_request(core: Record, world: Record) -> int:
-    """The stages after matching: reports, levels, quotes. Resumed where it stopped for want of room."""
-    if world.stage == REPORTING:
+    """The stages after matching: reports, with what follows from the request, levels, quotes.
+
+    Resumed where it stopped for want of room.
+    """
+    while world.stage == REPORTING:
         status = _report_rows(core, world)
         if status != DONE:
             return status
+        step = settle(core) if core.unsettled != 0 else 0
+        if step < 0:
+            world.row = 0 if step == SHORT_OF_LOG else world.row  # all rows are told: the next chunk has new ones
+            return step
+        if step == 0:
+            world.stage = RESTING
+    if world.stage == RESTING:
+        if world.market <= world.last_market and markets_of(world)[world.market].wanted & _ORDERS:
+            status = settle_orders(core, world, world.market)
+            if status != DONE:
+                return status
         world.stage = LEVELS
     if world.stage == LEVELS:
-        status = _publish_levels(core, world)
-        if status != DONE:
-            return status
+        if core.touches != 0:
+            status = _publish_levels(core, world)
+            if status != DONE:
+                return status
         world.stage = QUOTES
-    if world.market != NO_MARKET:
-        status = _publish_quotes(core, world)
+    while world.market <= world.last_market:
+        status = _publish_market(core, world, world.market)
         if status != DONE:
             return status
-        status = publish_imbalance(core, world, world.market)
-        if status != DONE:
-            return status
+        if world.sessions != 0:
+            if not has_room(world, 1):
+                return SHORT_OF_MESSAGES
+            look_after(core, world, world.market)
+        world.market += 1
     world.stage = IDLE
     return DONE
-
-
-@compiled
-def send_snapshot(core: Record, world: Record, agent: int, market: int) -> None:
-    """The whole book, level by level from the best, under the feed's current sequence."""
-    ladders = ladders_of(core)
-    rungs = rungs_of(core)
-    levels = levels_of(core)
-    first = market * LADDERS
-    head = from_venue(world, _SNAPSHOT, agent, DATA_DOWN, market)
-    head.quantity = ladders[first + BID].rungs + ladders[first + ASK].rungs
-    head.expire = books_of(core)[market].sequence
-    for kind in range(2):
-        side = ladders[first + kind]
-        for position in range(side.start + side.rungs - 1, side.start - 1, -1):
-            level = levels[rungs[position].level]
-            message = from_venue(world, _SNAPSHOT_LEVEL, agent, DATA_DOWN, market)
-            message.side = 1 if kind == BID else -1
-            message.price = level.price
-            message.quantity = level.quantity
-            message.expire = head.expire

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from marketsim.domain.message import MESSAGE
-from marketsim.exchange.state import CORE
+from marketsim.exchange.clearing import CLEARING
+from marketsim.exchange.state import BOOK, CORE, LADDER, LADDERS
 from marketsim.kernel.compiled import CACHE_LINE, Record, Rows, array_at, compiled, inlined, prefetch
 from marketsim.kernel.heap import ENTRY
 from marketsim.network.link import LINK
@@ -31,43 +32,144 @@ AGENT = np.dtype(
         ("events", np.int64),  # handled
         ("called_at", np.int64),  # time of the last of them
         ("calls", np.int64),  # at that time in which it woke or asked for something
-        ("spare", np.int64, (2,)),  # to two whole lines of the processor's cache
+        ("sessions", np.int64),  # first of its sessions, one a venue, where something is wrong with any; else 0
+        ("spare", np.int64, (1,)),  # to two whole lines of the processor's cache
     ]
 )
 POLICY = np.dtype([("address", np.int64), ("table", np.int64), ("width", np.int64)])
-VENUE = np.dtype([("processing", np.int64), ("busy_until", np.int64)])
+VENUE = np.dtype(
+    [
+        ("processing", np.int64),
+        ("busy_until", np.int64),
+        ("heartbeat", np.int64),  # ns between two, for feeds that lose messages
+        (
+            "refill",
+            np.int64,
+        ),  # of a participant's bucket in a nanosecond; 0 where the venue takes any number of requests
+        ("cost", np.int64),  # of a request
+        ("burst", np.int64),  # of a whole bucket
+        ("spares_cancels", np.int64),  # 1: cancels cost nothing
+    ]
+)
+SESSION = np.dtype(  # what is wrong between a participant and a venue
+    [
+        ("key", np.int64),  # of its chances
+        ("loss", np.float64),  # chance that a message of market data is lost
+        ("published", np.int64),  # messages of market data, lost or not
+        ("duplicates", np.float64),  # chance that a report is sent twice
+        ("delays", np.float64),  # chance that a report is late
+        ("delay", np.int64),  # ns by which it is
+        ("reports", np.int64),  # the number of the last one
+        ("carried", np.int64),  # messages of the session, reports sent twice counted twice
+        ("heard", np.int64),  # number of the last report that a compiled agent took in
+        ("outages", np.int64),  # address of WINDOW: when it is down
+        ("outages_length", np.int64),
+        ("dark", np.int64),  # address of WINDOW: when market data does not come through
+        ("dark_length", np.int64),
+    ]
+)
+WINDOW = np.dtype([("first", np.int64), ("last", np.int64)])  # ns; the last does not belong to it
+ALLOWANCE = np.dtype(
+    [("spent", np.int64), ("time", np.int64)]
+)  # what a participant has not won back yet, and as of when
 MARKET = np.dtype(
     [
-        ("venue", np.int64),
-        ("quotes", np.int64),  # heads and tails of the lists of subscribers
-        ("quotes_tail", np.int64),
-        ("trades", np.int64),
-        ("trades_tail", np.int64),
-        ("levels", np.int64),
-        ("levels_tail", np.int64),
-        ("imbalances", np.int64),
-        ("imbalances_tail", np.int64),
-        ("subscribers", np.int64),
+        ("venue", np.int64),  # what a message needs where nobody listens lies in one line of the processor's cache
+        ("wanted", np.int64),  # kinds of data that somebody hears: Wanted, and the two below
         ("bid", np.int64),  # as last published
         ("bid_quantity", np.int64),
         ("ask", np.int64),
         ("ask_quantity", np.int64),
         ("window", np.int64),  # ns for which its trades are remembered; 0 as long as nobody has asked
+        ("prints_count", np.int64),
         ("prints", np.int64),  # address of a ring of PRINT
         ("prints_length", np.int64),
         ("prints_first", np.int64),  # the oldest that is remembered, counted from the first of all
-        ("prints_count", np.int64),
         ("bought", np.int64),  # lots that aggressors bought, since trades are remembered
         ("sold", np.int64),
+        ("heavy", np.int64),  # side of the book that was told to be heavy: +1, -1, or 0 for neither
+        ("heavy_last", np.int64),  # subscriber with the largest share that was told so
+        ("paced", np.int64),  # first of its PACED quotes and levels
+        ("bars", np.int64),  # first of its PACED bars
+        ("idle_quotes", np.int64),  # first PACED of quotes, and of levels, with nothing under way
+        ("idle_levels", np.int64),
+        ("newest", np.int64),  # the level of CHANGED that changed last
+        ("sequence", np.int64),  # of the feed of orders
+        ("phase_reason", np.int64),  # why it is in its phase (Reason), and until when; 0 where that is not known
+        ("phase_until", np.int64),
+        ("indicative_price", np.int64),  # as last published
+        ("indicative_quantity", np.int64),
+        ("indicative_surplus", np.int64),
+        ("indicative_side", np.int64),
+        ("beating", np.int64),  # 1 once somebody is told, now and then, how far the feed has come
+        ("spare", np.int64, (4,)),  # to four whole lines
     ]
 )
 PRINT = np.dtype([("time", np.int64), ("bought", np.int64), ("sold", np.int64)])  # a trade, and the sums before it
+ROSTER = np.dtype(  # who hears one kind of data of one market, each change of it
+    [
+        ("head", np.int64),
+        ("tail", np.int64),
+        ("count", np.int64),
+        ("spare", np.int64),
+    ]
+)
+PACED = np.dtype(  # who hears one kind of data of one market once in a while: conflated quotes or levels, and bars
+    [
+        ("head", np.int64),
+        ("tail", np.int64),
+        ("count", np.int64),
+        ("kind", np.int64),  # one of Wanted
+        ("market", np.int64),
+        ("pace", np.int64),  # ns
+        ("due", np.int64),  # not before this is anything told; of bars the end of the one under way
+        ("idle", np.int64),  # the next one with nothing under way
+        ("next", np.int64),  # another one of the market
+        ("sequence", np.int64),  # of its own increments of levels
+        ("stamp", np.int64),  # changes of levels up to this one have been told
+        ("bid", np.int64),  # the quote last told
+        ("bid_quantity", np.int64),
+        ("ask", np.int64),
+        ("ask_quantity", np.int64),
+        ("open", np.int64),  # of the bar under way
+        ("high", np.int64),
+        ("low", np.int64),
+        ("close", np.int64),
+        ("volume", np.int64),
+        ("value", np.int64),  # ticks x lots
+        ("trades", np.int64),
+        ("spare", np.int64, (2,)),
+    ]
+)
+CHANGED = np.dtype(  # a level that has changed since conflated levels are heard
+    [
+        ("ladder", np.int64),
+        ("price", np.int64),
+        ("stamp", np.int64),  # the feed's sequence at its latest change
+        ("older", np.int64),  # neighbours in the order of the latest changes
+        ("newer", np.int64),
+        ("next", np.int64),  # another one whose place is found in the same bucket
+    ]
+)
+SHOWN = np.dtype(  # an order as the feed of orders knows it, by order id
+    [
+        ("quantity", np.int64),  # displayed now; 0: not on the book
+        ("open", np.int64),
+        ("held", np.int64),  # of that, what its parent has not released
+        ("part", np.int64),  # an iceberg displays so much at a time; 0: all
+        ("price", np.int64),
+        ("priority", np.int64),
+        ("partner", np.int64),  # order id; 0 for none
+        ("side", np.int32),
+        ("secret", np.int32),  # 1: as it is now it would rest where nobody sees it
+    ]
+)
 SUBSCRIBER = np.dtype(
     [
         ("agent", np.int64),
         ("next", np.int64),
+        ("prev", np.int64),
         ("share", np.float64),  # of the book, above which a side is heavy
-        ("heavy", np.int64),  # side last told: +1, -1, or 0 for neither
     ]
 )
 FEED = np.dtype([("values", np.int64), ("length", np.int64), ("step", np.int64), ("start", np.int64)])
@@ -155,6 +257,17 @@ WORLD = np.dtype(
         ("subscribers", np.int64),
         ("subscribers_length", np.int64),
         ("subscribers_count", np.int64),
+        ("rosters", np.int64),
+        ("paced", np.int64),
+        ("paced_length", np.int64),
+        ("paced_count", np.int64),
+        ("changed", np.int64),
+        ("changed_length", np.int64),
+        ("changed_count", np.int64),
+        ("buckets", np.int64),
+        ("buckets_length", np.int64),
+        ("shown", np.int64),
+        ("shown_length", np.int64),
         ("feeds", np.int64),
         ("feeds_count", np.int64),
         ("working", np.int64),
@@ -170,10 +283,13 @@ WORLD = np.dtype(
         ("stage", np.int64),  # of the venue's current request
         ("row", np.int64),  # next row of the log to report
         ("touch", np.int64),  # next touched level to publish
-        ("market", np.int64),
+        ("market", np.int64),  # the request's; with the next one the markets whose quotes are still to be published
+        ("last_market", np.int64),
         ("venue", np.int64),
         ("depart", np.int64),  # when the venue's answers leave
         ("open", np.int64),  # open quantity of the order whose trades are being reported
+        ("active", np.int64),  # that order; 0 for none
+        ("owing", np.int64, (2,)),  # partners of the two orders of the last trade; 0 for none
         ("horizon_time", np.int64),
         ("horizon_order", np.int64),
         ("needed", np.int64),  # messages for which there was no room
@@ -182,9 +298,26 @@ WORLD = np.dtype(
         ("clock", np.int64),  # address of a clock; 0 when nothing is measured
         ("profile", np.int64),  # address of the table of PROFILE
         ("profile_length", np.int64),
+        ("clearing", np.int64),  # address of the CLEARING record; 0 where every market is plain
+        ("sessions", np.int64),  # see sessions.py; 0 where nothing is ever closed or interrupted
+        ("sessions_length", np.int64),
+        ("rules", np.int64),
+        ("rules_length", np.int64),
+        ("steps", np.int64),
+        ("steps_length", np.int64),
+        ("breaker_levels", np.int64),
+        ("breaker_levels_length", np.int64),
+        ("nights", np.int64),  # when everything is closed
+        ("nights_length", np.int64),
+        ("night", np.int64),  # the first that is not over
+        ("connections", np.int64),  # address of the table of SESSION
+        ("connections_length", np.int64),
+        ("allowances", np.int64),  # address of the table of ALLOWANCE; row: agent * venues + venue
+        ("allowances_length", np.int64),
     ]
 )
 
+NIGHT = np.dtype([("start", np.int64), ("end", np.int64)])
 PROFILE = np.dtype([("events", np.int64), ("nanoseconds", np.int64)])  # row: KINDS * (1 + policy) + kind
 CALL = np.dtype(  # a call from Python: what it takes and what it answers
     [
@@ -199,6 +332,10 @@ CALL = np.dtype(  # a call from Python: what it takes and what it answers
 
 CHANNELS = 3
 ORDERS_UP, REPORTS_DOWN, DATA_DOWN = 0, 1, 2
+ROSTERS = 8  # kinds of data a market
+QUOTE_LIST, TRADE_LIST, LEVEL_LIST, IMBALANCE_LIST, ORDER_LIST, STATUS_LIST, BAR_LIST, INDICATIVE_LIST = range(ROSTERS)
+# A list of a market: ROSTERS * market + one of these; it is the bit of the same number in Wanted.
+PACED_QUOTES, PACED_LEVELS = 256, 512  # in ``wanted`` of a market
 ACTIONS = 256  # requests that one policy call may make
 MOST_CALLS = 10_000  # in which one agent wakes or asks for something at one nanosecond
 KINDS = 64  # of messages, reports included
@@ -206,8 +343,10 @@ KINDS = 64  # of messages, reports included
 # Answers of the loop, beside the SHORT_OF codes of the matching core.
 DONE, SHORT_OF_MESSAGES, SHORT_OF_SUBSCRIBERS, SHORT_OF_WORKING, SHORT_OF_PRINTS = 0, -11, -12, -13, -14
 POLICY_FAILED, POLICY_STUCK = -15, -16
+SHORT_OF_PACED, SHORT_OF_CHANGED, SHORT_OF_SHOWN = -17, -18, -19
 
 _AGENT_SIZE, _LINK_SIZE = AGENT.itemsize, LINK.itemsize
+_MARKET_SIZE, _BOOK_SIZE, _SIDES_SIZE = MARKET.itemsize, BOOK.itemsize, LADDERS * LADDER.itemsize
 _WORD = np.dtype(np.int64)
 _REAL = np.dtype(np.float64)
 
@@ -246,6 +385,16 @@ def foresee_memory(world: Record, agent: Record) -> None:
 
 
 @inlined
+def foresee_market(core: Record, world: Record, market: int) -> None:
+    """A market is next: bring its records and both sides of its book into the cache meanwhile."""
+    prefetch(world.markets + market * _MARKET_SIZE)
+    prefetch(core.books + market * _BOOK_SIZE)
+    sides = core.ladders + market * _SIDES_SIZE
+    prefetch(sides)
+    prefetch(sides + CACHE_LINE)
+
+
+@inlined
 def foresee_message(core: Record, world: Record) -> None:
     """The first message of the queue is next: bring whom it concerns, and its order, into the cache meanwhile."""
     if world.queue_count == 0:
@@ -258,6 +407,7 @@ def foresee_message(core: Record, world: Record) -> None:
     else:
         foresee_agent(world, message.sender)
         prefetch(core.slots + order)
+        foresee_market(core, world, message.market)
 
 
 @compiled
@@ -316,6 +466,31 @@ def subscribers_of(world: Record) -> Rows:
 
 
 @compiled
+def rosters_of(world: Record) -> Rows:
+    return array_at(world.rosters, ROSTERS * world.markets_count, ROSTER)
+
+
+@compiled
+def paced_of(world: Record) -> Rows:
+    return array_at(world.paced, world.paced_length, PACED)
+
+
+@compiled
+def changed_of(world: Record) -> Rows:
+    return array_at(world.changed, world.changed_length, CHANGED)
+
+
+@compiled
+def buckets_of(world: Record) -> Rows:
+    return array_at(world.buckets, world.buckets_length, _WORD)
+
+
+@compiled
+def shown_of(world: Record) -> Rows:
+    return array_at(world.shown, world.shown_length, SHOWN)
+
+
+@compiled
 def working_of(world: Record) -> Rows:
     return array_at(world.working, world.working_length, WORKING)
 
@@ -323,6 +498,16 @@ def working_of(world: Record) -> Rows:
 @compiled
 def working_index_of(world: Record) -> Rows:
     return array_at(world.working_of, world.working_of_length, _WORD)
+
+
+@compiled
+def session_of(world: Record, number: int) -> Record:
+    return array_at(world.connections, world.connections_length, SESSION)[number]
+
+
+@compiled
+def allowance_of(world: Record, number: int) -> Record:
+    return array_at(world.allowances, world.allowances_length, ALLOWANCE)[number]
 
 
 @compiled
@@ -338,6 +523,16 @@ def out_of(world: Record) -> Rows:
 @compiled
 def actions_of(world: Record) -> Rows:
     return array_at(world.actions, ACTIONS, MESSAGE)
+
+
+@compiled
+def clearing_of(world: Record) -> Record:
+    return array_at(world.clearing, 1, CLEARING)[0]
+
+
+@compiled
+def nights_of(world: Record) -> Rows:
+    return array_at(world.nights, world.nights_length, NIGHT)
 
 
 @compiled

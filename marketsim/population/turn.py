@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 
-from marketsim.domain.event import EventKind
+from marketsim.domain.event import EventKind, Settled
 from marketsim.domain.message import Kind
+from marketsim.domain.order import OrderType
 from marketsim.kernel.compiled import Record, compiled
 from marketsim.kernel.heap import heap_pop, heap_push
-from marketsim.population.mail import defer, drop_first, envelope, has_room, next_number, on_grid, to_venue
+from marketsim.population.mail import defer, drop_first, envelope, has_room, next_number, to_venue, waking_time
 from marketsim.population.policy import call_policy
+from marketsim.population.session import is_known
 from marketsim.population.state import (
     ACTIONS,
     DONE,
@@ -41,6 +43,8 @@ _START, _WAKE, _TIMER, _NEW = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER), 
 _QUOTE, _REPORT = int(Kind.QUOTE), int(Kind.REPORT)
 _TRADE, _CANCELED, _REPLACED = int(EventKind.TRADE), int(EventKind.CANCELED), int(EventKind.REPLACED)
 _EXPIRED, _REJECTED = int(EventKind.EXPIRED), int(EventKind.REJECTED)
+_SETTLED, _AT_EXPIRY = int(EventKind.SETTLED), int(Settled.EXPIRY)
+_REPRICED, _TRAILING_STOP = int(EventKind.REPRICED), int(OrderType.TRAILING_STOP)
 
 
 @compiled
@@ -90,12 +94,17 @@ def learn(world: Record, agent: Record, message: Record) -> None:
     if event == _TRADE:
         agent.position += message.side * message.quantity
         agent.cash -= message.side * message.quantity * message.price
+    elif event == _SETTLED and message.instructions == _AT_EXPIRY and message.market == agent.market:
+        agent.cash += agent.position * message.price
+        agent.position = 0
     if slot > 0 and working_of(world)[slot].order_id == message.order_id:
         over = event == _TRADE or event == _CANCELED or event == _EXPIRED
         if (over and message.leaves == 0) or event == _REJECTED:
             _end_working(world, slot)
         elif over or event == _REPLACED:
             working_of(world)[slot].leaves = message.leaves
+        elif event == _REPRICED and message.order_type != _TRAILING_STOP:
+            working_of(world)[slot].price = message.price
 
 
 @compiled
@@ -143,7 +152,7 @@ def show_message(seen: Record, message: Record) -> None:
     seen.quantity = message.quantity
     seen.leaves = message.leaves
     seen.reason = message.reason
-    seen.maker = message.instructions
+    seen.maker = message.instructions & 1
     if message.kind == _QUOTE:
         seen.market = message.market
         seen.bid = message.price
@@ -212,7 +221,7 @@ def _act(core: Record, world: Record, number: int) -> int:
     for position in range(out.count):
         action = actions[position]
         if action.kind == _TIMER:
-            message = envelope(world, on_grid(world, action.price), number)
+            message = envelope(world, waking_time(world, action.price), number)
             message.kind = _TIMER
             message.sender = number
             message.sent = world.now
@@ -223,7 +232,7 @@ def _act(core: Record, world: Record, number: int) -> int:
                 begin_working(world, number, action)
             to_venue(world, action, number, depart)
     if out.wake >= 0:
-        heap_push(wakes_of(world), world.wakes_count, on_grid(world, out.wake), next_number(world), 2 * number)
+        heap_push(wakes_of(world), world.wakes_count, waking_time(world, out.wake), next_number(world), 2 * number)
         world.wakes_count += 1
     return DONE
 
@@ -263,6 +272,9 @@ def at_agent(core: Record, world: Record, slot: int) -> int:
     number = message.receiver
     agent = agents_of(world)[number]
     if message.ready == 0:
+        if agent.sessions != 0 and is_known(world, agent, message):
+            drop_first(world)
+            return DONE
         start = max(world.now, agent.busy_until)
         agent.busy_until = start + agent.computation
         message.ready = 1

@@ -6,87 +6,38 @@ It decides nothing about matching.
 
 from __future__ import annotations
 
-from marketsim.domain.message import Kind, Wanted
-from marketsim.domain.order import TimeInForce
-from marketsim.exchange.matching import cancel_order, expire_order, new_order, replace_order
-from marketsim.exchange.state import ASK, BID, LADDERS, NO_MARKET, books_of, events_of, ladders_of, slots_of
+from marketsim.domain.message import Kind
+from marketsim.domain.order import Reason, TimeInForce
+from marketsim.exchange.matching import cancel_order, cancel_owner, expire_order, new_order, replace_order
+from marketsim.exchange.state import NO_MARKET, events_of, slots_of
 from marketsim.kernel.compiled import Record, compiled
+from marketsim.population.clearing import at_clearing, screen
+from marketsim.population.display import fill_quote
+from marketsim.population.gateway import PASSED, at_connection, at_gateway, at_heartbeat
 from marketsim.population.mail import defer, drop_first, envelope, from_venue, has_room
+from marketsim.population.pace import flush
 from marketsim.population.prints import begin_prints, volume_since
-from marketsim.population.publication import REPORTING, fill_quote, finish_request, publish_imbalance, send_snapshot
+from marketsim.population.publication import publish
+from marketsim.population.sessions import take_schedule
 from marketsim.population.state import (
-    DATA_DOWN,
     DONE,
     REPORTS_DOWN,
     SHORT_OF_MESSAGES,
     SHORT_OF_PRINTS,
-    SHORT_OF_SUBSCRIBERS,
     foresee_message,
     markets_of,
     pool_of,
-    subscribers_of,
     venues_of,
 )
+from marketsim.population.subscription import recover, subscribe
 
 _NEW, _CANCEL, _REPLACE, _QUERY = int(Kind.NEW), int(Kind.CANCEL), int(Kind.REPLACE), int(Kind.QUERY)
+_CLEARING = int(Kind.CLEARING)
+_CONNECTION, _SNAPSHOT_REQUEST, _HEARTBEAT = int(Kind.CONNECTION), int(Kind.SNAPSHOT_REQUEST), int(Kind.HEARTBEAT)
 _SUBSCRIBE, _EXPIRE, _ASK_VOLUME = int(Kind.SUBSCRIBE), int(Kind.EXPIRE), int(Kind.ASK_VOLUME)
-_QUOTE, _VOLUME = int(Kind.QUOTE), int(Kind.VOLUME)
-_GTD = int(TimeInForce.GTD)
-_WANT_QUOTES, _WANT_TRADES, _WANT_LEVELS = int(Wanted.QUOTES), int(Wanted.TRADES), int(Wanted.LEVELS)
-_WANT_IMBALANCE = int(Wanted.IMBALANCE)
-
-
-@compiled
-def _subscribe_one(world: Record, head: int, tail: int, agent: int) -> int:
-    """Put an agent behind the tail of a list of subscribers; answers the new entry, the new tail."""
-    subscribers = subscribers_of(world)
-    entry = world.subscribers_count
-    world.subscribers_count += 1
-    subscribers[entry].agent = agent
-    subscribers[entry].next = 0
-    if tail != 0:
-        subscribers[tail].next = entry
-    return entry
-
-
-@compiled
-def _subscribe(core: Record, world: Record, request: Record) -> int:
-    """From now on the sender hears what it asked for; it is told the present state at once."""
-    market = request.market
-    if not 0 <= market < world.markets_count:
-        return DONE
-    state = markets_of(world)[market]
-    ladders = ladders_of(core)
-    rungs = ladders[market * LADDERS + BID].rungs + ladders[market * LADDERS + ASK].rungs
-    if not has_room(world, 3 + rungs + state.subscribers):
-        return SHORT_OF_MESSAGES
-    if world.subscribers_length - world.subscribers_count < 4:
-        return SHORT_OF_SUBSCRIBERS
-    wanted = request.instructions
-    if wanted & _WANT_QUOTES:
-        state.quotes_tail = _subscribe_one(world, state.quotes, state.quotes_tail, request.sender)
-        if state.quotes == 0:
-            state.quotes = state.quotes_tail
-        fill_quote(core, from_venue(world, _QUOTE, request.sender, DATA_DOWN, market), market)
-    if wanted & _WANT_TRADES:
-        state.trades_tail = _subscribe_one(world, state.trades, state.trades_tail, request.sender)
-        if state.trades == 0:
-            state.trades = state.trades_tail
-    if wanted & _WANT_LEVELS:
-        state.levels_tail = _subscribe_one(world, state.levels, state.levels_tail, request.sender)
-        if state.levels == 0:
-            state.levels = state.levels_tail
-        books_of(core)[market].track = 1
-        send_snapshot(core, world, request.sender, market)
-    state.subscribers += 1
-    if wanted & _WANT_IMBALANCE:
-        state.imbalances_tail = _subscribe_one(world, state.imbalances, state.imbalances_tail, request.sender)
-        if state.imbalances == 0:
-            state.imbalances = state.imbalances_tail
-        subscribers_of(world)[state.imbalances_tail].share = request.price / 1_000_000
-        subscribers_of(world)[state.imbalances_tail].heavy = 0
-        return publish_imbalance(core, world, market)
-    return DONE
+_QUOTE, _VOLUME, _MASS_CANCEL = int(Kind.QUOTE), int(Kind.VOLUME), int(Kind.MASS_CANCEL)
+_GTD, _BY_MASS_CANCEL = int(TimeInForce.GTD), int(Reason.BY_MASS_CANCEL)
+_FLUSH, _SCHEDULE = int(Kind.FLUSH), int(Kind.SCHEDULE)
 
 
 @compiled
@@ -100,6 +51,29 @@ def _tell_volume(world: Record, request: Record) -> int:
     answer.expire = request.expire
     volume_since(state, world.now - request.expire, answer)
     return DONE
+
+
+@compiled
+def _first_market(world: Record, request: Record) -> int:
+    """A mass cancel is about its market, or with a quantity about all markets of the venue, which stand together."""
+    market = min(max(request.market, 0), world.markets_count - 1)
+    while request.quantity != 0 and market > 0 and markets_of(world)[market - 1].venue == -1 - request.receiver:
+        market -= 1
+    return int(market)
+
+
+@compiled
+def _last_market(world: Record, request: Record) -> int:
+    market = min(max(request.market, 0), world.markets_count - 1)
+    behind = market + 1
+    while (
+        request.quantity != 0
+        and behind < world.markets_count
+        and markets_of(world)[behind].venue == -1 - request.receiver
+    ):
+        market = behind
+        behind += 1
+    return int(market)
 
 
 @compiled
@@ -120,6 +94,10 @@ def _match(core: Record, world: Record, request: Record) -> int:
             request.quantity,
             request.expire,
             request.order_id,
+            request.display,
+            request.minimum,
+            request.parent,
+            request.partner,
         )
     if request.kind == _CANCEL:
         return cancel_order(core, world.now, request.sender, request.order_id, request.quantity)
@@ -127,6 +105,9 @@ def _match(core: Record, world: Record, request: Record) -> int:
         return replace_order(
             core, world.now, request.sender, request.order_id, request.price, request.quantity, request.other_price
         )
+    if request.kind == _MASS_CANCEL:
+        first = _first_market(world, request)
+        return cancel_owner(core, world.now, request.sender, first, _last_market(world, request), _BY_MASS_CANCEL)
     return expire_order(core, world.now, request.order_id)
 
 
@@ -150,12 +131,17 @@ def at_venue(core: Record, world: Record, slot: int) -> int:
     number = -1 - request.receiver
     venue = venues_of(world)[number]
     if request.ready == 0:
+        status = at_gateway(core, world, request, number)
+        if status != PASSED:
+            return status
         start = max(world.now, venue.busy_until)
         venue.busy_until = start + venue.processing
         request.ready = 1
         if start > world.now:
             defer(world, start)
             return DONE
+    if request.kind == _CLEARING:
+        return at_clearing(core, world, slot)
     if not has_room(world, 2):
         return SHORT_OF_MESSAGES
     world.venue = number
@@ -171,20 +157,32 @@ def at_venue(core: Record, world: Record, slot: int) -> int:
         if status == DONE:
             drop_first(world)
         return status
-    if request.kind == _SUBSCRIBE:
-        status = _subscribe(core, world, request)
+    if request.kind == _SUBSCRIBE or request.kind == _SNAPSHOT_REQUEST:
+        asked = request.kind == _SUBSCRIBE
+        status = subscribe(core, world, request) if asked else recover(core, world, request)
         if status == DONE:
             drop_first(world)
         return status
+    if request.kind == _FLUSH:
+        return flush(core, world, request.order_id)
+    if request.kind == _CONNECTION:
+        return at_connection(core, world, request, number)
+    if request.kind == _HEARTBEAT:
+        return at_heartbeat(core, world, request, number)
     first_row = core.log_count
-    status = _match(core, world, request)
+    refused = screen(core, world, request) if world.clearing != 0 else DONE
+    if request.kind == _SCHEDULE:
+        status = take_schedule(core, world, request)
+    else:
+        status = _match(core, world, request) if refused == DONE else min(refused, DONE)
     if status < 0:
         return status
     _at_expiry(core, world, request)
-    world.market = events_of(core)[core.log_count - 1].market if core.log_count > first_row else NO_MARKET
-    world.row = first_row
-    world.touch = 0
-    world.stage = REPORTING
+    market = events_of(core)[core.log_count - 1].market if core.log_count > first_row else NO_MARKET
+    last_market = market if market != NO_MARKET else -1
+    if request.kind == _MASS_CANCEL:
+        market = _first_market(world, request)
+        last_market = _last_market(world, request)
     drop_first(world)
     foresee_message(core, world)
-    return finish_request(core, world)
+    return publish(core, world, first_row, market, last_market)

@@ -131,6 +131,7 @@ def send(core: Record, state: Record, requests: Rows, notes: Rows, exceptions: R
             answer = new_order(
                 core, request.time, TAKER if takes else BOOK_OWNER, nothing, request.side + nothing, _LIMIT + nothing,
                 _IOC if takes else _GTC, nothing, request.price, nothing, request.quantity, nothing, request.order_id,
+                nothing, nothing, nothing, nothing,
             )  # fmt: skip
             if answer < 0:
                 return answer

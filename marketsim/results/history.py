@@ -79,6 +79,7 @@ class _Book:
     def __init__(self, orders: int, levels: int) -> None:
         self._orders = Table(replay.LIVE, orders)
         self._bids, self._asks = Table(replay.RUNG, 1024), Table(replay.RUNG, 1024)
+        self._phases = Table(replay.PHASE, replay.MARKETS)
         self.state = zeros(1, replay.STATE)
         self.state["active"] = -1
         self.state["shown"] = levels
@@ -96,6 +97,7 @@ class _Book:
         self.state["orders"], self.state["orders_length"] = self._orders.address, len(self._orders)
         self.state["bids"], self.state["asks"] = self._bids.address, self._asks.address
         self.state["capacity"] = len(self._bids)
+        self.state["phases"] = self._phases.address
 
 
 class History:
@@ -156,9 +158,9 @@ class History:
         book = _Book(len(self.index), levels)
         names = self.index.ids.copy()
         book.state["fresh"] = 1 + (int(names.max()) if len(names) else 0)
-        for block, finish in self._to_the_end({market}, _length(2 * levels)):
+        for block, finish in self._to_the_end({market}, _length(3 * levels)):
             book.room_for(len(block.time))
-            rows = 2 * len(block.time) + 1
+            rows = 3 * len(block.time) + 1
             out, books = np.empty((rows, 6), np.int64), np.empty((rows, 4 * levels), np.int64)
             count = int(replay.lobster_messages(block, book.state, finish, names, whole, out, books))
             yield out[:count], books[:count]
@@ -181,7 +183,7 @@ class History:
                     columns = {name: values[chosen] for name, values in columns.items()}
                     numbers = numbers[chosen]
             slots = self.index.slots(columns["order_id"])
-            matches = np.where(columns["kind"] == EventKind.TRADE, self.index.slots(columns["match_id"]), np.int64(-1))
+            matches = np.where(_names_another(columns), self.index.slots(columns["match_id"]), np.int64(-1))
             plain = [columns[name] for name in Block._fields[4:]]
             for first in range(0, len(numbers), length):
                 part = slice(first, first + length)
@@ -218,6 +220,13 @@ class _Found:
         empty = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, width), np.int64))
         times, numbers, rows = zip(*(self._kept or [empty]), strict=True)
         return Levels(np.concatenate(times), np.concatenate(numbers), np.concatenate(rows))
+
+
+def _names_another(columns: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Rows whose match_id is an order: the maker of a trade, the partner of a new order."""
+    kind = columns["kind"]
+    found: NDArray[np.bool_] = (kind == EventKind.TRADE) | ((kind == EventKind.CONDITIONS) & (columns["match_id"] > 0))
+    return found
 
 
 def _length(levels: int) -> int:

@@ -6,6 +6,7 @@ is the one file that says that a run is complete. It holds no events.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import platform
@@ -19,9 +20,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from marketsim.domain.fees import Fee, FeeSchedule, Unit
+from marketsim.domain.fees import Fee, FeeSchedule, FeeTier, Unit
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.units import format_time
+from marketsim.domain.local_time import LocalTime, time_text
 from marketsim.errors import InvalidValueError, SimulationError, StoreError, UnsupportedVersionError
 
 FORMAT = 1
@@ -37,6 +38,39 @@ class FeeEntry(_Entry):
     unit: Unit = "bps"
     rate: str = "0"
 
+    @classmethod
+    def of(cls, fee: Fee) -> FeeEntry:
+        """The entry of a fee."""
+        return cls(unit=fee.unit, rate=str(fee.rate))
+
+    @property
+    def fee(self) -> Fee:
+        """What the entry says."""
+        return Fee(self.unit, Decimal(self.rate))
+
+
+class TierEntry(_Entry):
+    """A tier of fees; see ``domain.fees.FeeTier``."""
+
+    volume: str
+    maker: FeeEntry
+    taker: FeeEntry
+    auction: FeeEntry | None = None
+
+    @classmethod
+    def of_tier(cls, tier: FeeTier) -> TierEntry:
+        """The entry of a tier."""
+        auction = None if tier.auction is None else FeeEntry.of(tier.auction)
+        return cls(
+            volume=str(tier.volume), maker=FeeEntry.of(tier.maker), taker=FeeEntry.of(tier.taker), auction=auction
+        )
+
+    @property
+    def tier(self) -> FeeTier:
+        """What the entry says."""
+        auction = None if self.auction is None else self.auction.fee
+        return FeeTier(Decimal(self.volume), self.maker.fee, self.taker.fee, auction)
+
 
 class MarketEntry(_Entry):
     """One market: an instrument on a venue, by the number that events carry."""
@@ -50,6 +84,10 @@ class MarketEntry(_Entry):
     currency: str
     maker: FeeEntry = FeeEntry()
     taker: FeeEntry = FeeEntry()
+    auction: FeeEntry | None = None
+    minimum: str = "0"
+    tiers: tuple[TierEntry, ...] = ()
+    contract: dict[str, str | int] = Field(default_factory=dict)  # further terms of the instrument
 
     @classmethod
     def of(cls, number: int, venue: str, instrument: Instrument, fees: FeeSchedule | None = None) -> MarketEntry:
@@ -63,22 +101,26 @@ class MarketEntry(_Entry):
             lot_size=str(instrument.lot_size),
             reference_price=str(instrument.reference_price),
             currency=instrument.currency,
-            maker=FeeEntry(unit=fees.maker.unit, rate=str(fees.maker.rate)),
-            taker=FeeEntry(unit=fees.taker.unit, rate=str(fees.taker.rate)),
+            maker=FeeEntry.of(fees.maker),
+            taker=FeeEntry.of(fees.taker),
+            auction=None if fees.auction is None else FeeEntry.of(fees.auction),
+            minimum=str(fees.minimum),
+            tiers=tuple(TierEntry.of_tier(tier) for tier in fees.tiers),
+            contract={name: value for name, value in instrument.terms().items() if name not in cls.model_fields},
         )
 
     @property
     def instrument(self) -> Instrument:
         """What is traded."""
-        return Instrument(
-            self.symbol, Decimal(self.tick_size), Decimal(self.lot_size), Decimal(self.reference_price), self.currency
-        )
+        basic = Decimal(self.tick_size), Decimal(self.lot_size), Decimal(self.reference_price), self.currency
+        return Instrument(self.symbol, *basic, **self.contract)  # type: ignore[arg-type]
 
     @property
     def fees(self) -> FeeSchedule:
         """What a trade costs."""
-        maker, taker = self.maker, self.taker
-        return FeeSchedule(Fee(maker.unit, Decimal(maker.rate)), Fee(taker.unit, Decimal(taker.rate)))
+        auction = None if self.auction is None else self.auction.fee
+        tiers = tuple(tier.tier for tier in self.tiers)
+        return FeeSchedule(self.maker.fee, self.taker.fee, auction, Decimal(self.minimum), tiers)
 
 
 class AgentEntry(_Entry):
@@ -89,6 +131,7 @@ class AgentEntry(_Entry):
     family: str = ""
     type: str = ""
     initial_cash: float = 0.0
+    collateral: dict[str, str] | None = None  # at a clearing house, by settlement currency
 
 
 class Failure(_Entry):
@@ -116,7 +159,8 @@ NOT_FINISHED = Failure(error="the run is still going on, or its process was kill
 class Manifest(_Entry):
     """All about a run but its events. Times are ns; see the fields.
 
-    name: of the scenario. spec: the scenario as plain JSON. warm_up: ns after ``start`` that measures leave out.
+    name: of the scenario. date, time_zone: of the first day, where the scenario has one.
+    spec: the scenario as plain JSON. warm_up: ns after ``start`` that measures leave out.
     counts: whatever was counted.
     timings: seconds of wall time by phase, all that differs between equal runs. ``building``: until the market is ready
     to run; ``code``: the part of it in which compiled code was made or loaded; ``engine``: from the first event to the
@@ -129,6 +173,8 @@ class Manifest(_Entry):
     seed: int
     spec: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
+    date: str = ""
+    time_zone: str = ""
     start: int = 0
     end: int = 0
     warm_up: int = 0
@@ -159,7 +205,14 @@ class Manifest(_Entry):
     def agents_text(self) -> str:
         """The agents as JSON, one a line. Made once: there may be a hundred thousand, and an interrupt waits for it."""
         encode = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
-        return "[\n  " + ",\n  ".join(encode(agent.model_dump()) for agent in self.agents) + "\n ]"
+        return "[\n  " + ",\n  ".join(encode(agent.model_dump(exclude_none=True)) for agent in self.agents) + "\n ]"
+
+    @property
+    def local_time(self) -> LocalTime | None:
+        """The dates of the run; None when it had none."""
+        if not self.date:
+            return None
+        return LocalTime(dt.date.fromisoformat(self.date), self.start, self.time_zone or "UTC")
 
     @property
     def reason(self) -> str:
@@ -168,7 +221,7 @@ class Manifest(_Entry):
             return ""
         if self.failure is None or not self.failure.error:
             return "no reason given"
-        at = "" if self.failure.time is None else f", at {format_time(self.failure.time)}"
+        at = "" if self.failure.time is None else f", at {time_text(self.failure.time, self.local_time)}"
         return self.failure.error.splitlines()[0] + at
 
     @property

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from marketsim.domain.units import format_duration, format_time
+from marketsim.domain.local_time import time_text
+from marketsim.domain.units import format_duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,8 @@ def _head(run: Run) -> str:
     manifest = run.manifest
     span = format_duration(max(run.end - manifest.start, 0))
     warm_up = f", the first {format_duration(manifest.warm_up)} as warm-up" if manifest.warm_up else ""
-    what = f"<b>{escape(run.name)}</b>, seed {run.seed}: {span} from {format_time(manifest.start)}{warm_up}"
+    begin = time_text(manifest.start, manifest.local_time)
+    what = f"<b>{escape(run.name)}</b>, seed {run.seed}: {span} from {begin}{warm_up}"
     lines = [f"{what}; {len(run.event_log):,} events, digest <code>{escape(run.digest[:16] or 'none')}</code>"]
     if not run.complete:
         lines.append(f'<span class="warning">{escape(manifest.status)}</span>')

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from marketsim.domain.basket import Basket
     from marketsim.domain.instrument import Instrument
+    from marketsim.domain.local_time import LocalTime
     from marketsim.results.history import History
     from marketsim.results.profile import ProfileRow
 
@@ -118,6 +120,11 @@ class Run:
             last = int(block["time"][-1])
         return last
 
+    @cached_property
+    def local_time(self) -> LocalTime | None:
+        """The dates of the run, where its scenario has one: ``run.local_time.at(time)`` is a datetime."""
+        return self.manifest.local_time
+
     @property
     def markets(self) -> tuple[MarketEntry, ...]:
         """Instruments on venues, by the numbers that events carry."""
@@ -127,6 +134,16 @@ class Run:
     def instruments(self) -> dict[str, Instrument]:
         """By symbol."""
         return {market.symbol: market.instrument for market in self.manifest.markets}
+
+    def basket(self, name: str) -> Basket:
+        """The basket of an index of the run's scenario, its venue and divisor filled in."""
+        from marketsim.domain.basket import Basket
+
+        indices = self.manifest.spec.get("indices", {})
+        if name not in indices:
+            raise InvalidValueError(f"no index is called {name!r}{did_you_mean(name, indices) or '; the run has none'}")
+        about = {**indices[name], "interval": duration(indices[name].get("interval", 0))}
+        return Basket.described(name, **about, markets=[(m.venue, m.instrument) for m in self.markets])
 
     def markets_of(self, instrument: str | None, venue: str | None) -> list[MarketEntry]:
         """The markets of an instrument (the only one by default), on one venue or all; InvalidValueError if none."""
@@ -175,6 +192,20 @@ class Run:
         return tables.trades(self.history, self.manifest)
 
     @cached_property
+    def payments(self) -> pd.DataFrame:
+        """What clearing houses paid, columns of ``results.tables.PAYMENTS``; empty where there are no contracts."""
+        from marketsim.results import tables
+
+        return tables.payments(self.event_log, self.manifest)
+
+    @cached_property
+    def marks(self) -> pd.DataFrame:
+        """Every mark of a contract: ``time`` (ns), ``instrument``, ``venue``, ``mark`` and ``index`` in currency."""
+        from marketsim.results import tables
+
+        return tables.marks(self.event_log, self.manifest)
+
+    @cached_property
     def quotes(self) -> pd.DataFrame:
         """Best bid and ask after each request that changed them, columns QUOTES."""
         from marketsim.results import tables
@@ -187,6 +218,27 @@ class Run:
         from marketsim.results import tables
 
         return tables.orders(self.history, self.manifest)
+
+    @cached_property
+    def phases(self) -> pd.DataFrame:
+        """Every change of a market's phase, columns PHASES."""
+        from marketsim.results import phases
+
+        return phases.phases(self._events, self.manifest)
+
+    @cached_property
+    def indications(self) -> pd.DataFrame:
+        """What auctions would have come to, as it was published, columns INDICATIONS."""
+        from marketsim.results import phases
+
+        return phases.indications(self._events, self.manifest)
+
+    @cached_property
+    def auctions(self) -> pd.DataFrame:
+        """Every auction that traded, columns AUCTIONS."""
+        from marketsim.results import phases
+
+        return phases.auctions(self._events, self.manifest)
 
     @cached_property
     def agents(self) -> pd.DataFrame:

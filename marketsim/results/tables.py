@@ -6,6 +6,7 @@ write for them. ``quantity`` of an order is its total at the end: a replace sets
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.domain import tables as shapes
+from marketsim.domain.contract import MONEY
+from marketsim.domain.event import EVENT, EventKind, Settled
+from marketsim.domain.fees import FeeMeter
 from marketsim.domain.grid import scaled
-from marketsim.domain.order import OrderState, OrderType, Reason, TimeInForce
+from marketsim.domain.order import OrderFlag, OrderState, OrderType, Reason, TimeInForce
+from marketsim.results.events import Events, block_rows
 from marketsim.results.frames import frame, same, text
 from marketsim.results.history import History, Levels
 from marketsim.results.manifest import Manifest, MarketEntry
@@ -24,6 +29,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
+PAYMENTS: dict[str, str] = {
+    "time": "int64",  # ns
+    "instrument": "str",
+    "venue": "str",
+    "agent": "str",
+    "kind": "str",  # FUNDING; VARIATION, EXPIRY or FUND (of SETTLED rows); MARGIN_CALL; LIQUIDATION
+    "price": "float64",  # the mark, in currency
+    "quantity": "float64",  # units: the position, of a LIQUIDATION what is to be closed
+    "amount": "float64",  # currency of settlement, positive to the agent
+    "equity": "float64",  # currency of settlement, of calls and liquidations
+}
+MARKS: dict[str, str] = {"time": "int64", "instrument": "str", "venue": "str", "mark": "float64", "index": "float64"}
+_PAID = (EventKind.FUNDING, EventKind.SETTLED)
+_CODES = 100  # above the kinds of events
+AUCTION = int(OrderFlag.AUCTION)  # in the flags of a trade's row
 
 
 class Names:
@@ -50,9 +70,7 @@ def trades(history: History, manifest: Manifest) -> pd.DataFrame:
     names, rows = Names(manifest), history.trades()
     market, price, quantity = rows["market"], rows["price"], rows["quantity"]
 
-    def fees(maker: bool) -> Floats:
-        return names.each(market, lambda m, at: m.fees.fees(price[at], quantity[at], m.instrument, maker))
-
+    taker_fee, maker_fee = _fees(rows, names)
     return frame(
         shapes.TRADES,
         {
@@ -66,10 +84,93 @@ def trades(history: History, manifest: Manifest) -> pd.DataFrame:
             "maker": text(rows["peer"], names.agents),
             "taker_order": rows["order_id"].copy(),
             "maker_order": rows["match_id"].copy(),
-            "taker_fee": fees(False),
-            "maker_fee": fees(True),
+            "taker_fee": taker_fee,
+            "maker_fee": maker_fee,
         },
     )
+
+
+def _fees(rows: NDArray[Any], names: Names) -> tuple[Floats, Floats]:
+    """The fees of both sides of each trade."""
+    taker, maker = np.zeros(len(rows)), np.zeros(len(rows))
+    for number, market in names.markets.items():
+        at = np.flatnonzero(rows["market"] == number)
+        if len(at):
+            charged = _alike if market.fees.alike(market.instrument) else _metered
+            taker[at], maker[at] = charged(rows[at], market)
+    return taker, maker
+
+
+def _alike(rows: NDArray[Any], market: MarketEntry) -> tuple[Floats, Floats]:
+    """Where a fee is a rate and no more; in an auction both sides pay the same."""
+    price, quantity, auction = rows["price"], rows["quantity"], rows["flags"] & AUCTION != 0
+    taker, maker = (market.fees.fees(price, quantity, market.instrument, side) for side in (False, True))
+    if auction.any():
+        fee = market.fees.side(False, auction=True)
+        taker[auction] = maker[auction] = fee.of_trades(price[auction], quantity[auction], market.instrument)
+    return taker, maker
+
+
+def _metered(rows: NDArray[Any], market: MarketEntry) -> tuple[Floats, Floats]:
+    """Where a fee hangs on what its payer has traded before, or is rounded: fill by fill."""
+    meters: dict[int, FeeMeter] = defaultdict(lambda: FeeMeter(market.fees, market.instrument))
+    paid = np.zeros((2, len(rows)))
+    sides = (("owner", False), ("peer", True))
+    for place, row in enumerate(rows):
+        price, quantity, auction = int(row["price"]), int(row["quantity"]), bool(row["flags"] & AUCTION)
+        for side, (who, maker) in enumerate(sides):
+            paid[side, place] = meters[int(row[who])].charge(price, quantity, maker and not auction, auction)
+    return paid[0], paid[1]
+
+
+def payments(events: Events, manifest: Manifest) -> pd.DataFrame:
+    """The rows of clearing that concern an account, columns PAYMENTS."""
+    names = Names(manifest)
+    rows = _cleared(events, manifest, (*_PAID, EventKind.MARGIN_CALL, EventKind.LIQUIDATION))
+    market, kind = rows["market"], rows["kind"]
+    paid = np.isin(kind, _PAID)
+    code = np.where(kind == EventKind.SETTLED, _CODES + rows["flags"].astype(np.int64), kind.astype(np.int64))
+    return frame(
+        PAYMENTS,
+        {
+            "time": rows["time"].copy(),
+            "instrument": text(market, names.symbols),
+            "venue": text(market, names.venues),
+            "agent": text(rows["owner"], names.agents),
+            "kind": text(code, _PAYMENT_KINDS),
+            "price": names.each(market, lambda m, at: prices(rows["price"][at], m)),
+            "quantity": names.each(market, lambda m, at: quantities(rows["quantity"][at], m)),
+            "amount": np.where(paid, scaled(rows["leaves"], Fraction(MONEY)), 0.0),
+            "equity": np.where(paid, np.nan, scaled(rows["leaves"], Fraction(MONEY))),
+        },
+    )
+
+
+def marks(events: Events, manifest: Manifest) -> pd.DataFrame:
+    """Every mark, columns MARKS."""
+    names, rows = Names(manifest), _cleared(events, manifest, (EventKind.MARK,))
+    market = rows["market"]
+    return frame(
+        MARKS,
+        {
+            "time": rows["time"].copy(),
+            "instrument": text(market, names.symbols),
+            "venue": text(market, names.venues),
+            "mark": names.each(market, lambda m, at: prices(rows["price"][at], m)),
+            "index": names.each(market, lambda m, at: prices(rows["match_id"][at], m)),
+        },
+    )
+
+
+def _cleared(events: Events, manifest: Manifest, kinds: Sequence[EventKind]) -> NDArray[Any]:
+    """The rows of some kinds of clearing; a log without contracts is not read."""
+    found = [np.empty(0, EVENT)]
+    if any(market.instrument.cleared for market in manifest.markets):
+        for block in events.blocks():
+            chosen = np.isin(block["kind"], kinds)
+            if chosen.any():
+                found.append(block_rows({name: values[chosen] for name, values in block.items()}))
+    return np.concatenate(found)
 
 
 def quotes(history: History, manifest: Manifest) -> pd.DataFrame:
@@ -188,4 +289,7 @@ def _names_of(kind: Sequence[Any] | Any) -> list[str]:
 
 
 _ORDER_TYPES, _TIMES, _STATES = _names_of(OrderType), _names_of(TimeInForce), _names_of(OrderState)
+_PAYMENT_KINDS = _by_number(
+    {int(kind): kind.name for kind in EventKind} | {_CODES + int(code): code.name for code in Settled}
+)
 _REASONS = ["", *_names_of(Reason)[1:]]

@@ -7,6 +7,7 @@ parameter is annotated with one of these classes, so that ``{type: …}`` can st
 from __future__ import annotations
 
 _AGENTS = "marketsim.agents"
+_FAULTS = "marketsim.network.faults"
 _FEED = "marketsim.trading.feed"
 _LATENCY = "marketsim.network.latency"
 
@@ -22,6 +23,9 @@ BUILTIN: dict[str, dict[str, str]] = {
         "noise": f"{_AGENTS}.noise:Noise",
         "poisson_flow": f"{_AGENTS}.poisson_flow:PoissonFlow",
         "replay": f"{_AGENTS}.replay:Replay",
+        "routed_flow": f"{_AGENTS}.routed_flow:RoutedFlow",
+        "venue_arbitrage": f"{_AGENTS}.venue_arbitrage:VenueArbitrage",
+        "venue_maker": f"{_AGENTS}.venue_maker:VenueMaker",
         "visitor": f"{_AGENTS}.visitor:Visitor",
         "zero_intelligence": f"{_AGENTS}.zero_intelligence:ZeroIntelligence",
     },
@@ -31,7 +35,16 @@ BUILTIN: dict[str, dict[str, str]] = {
         "random_walk": f"{_FEED}:RandomWalk",
         "recorded": f"{_FEED}:Recorded",
     },
+    "fault": {
+        "delays": f"{_FAULTS}:Delays",
+        "disconnect": f"{_FAULTS}:Disconnect",
+        "duplicates": f"{_FAULTS}:Duplicates",
+        "loss": f"{_FAULTS}:Loss",
+        "outages": f"{_FAULTS}:Outages",
+        "spike": f"{_FAULTS}:Spike",
+    },
     "latency": {
+        "bandwidth": "marketsim.network.bandwidth:Bandwidth",
         "constant": f"{_LATENCY}:Constant",
         "cubic_jitter": f"{_LATENCY}:CubicJitter",
         "empirical": f"{_LATENCY}:Empirical",
@@ -44,7 +57,9 @@ BUILTIN: dict[str, dict[str, str]] = {
         "uniform": f"{_LATENCY}:Uniform",
     },
     "shock": {
+        "halt": "marketsim.scenario.shocks:Halt",
         "news": "marketsim.scenario.shocks:News",
+        "resume": "marketsim.scenario.shocks:Resume",
         "set": "marketsim.scenario.shocks:SetParameter",
     },
     "topology": {

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from marketsim.domain import units
+from marketsim.domain.instrument import contradiction
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.scenario.document import Finding, Path
+from marketsim.scenario.sessioncheck import session_findings
 
 Raw = Mapping[str, Any]
 
@@ -19,13 +21,19 @@ Raw = Mapping[str, Any]
 def cross_findings(raw: Raw) -> Iterator[Finding]:
     """Everything in a scenario that contradicts another part of it."""
     yield from _venues(raw)
+    yield from _contracts(raw)
     yield from _times(raw)
     yield from _feeds(raw)
+    yield from _indices(raw)
     for name, agent in sections(raw, "agents"):
         yield from _agent(raw, ("agents", name), agent)
+    for index, fault in enumerate(items(mapping(raw.get("network")).get("faults"))):
+        if isinstance(fault, Mapping):
+            yield from _fault(raw, ("network", "faults", index), fault)
     for index, shock in enumerate(items(raw.get("timeline"))):
         if isinstance(shock, Mapping):
             yield from _shock(raw, ("timeline", index), shock)
+    yield from session_findings(raw)
 
 
 def mapping(value: Any) -> Raw:
@@ -90,6 +98,51 @@ def _venues(raw: Raw) -> Iterator[Finding]:
             yield Finding(("instruments", symbol), "no venue trades it: add it to the instruments of a venue")
 
 
+_PLAIN_TERMS: dict[str, Any] = {"tick_size": "0.01", "lot_size": 1, "multiplier": 1, "currency": "USD"}
+_READERS: dict[str, Callable[[object], Any]] = {
+    **dict.fromkeys(
+        ("tick_size", "lot_size", "multiplier", "strike", "initial_margin", "maintenance_margin"), units.decimal
+    ),
+    **dict.fromkeys(("funding_rate", "funding_cap", "min_notional", "max_notional", "price_band"), units.decimal),
+    "expiry": units.time_of_day,
+    "funding_every": units.duration,
+}
+
+
+def _contracts(raw: Raw) -> Iterator[Finding]:
+    """Terms of instruments that contradict each other, and venues that clear what there is not."""
+    instruments = dict(sections(raw, "instruments"))
+    for symbol, section in instruments.items():
+        terms = {**_PLAIN_TERMS, **{name: value for name, value in section.items() if value is not None}}
+        try:
+            read = {name: _READERS[name](value) if name in _READERS else value for name, value in terms.items()}
+            found = contradiction(read)
+        except (InvalidValueError, ArithmeticError, TypeError):
+            continue  # reported by the fields
+        if found and found[0] not in ("kind", "right"):  # those two are reported by the fields
+            name, said = found
+            yield Finding(("instruments", symbol, *((name,) if name in section else ())), said)
+        path = ("instruments", symbol, "underlying")
+        yield from known(_one(section.get("underlying")), instruments, path, "instrument")
+        start, expiry = (_nanoseconds(units.time_of_day, value) for value in (raw.get("start", 0), read.get("expiry")))
+        if start is not None and expiry is not None and expiry <= start:
+            yield Finding(
+                ("instruments", symbol, "expiry"), "it is not after the start of the run: choose a later time"
+            )
+    for name, venue in sections(raw, "venues"):
+        if venue.get("clearing") is None:
+            continue
+        listed = items(venue.get("instruments")) or list(instruments)
+        if all(
+            instruments.get(symbol, {}).get("kind", "spot") == "spot" for symbol in listed if isinstance(symbol, str)
+        ):
+            yield Finding(
+                ("venues", name, "clearing"), "the venue trades no contract to clear: leave it out, or name a kind"
+            )
+        index = mapping(venue.get("clearing")).get("index")
+        yield from known(_one(index), mapping(raw.get("feeds")), ("venues", name, "clearing", "index"), "feed")
+
+
 def _host(raw: Raw, path: Path, section: Raw) -> Iterator[Finding]:
     host = section.get("host")
     if not isinstance(host, str):
@@ -133,6 +186,46 @@ def _feeds(raw: Raw) -> Iterator[Finding]:
         )
 
 
+def _indices(raw: Raw) -> Iterator[Finding]:
+    instruments, indices = mapping(raw.get("instruments")), mapping(raw.get("indices"))
+    for symbol, instrument in sections(raw, "instruments"):
+        yield from known(_one(instrument.get("basket")), indices, ("instruments", symbol, "basket"), "index")
+    for name, index in sections(raw, "indices"):
+        path, members = ("indices", name), mapping(index.get("members"))
+        if isinstance(index.get("members"), Mapping) and not members:
+            yield Finding((*path, "members"), "empty: an index needs at least one member")
+        for symbol in members:
+            yield from known(_one(symbol), instruments, (*path, "members", symbol), "instrument")
+            if mapping(instruments.get(symbol)).get("basket") == name:
+                yield Finding((*path, "members", symbol), f'"{symbol}" stands for {name} itself: an index is no member')
+        if index.get("base") is not None and index.get("divisor") is not None:
+            yield Finding((*path, "base"), "divisor says the same: give one of the two")
+        yield from _basket_venue(raw, path, index, [symbol for symbol in members if symbol in instruments])
+        currencies = {mapping(instruments.get(symbol)).get("currency") or "USD" for symbol in members}
+        if len(currencies) > 1:
+            yield Finding(
+                (*path, "members"), f"members are paid in {' and '.join(sorted(map(str, currencies)))}: keep one"
+            )
+
+
+def _basket_venue(raw: Raw, path: Path, index: Raw, members: list[Any]) -> Iterator[Finding]:
+    """All members of an index must be traded on its venue; without one, on some venue."""
+    venues, chosen = dict(sections(raw, "venues")), index.get("venue")
+    yield from known(_one(chosen), venues, (*path, "venue"), "venue")
+    trading = {
+        name: [s for s in members if venue.get("instruments") is None or s in items(venue["instruments"])]
+        for name, venue in venues.items()
+    }
+    if isinstance(chosen, str) and chosen in venues:
+        for symbol in members:
+            if symbol not in trading[chosen]:
+                where = _where(venues, symbol)
+                message = f'{chosen} does not trade the member "{symbol}": it trades on {where}'
+                yield Finding((*path, "venue"), message)
+    elif chosen is None and members and not any(len(found) == len(members) for found in trading.values()):
+        yield Finding((*path, "members"), "no venue trades all members: an index is calculated from one venue's prices")
+
+
 def _agent(raw: Raw, path: Path, agent: Raw) -> Iterator[Finding]:
     for field, what in (("venues", "venue"), ("instruments", "instrument"), ("feeds", "feed")):
         yield from known(_many(agent.get(field)), mapping(raw.get(field)), (*path, field), what)
@@ -150,6 +243,12 @@ def _tradable(raw: Raw, path: Path, agent: Raw) -> Iterator[Finding]:
     for name in chosen:
         own = venues[name].get("instruments")
         listed |= set(mapping(raw.get("instruments"))) if own is None else {s for s in items(own) if isinstance(s, str)}
+    wanted = {symbol for symbol in items(agent.get("instruments")) if isinstance(symbol, str)}
+    for index, name in enumerate(items(agent.get("venues"))):
+        own = mapping(venues.get(name)).get("instruments")
+        if wanted and name in venues and own is not None and not wanted & set(items(own)):
+            message = f"{name} trades none of its instruments: leave it out, or add one of {', '.join(items(own))}"
+            yield Finding((*path, "venues") if isinstance(agent["venues"], str) else (*path, "venues", index), message)
     where = (*path, "instruments")
     for index, symbol in enumerate(items(agent.get("instruments"))):
         if symbol in mapping(raw.get("instruments")) and symbol not in listed:
@@ -182,14 +281,27 @@ def _shock(raw: Raw, path: Path, shock: Raw) -> Iterator[Finding]:
 
 def _shocked_agent(raw: Raw, path: Path, shock: Raw) -> Iterator[Finding]:
     agent = shock.get("agent")
+    if isinstance(agent, str):
+        yield from _participant(raw, (*path, "agent"), agent)
+
+
+def _fault(raw: Raw, path: Path, fault: Raw) -> Iterator[Finding]:
+    yield from known(_many(fault.get("venues")), mapping(raw.get("venues")), (*path, "venues"), "venue")
+    agents = fault.get("agents")
+    for index, agent in enumerate(items(agents)):
+        if isinstance(agent, str):
+            where = (*path, "agents") if isinstance(agents, str) else (*path, "agents", index)
+            yield from _participant(raw, where, agent)
+
+
+def _participant(raw: Raw, path: Path, agent: str) -> Iterator[Finding]:
+    """The name of an agent, or of all agents of a key."""
     agents = dict(sections(raw, "agents"))
-    if not isinstance(agent, str):
-        return
     key, dot, number = agent.partition(".")
     count = agents.get(key, {}).get("count", 1)
     if not dot or key not in agents:
-        yield from known(_one(key), agents, (*path, "agent"), "agent")
+        yield from known(_one(key), agents, path, "agent")
     elif not isinstance(count, int) or count < 2:
-        yield Finding((*path, "agent"), f'no agent is called "{agent}": there is one {key}, called "{key}"')
+        yield Finding(path, f'no agent is called "{agent}": there is one {key}, called "{key}"')
     elif not (number.isdigit() and str(int(number)) == number and int(number) < count):
-        yield Finding((*path, "agent"), f'no agent is called "{agent}": {key} has {key}.0 to {key}.{count - 1}')
+        yield Finding(path, f'no agent is called "{agent}": {key} has {key}.0 to {key}.{count - 1}')

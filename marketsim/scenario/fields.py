@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias
 
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
 from marketsim.domain import units
 from marketsim.domain.fees import Fee
@@ -20,6 +20,7 @@ from marketsim.scenario.document import canonical, canonical_decimal, show
 from marketsim.scenario.frozen import FrozenMapping, freeze, thaw
 
 LARGEST = 2**63 - 1
+_PERIODS = {"ms": units.MILLISECOND, "s": units.SECOND, "min": units.MINUTE, "h": units.HOUR}
 _MOST_DIGITS = 24  # before or behind the point
 NAME: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]*$")
 _NAME_RULE = "a name begins with a letter and goes on with letters, digits, _ and -"
@@ -177,6 +178,12 @@ def fee_text(fee: Fee) -> str:
     return f"{canonical_decimal(fee.rate)}{'bps' if fee.unit == 'bps' else '/share'}"
 
 
+def _balances(value: object) -> Mapping[str, Decimal]:
+    if not isinstance(value, Mapping) or not value:
+        raise InvalidValueError(f'{show(value)} is no collateral: write "currency: amount" for each currency')
+    return FrozenMapping({text(name): _amount(amount) for name, amount in sorted(value.items())})
+
+
 def _parameters(value: object) -> Mapping[str, Any]:
     if value is None:
         return FrozenMapping()
@@ -184,6 +191,25 @@ def _parameters(value: object) -> Mapping[str, Any]:
         raise InvalidValueError(f'{show(value)} is not a mapping: write "name: value" for each parameter')
     frozen: Mapping[str, Any] = freeze(canonical(value))
     return frozen
+
+
+def frequency(value: object) -> tuple[int, int]:
+    """How many in how many ns: ``"100/s"``, ``"30/min"`` or a plain number (a second); whole numbers above zero."""
+    count, slash, unit = value.partition("/") if isinstance(value, str) else (str(value), "/", "s")
+    if isinstance(value, (list, tuple)) and len(value) == 2:  # as it is kept
+        return int(value[0]), int(value[1])
+    if not slash or not count.strip().isdigit() or unit.strip() not in _PERIODS:
+        raise InvalidValueError(f'{show(value)} is not a whole number in a time: write "100/s", "30/min" or "500/h"')
+    if int(count) == 0:
+        raise InvalidValueError(
+            f"{show(value)} lets nothing through: write more than zero, or leave it out for no limit"
+        )
+    return int(count), _PERIODS[unit.strip()]
+
+
+def frequency_text(value: tuple[int, int]) -> str:
+    """A frequency as ``frequency`` reads it."""
+    return f"{value[0]}/{next(unit for unit, period in _PERIODS.items() if period == value[1])}"
 
 
 _DURATION_SCHEMA = {
@@ -226,6 +252,20 @@ Step: TypeAlias = Annotated[
 Amount: TypeAlias = Annotated[
     Decimal, PlainValidator(_amount), PlainSerializer(canonical_decimal), WithJsonSchema(_NUMBER_SCHEMA)
 ]
+Number: TypeAlias = Annotated[
+    Decimal, PlainValidator(_decimal), PlainSerializer(canonical_decimal), WithJsonSchema(_NUMBER_SCHEMA)
+]
+Balances: TypeAlias = Annotated[
+    Mapping[str, Decimal],
+    PlainValidator(_balances),
+    PlainSerializer(lambda balances: {name: canonical_decimal(amount) for name, amount in balances.items()}),
+    WithJsonSchema({"type": "object", "additionalProperties": _NUMBER_SCHEMA}),
+]
+Weights: TypeAlias = Annotated[
+    Mapping[Annotated[str, PlainValidator(symbol)], Step],
+    AfterValidator(lambda weights: FrozenMapping(dict(sorted(weights.items())))),
+    PlainSerializer(lambda weights: {name: canonical_decimal(weight) for name, weight in weights.items()}),
+]
 Text: TypeAlias = Annotated[str, PlainValidator(text), WithJsonSchema({"type": "string"})]
 Truth: TypeAlias = Annotated[bool, PlainValidator(truth), WithJsonSchema({"type": "boolean"})]
 Name: TypeAlias = Annotated[str, PlainValidator(name), WithJsonSchema({"type": "string", "pattern": NAME.pattern})]
@@ -239,6 +279,12 @@ Rate: TypeAlias = Annotated[
     PlainValidator(fee),
     PlainSerializer(fee_text),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": "(bps|%|/\\s*share|\\$\\{)"}, {"const": 0}]}),
+]
+Frequency: TypeAlias = Annotated[
+    tuple[int, int],
+    PlainValidator(frequency),
+    PlainSerializer(frequency_text),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": "/|\\$\\{"}, {"type": "integer", "minimum": 1}]}),
 ]
 Parameters: TypeAlias = Annotated[
     Mapping[str, Any], PlainValidator(_parameters), PlainSerializer(thaw), WithJsonSchema({"type": "object"})

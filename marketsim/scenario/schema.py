@@ -13,7 +13,13 @@ from marketsim.scenario.parameters import Parameter, describe_value, parameters_
 from marketsim.scenario.registry import REGISTRY, Registry
 from marketsim.scenario.spec import SCHEMA, ScenarioSpec
 
-_SECTIONS = {"AgentSpec": "agent", "FeedSpec": "feed", "LatencySpec": "latency", "ShockSpec": "shock"}
+_SECTIONS = {
+    "AgentSpec": "agent",
+    "FaultSpec": "fault",
+    "FeedSpec": "feed",
+    "LatencySpec": "latency",
+    "ShockSpec": "shock",
+}
 _REFERENCE = {"type": "string", "pattern": "\\$\\{"}
 _JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "text": "string", "file": "string"}
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from marketsim.scenario.document import Finding, Node, Path
-from marketsim.scenario.spec import AgentSpec, FeedSpec, LatencySpec, ShockSpec, TypedSection
+from marketsim.scenario.spec import AgentSpec, FaultSpec, FeedSpec, LatencySpec, ShockSpec, TypedSection
 
 _INSTEAD: dict[Path, tuple[tuple[str, ...], ...]] = {(): (("duration", "end"),)}  # of each, a file may say one
 
@@ -21,6 +21,8 @@ def typed_section(path: Path) -> type[TypedSection] | None:
             return AgentSpec
         case ("feeds", str()):
             return FeedSpec
+        case ("network", "faults", int()):
+            return FaultSpec
         case ("timeline", int()):
             return ShockSpec
         case ("network", "latency") | ("agents", str(), "latency"):

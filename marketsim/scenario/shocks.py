@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError
 
 
@@ -28,3 +29,24 @@ class SetParameter:
 
     parameter: str = field(metadata={"help": "name of the agent's parameter"})
     value: Any = field(metadata={"help": "its new value"})
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Trading halts: of an instrument, or of all; on a venue, or on all. Orders rest, and may be canceled."""
+
+    duration: int | str | None = field(
+        default=None, metadata={"unit": "duration", "help": "how long; until it is resumed when left out"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.duration is not None:
+            length = duration(self.duration)
+            if length <= 0:
+                raise InvalidValueError("duration: it must be above zero")
+            object.__setattr__(self, "duration", length)
+
+
+@dataclass(frozen=True)
+class Resume:
+    """A halt ends, as the venue's interruptions say."""

@@ -7,11 +7,11 @@ them to hear what they say about their parameters, and it runs nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
-from marketsim.scenario.crosscheck import Raw, known, mapping, sections
+from marketsim.scenario.crosscheck import Raw, items, known, mapping, sections
 from marketsim.scenario.document import Finding, Path
 from marketsim.scenario.overrides import parse_path
 from marketsim.scenario.parameters import Parameter, coerce, parameters_of
@@ -20,7 +20,13 @@ from marketsim.scenario.shape import typed_section
 
 Found: TypeAlias = Iterator[tuple[Finding, bool]]
 
-_KINDS = {"AgentSpec": "agent", "FeedSpec": "feed", "ShockSpec": "shock", "LatencySpec": "latency"}
+_KINDS = {
+    "AgentSpec": "agent",
+    "FaultSpec": "fault",
+    "FeedSpec": "feed",
+    "LatencySpec": "latency",
+    "ShockSpec": "shock",
+}
 _NETWORK_PATH = re.compile(r"^network((?:\.[A-Za-z_][A-Za-z0-9_]*|\[[0-9]+\])*)(?:: |(?=\.))")
 
 
@@ -33,6 +39,7 @@ def _type_findings(raw: Raw, registry: Registry) -> Found:
     yield from _topology(raw, registry)
     for path, section in typed_sections(raw):
         yield from _typed(raw, registry, path, section)
+    yield from ((finding, False) for finding in _overlaps(raw, registry))
     for index, shock in enumerate(raw.get("timeline") or ()):
         if isinstance(shock, Mapping) and shock.get("type") == "set":
             yield from _changed_parameter(raw, registry, ("timeline", index), shock)
@@ -43,6 +50,9 @@ def typed_sections(raw: Raw) -> Iterator[tuple[Path, Raw]]:
     latency = mapping(raw.get("network")).get("latency")
     if isinstance(latency, Mapping):
         yield ("network", "latency"), latency
+    for index, fault in enumerate(items(mapping(raw.get("network")).get("faults"))):
+        if isinstance(fault, Mapping):
+            yield ("network", "faults", index), fault
     for field in ("feeds", "agents"):
         for name, section in sections(raw, field):
             yield (field, name), section
@@ -124,6 +134,40 @@ def _references(raw: Raw, path: Path, section: Raw, cls: type, given: Raw) -> It
             names = value if isinstance(value, (list, tuple)) else {value}
             where = _where(path, section, (parameter.name,))
             yield from known(names, mapping(raw.get(f"{what}s")), where, what)
+
+
+def _overlaps(raw: Raw, registry: Registry) -> Iterator[Finding]:
+    """Of one session, no disconnect may begin before another is over."""
+    seen: list[tuple[Raw, Any]] = []
+    for index, fault in enumerate(items(mapping(raw.get("network")).get("faults"))):
+        if not isinstance(fault, Mapping) or fault.get("type") != "disconnect":
+            continue
+        path: Path = ("network", "faults", index)
+        cls = registry.resolve("fault", "disconnect")
+        values, problems = registry.check_parameters(cls, given_parameters(path, fault, cls))
+        if problems:
+            continue  # reported there
+        made = cls(**values)
+        for section, other in seen:
+            if made.overlaps(other) and _meet(fault, section):
+                message = f"from {made.interval} the session is down already, from {other.interval}: join the two"
+                yield Finding((*path, "at"), message)
+                break
+        seen.append((fault, made))
+
+
+def _meet(one: Raw, other: Raw) -> bool:
+    """Whether two faults concern a session together."""
+    agents = _some_alike(one.get("agents"), other.get("agents"), lambda a, b: a.startswith(f"{b}."))
+    return agents and _some_alike(one.get("venues"), other.get("venues"), lambda a, b: False)
+
+
+def _some_alike(one: Any, other: Any, within: Callable[[str, str], bool]) -> bool:
+    """Whether two lists of names have one in common, or one of them, left out, names everything."""
+    if one is None or other is None:
+        return True
+    pairs = [(str(a), str(b)) for a in items(one) for b in items(other)]
+    return any(a == b or within(a, b) or within(b, a) for a, b in pairs)
 
 
 def _changed_parameter(raw: Raw, registry: Registry, path: Path, shock: Raw) -> Found:

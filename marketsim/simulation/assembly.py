@@ -15,20 +15,27 @@ from typing import Any
 import numpy as np
 
 from marketsim.brokers.simulated import Market, SimulatedSession
-from marketsim.domain.fees import Fee, FeeSchedule
+from marketsim.domain.fees import FeeSchedule
 from marketsim.domain.instrument import Instrument
-from marketsim.errors import ConfigurationError, InvalidValueError
+from marketsim.domain.order import SelfTrade
+from marketsim.domain.units import SECOND
+from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
+from marketsim.exchange.clearing_house import ClearedMarket, ClearingHouse
 from marketsim.exchange.core import ChunkSource, MatchingCore
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import key_of
+from marketsim.network.faults import Fault, Impairment, impairment, spikes
+from marketsim.network.route import Leg, Route
 from marketsim.network.table import NetworkTables
-from marketsim.network.topology import Topology, star
+from marketsim.network.topology import Topology
 from marketsim.population.agent import CompiledAgent
 from marketsim.population.driver import Driver
 from marketsim.population.engine import Engine
 from marketsim.scenario.registry import REGISTRY
 from marketsim.scenario.shocks import News
-from marketsim.scenario.spec import AgentSpec, ScenarioSpec, VenueSpec
+from marketsim.scenario.spec import AgentSpec, ClearingSpec, ScenarioSpec
+from marketsim.simulation.delays import topology_of
+from marketsim.simulation.schedules import add_schedules, nights_of
 from marketsim.simulation.tapes import tape_of
 from marketsim.trading.agent import Agent
 from marketsim.trading.feed import FeedHandle, FeedModel
@@ -47,6 +54,7 @@ class Participant:
     type: str
     initial_cash: Decimal
     compiled: bool
+    collateral: Mapping[str, Decimal] = field(default_factory=dict)  # at the clearing house, by settlement currency
 
 
 @dataclass
@@ -64,6 +72,7 @@ class World:
     sessions: dict[str, SimulatedSession] = field(default_factory=dict)
     feeds: dict[str, FeedHandle] = field(default_factory=dict)
     populations: dict[str, list[int]] = field(default_factory=dict)  # family -> policies of its compiled agents
+    house: ClearingHouse | None = None  # where there are contracts
     compiled: dict[str, CompiledAgent] = field(default_factory=dict)  # by family; records may point at what they own
 
 
@@ -90,14 +99,20 @@ class Assembly:
         self._notes = notes
         self._agents = dict(agents or {})
         self._feed_models = dict(feeds or {})
-        self._topology = topology or self._build_topology()
+        self._topology = topology or topology_of(spec.network, spec.seed)
         self._environment = environment or Environment(spec.start, stepped=stepped)
         self._markets, self._fees, self._market_venues = self._build_markets()
+        self._baskets = {name: spec.basket(name) for name in spec.indices or {}}
         self._core = MatchingCore(len(self._markets), log)
         for market in self._markets:
-            self._core.prevent_self_trades(market.number, spec.venues[market.venue].self_trades == "cancel_newest")
+            self._core.set_reference(market.number, market.instrument.reference)
+            self._core.prevent_self_trades(market.number, SelfTrade[spec.venues[market.venue].self_trades.upper()])
         self._network = NetworkTables(spec.seed)
         self._first_link: dict[str, int] = {}
+        self._nights = nights_of(spec)
+        faults = spec.network.faults or ()
+        self._venues_of: dict[str, set[str]] = {}  # by name of a participant
+        self._faults: list[Fault] = [REGISTRY.build("fault", fault.type, fault.arguments()) for fault in faults]
 
     def build(self) -> World:
         """Wire everything."""
@@ -106,9 +121,13 @@ class Assembly:
         processing = [venue.processing for venue in spec.venues.values()]
         engine = Engine(self._environment, self._core, self._network, processing, self._market_venues, grid=spec.grid)
         world = World(spec, self._environment, self._core, engine, self._network, self._markets, self._fees)
+        add_schedules(spec, self._markets, self._core, engine)
         self._build_feeds(world)
+        self._build_gateways(world)
         for key, agent in spec.agents.items():
             self._build_family(world, key, agent)
+        self._build_sessions(world)
+        self._clear(world)
         self._schedule_timeline(world)
         return world
 
@@ -122,19 +141,14 @@ class Assembly:
         venues: list[int] = []
         for number, (name, venue) in enumerate(spec.venues.items()):
             for symbol in spec.instruments_of(name):
-                schedule = _fee_schedule(venue)
+                schedule = venue.fees.schedule()
                 fees.append(schedule)
-                markets.append(Market(len(markets), name, instruments[symbol], _fee_of(schedule, instruments[symbol])))
+                instrument = instruments[symbol]
+                plain = schedule.alike(instrument) and schedule.auction is None
+                fee = _fee_of(schedule, instrument)
+                markets.append(Market(len(markets), name, instrument, fee, None if plain else schedule))
                 venues.append(number)
         return markets, fees, venues
-
-    def _build_topology(self) -> Topology:
-        network = self._spec.network
-        default = REGISTRY.build("latency", network.latency.type, network.latency.arguments())
-        if network.topology is None:
-            return star(default)
-        topology: Topology = REGISTRY.build_topology(network.topology, self._spec.seed)
-        return topology
 
     def _build_links(self) -> None:
         """Three links for each pair of agent and venue, numbered one after the other."""
@@ -146,13 +160,109 @@ class Assembly:
                 REGISTRY.build("latency", agent.latency.type, agent.latency.arguments()) if agent.latency else None
             )
             topology.add_agent(name, agent.host, latency)
-        for name, _, _agent in spec.participants():
+        for name, key, _agent in spec.participants():
             for venue_name in spec.venues:
-                up, down = topology.route(name, venue_name), topology.route(venue_name, name)
+                up, down = self._routes(name, key, venue_name)
                 first = network.add_link(name, venue_name, CHANNELS[0], up)
                 network.add_link(venue_name, name, CHANNELS[1], down)
                 network.add_link(venue_name, name, CHANNELS[2], down)
                 self._first_link.setdefault(name, first)
+
+    def _routes(self, name: str, key: str, venue: str) -> tuple[Route, Route]:
+        """To a venue and back, spikes included."""
+        up, down = self._topology.route(name, venue), self._topology.route(venue, name)
+        added = spikes(self._faults_of(name, key, venue), self._spec.start)
+        if added is None:
+            return up, down
+        return (*up, Leg(added)), (*down, Leg(added))
+
+    # --- what goes wrong ---
+
+    def _faults_of(self, name: str, key: str, venue: str) -> list[Fault]:
+        specs = self._spec.network.faults or ()
+        return [fault for spec, fault in zip(specs, self._faults, strict=True) if spec.concerns(name, key, venue)]
+
+    def _build_gateways(self, world: World) -> None:
+        for number, venue in enumerate(self._spec.venues.values()):
+            throttle = venue.throttle
+            world.engine.set_venue(
+                number,
+                heartbeat=venue.heartbeat or SECOND,
+                throttle=None if throttle is None else throttle.bucket,
+                cancels=throttle is None or throttle.cancels,
+            )
+
+    def _build_sessions(self, world: World) -> None:
+        """Once all agents are there, so that it makes no difference which of them are compiled."""
+        if not self._faults:
+            return
+        for person in world.participants:
+            for number, (venue, spec) in enumerate(self._spec.venues.items()):
+                wrong = self._wrong(person.name, person.family, venue)
+                if wrong != Impairment():
+                    key = key_of(self._spec.seed, f"{person.name}->{venue}/session")
+                    world.engine.add_session(person.number, number, key, wrong, spec.cancel_on_disconnect)
+
+    def _wrong(self, name: str, key: str, venue: str) -> Impairment:
+        """What the faults between an agent and a venue where it trades come to."""
+        spec = self._spec
+        faults = self._faults_of(name, key, venue) if venue in self._venues_of[name] else []
+        return impairment(faults, spec.start, spec.end, spec.seed, name, venue, spec.grid) if faults else Impairment()
+
+    # --- clearing ---
+
+    def _clear(self, world: World) -> None:
+        """A clearing house, where there is a contract or an order filter; it knows all agents."""
+        if not any(market.instrument.cleared or market.instrument.filtered for market in self._markets):
+            return
+        house = ClearingHouse(
+            [self._cleared(world, market) for market in self._markets], len(world.participants), self._spec.start
+        )
+        for participant in world.participants:
+            for currency, amount in participant.collateral.items():
+                house.deposit(participant.number, currency, amount)
+        world.house = house
+        world.engine.clear_with(house)
+
+    def _cleared(self, world: World, market: Market) -> ClearedMarket:
+        venue = self._spec.venues[market.venue]
+        clearing = venue.clearing or ClearingSpec()
+        index = feed = None
+        if market.instrument.underlying:
+            index = self._underlying(market)
+        elif clearing.index is not None:
+            handle = world.feeds[clearing.index]
+            feed = list(world.feeds).index(clearing.index), handle.instrument.tick
+        return ClearedMarket(
+            market.instrument,
+            self._fees[market.number],
+            list(self._spec.venues).index(market.venue),
+            clearing.rules(),
+            index,
+            feed,
+        )
+
+    def _underlying(self, market: Market) -> tuple[int, Instrument]:
+        """The market of the underlying: on the same venue if it is traded there, else on the first that trades it."""
+        found = [other for other in self._markets if other.instrument.symbol == market.instrument.underlying]
+        chosen = min(found, key=lambda other: (other.venue != market.venue, other.number))
+        return chosen.number, chosen.instrument
+
+    def _collateral(self, key: str, spec: AgentSpec, allowed: Sequence[int]) -> dict[str, Decimal]:
+        """What an agent has at the clearing house, by currency."""
+        home = self._markets[allowed[0]].instrument.money
+        given = dict(spec.collateral or {})
+        if given.get(home, spec.cash) > spec.cash:
+            raise ConfigurationError(
+                f"agents.{key}.collateral: {given[home]} {home} is more than its cash of {spec.cash}: raise the cash"
+            )
+        currencies = {market.instrument.money for market in self._markets if market.instrument.cleared}
+        for currency in given:
+            if currency not in currencies:
+                raise ConfigurationError(
+                    f"agents.{key}.collateral: no contract is settled in {currency}{did_you_mean(currency, currencies)}"
+                )
+        return {home: spec.cash, **given} if home in currencies else given
 
     # --- feeds ---
 
@@ -229,22 +339,25 @@ class Assembly:
 
     def _build_python(self, world: World, key: str, spec: AgentSpec, agent: Agent, allowed: Sequence[int]) -> None:
         feeds = {name: world.feeds[name] for name in (spec.feeds if spec.feeds is not None else world.feeds)}
+        collateral = self._collateral(key, spec, allowed)
         for name in spec.names(key):
-            session = self._add_session(world, name, spec, copy.deepcopy(agent), allowed, feeds)
+            session = self._add_session(world, name, key, spec, copy.deepcopy(agent), allowed, feeds)
             world.participants.append(
-                Participant(session.number, name, key, type(agent).__name__, spec.cash, compiled=False)
+                Participant(session.number, name, key, type(agent).__name__, spec.cash, False, collateral)
             )
 
     def _add_session(
         self,
         world: World,
         name: str,
+        key: str,
         spec: AgentSpec,
         agent: Agent,
         allowed: Sequence[int],
         feeds: Mapping[str, FeedHandle],
     ) -> SimulatedSession:
         """The session of an agent that Python runs; its beginning is its first call, on the grid and in turn."""
+        self._venues_of[name] = {self._markets[number].venue for number in allowed}
         session = SimulatedSession(
             name,
             self._spec.seed,
@@ -259,11 +372,20 @@ class Assembly:
             limits=None if spec.limits is None else Limits(spec.limits.max_order, spec.limits.max_position),
             feeds=feeds,
             notes=self._notes,
+            balances=self._balances(spec, allowed),
+            baskets=self._baskets,
+            nights=self._nights,
+            faulty=any(self._faults_of(name, key, venue) for venue in self._spec.venues),
         )
         session.number = world.engine.add_python_agent(name, session.receive, self._first_link[name])
         world.sessions[name] = session
         session.call_at(self._spec.start, session.start)
         return session
+
+    def _balances(self, spec: AgentSpec, allowed: Sequence[int]) -> dict[str, Decimal]:
+        """Collateral in other currencies than that of its cash."""
+        home = self._markets[allowed[0]].instrument.money
+        return {currency: amount for currency, amount in (spec.collateral or {}).items() if currency != home}
 
     def _build_driven(
         self, world: World, key: str, spec: AgentSpec, agent: CompiledAgent, allowed: Sequence[int]
@@ -271,12 +393,13 @@ class Assembly:
         """Compiled agents that Python drives, on the markets and under the numbers that they would have compiled."""
         feed = self._feed_of(world, key, spec)
         for mine, market in _shared_out(spec.names(key), allowed):
+            collateral = self._collateral(key, spec, [market])
             for name in mine:
                 driver = Driver(agent, key_of(self._spec.seed, name), feed=feed, market=market)
-                session = self._add_session(world, name, spec, driver, [market], world.feeds)
+                session = self._add_session(world, name, key, spec, driver, [market], world.feeds)
                 driver.number = session.number
                 world.participants.append(
-                    Participant(session.number, name, key, type(agent).__name__, spec.cash, compiled=False)
+                    Participant(session.number, name, key, type(agent).__name__, spec.cash, False, collateral)
                 )
 
     def _build_compiled(
@@ -287,6 +410,7 @@ class Assembly:
         feed = -1 if name is None else list(world.feeds).index(name)
         for mine, market in _shared_out(spec.names(key), allowed):
             instrument = self._markets[market].instrument
+            collateral = self._collateral(key, spec, [market])
             policy = world.engine.add_policy(type(agent).policy, agent.records(len(mine), instrument))
             ticks = int(spec.cash / (instrument.tick_size * instrument.lot_size))
             first = world.engine.add_compiled_agents(
@@ -301,9 +425,10 @@ class Assembly:
                 feed=feed,
                 start=self._spec.start,
             )
+            self._venues_of.update((name, {self._markets[market].venue}) for name in mine)
             world.populations.setdefault(key, []).append(policy)
             world.participants.extend(
-                Participant(first + offset, name, key, type(agent).__name__, spec.cash, compiled=True)
+                Participant(first + offset, name, key, type(agent).__name__, spec.cash, True, collateral)
                 for offset, name in enumerate(mine)
             )
 
@@ -318,12 +443,14 @@ class Assembly:
 
     def _schedule_timeline(self, world: World) -> None:
         for entry in self._spec.timeline:
+            if entry.type in ("halt", "resume"):
+                continue  # on the venue's own clock
             shock = REGISTRY.build("shock", entry.type, entry.arguments())
             time = self._spec.start + entry.at
             if isinstance(shock, News):
                 for session in world.sessions.values():
                     if type(session.agent).on_news is not Agent.on_news:
-                        session.call_at(time, session.agent.on_news, entry.feed or "", "", shock.shock)
+                        session.call_on_time(time, session.agent.on_news, entry.feed or "", "", shock.shock)
                 continue
             targets = [
                 session
@@ -336,7 +463,7 @@ class Assembly:
                     f"timeline: {entry.agent!r} is no Python agent; parameters of compiled agents are fixed in a run"
                 )
             for session in targets:
-                session.call_at(time, _setter(session.agent, shock.parameter, shock.value))
+                session.call_on_time(time, _setter(session.agent, shock.parameter, shock.value))
 
     @staticmethod
     def _is_of(name: str, family: str | None) -> bool:
@@ -365,11 +492,6 @@ def _with_tape(agent: CompiledAgent, start: int) -> CompiledAgent:
 
 def _setter(agent: Agent, parameter: str, value: Any) -> Any:
     return lambda: agent.set(**{parameter: value})
-
-
-def _fee_schedule(venue: VenueSpec) -> FeeSchedule:
-    maker, taker = venue.fees.maker, venue.fees.taker
-    return FeeSchedule(Fee(maker.unit, maker.rate), Fee(taker.unit, taker.rate))
 
 
 def _fee_of(schedule: FeeSchedule, instrument: Instrument) -> Any:

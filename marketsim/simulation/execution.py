@@ -184,7 +184,7 @@ class Execution:
         """The session ends with the run: DAY orders expire, agents are told."""
         with self._engine_runs():
             for market in self.world.markets:
-                self.world.core.close(self.spec.end, market.number)
+                self.world.core.end_session(self.spec.end, market.number)
             stop = SimulatedSession.stop if self._profiler is None else self._profiler.stop
             for session in self.world.sessions.values():
                 stop(session)

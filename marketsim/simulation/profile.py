@@ -26,7 +26,6 @@ from marketsim.kernel.environment import Entry, Environment, Key
 from marketsim.results.profile import BESIDE, ProfileRow
 from marketsim.simulation.assembly import World
 
-_ROW = len(MESSAGE.names or ())
 _KIND = (MESSAGE.names or ()).index("kind")
 _START, _TIMER, _PROCESS, _NOBODYS = int(Kind.START), int(Kind.TIMER), 0, -1
 
@@ -273,7 +272,7 @@ def _compiled_rows(world: World, kinds: Mapping[str, str], counts: Mapping[str, 
 
 def _kind_of(argument: Any) -> int:
     """What a session is called with: a row of MESSAGE, or what to call, with what, and the call's number."""
-    if len(argument) == _ROW:
+    if len(argument) > 3:
         return int(argument[_KIND])
     return _START if getattr(argument[0], "__func__", None) is SimulatedSession.start else _TIMER
 

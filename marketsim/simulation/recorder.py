@@ -39,6 +39,8 @@ class Recorder:
                 seed=spec.seed,
                 spec=spec.to_dict(),
                 versions=versions(metadata.version("marketsim")),
+                date="" if spec.local_time is None else spec.local_time.date.isoformat(),
+                time_zone="" if spec.local_time is None else spec.local_time.time_zone,
                 start=spec.start,
                 end=spec.end,
                 warm_up=spec.warm_up,
@@ -65,6 +67,7 @@ class Recorder:
                     family=participant.family,
                     type=participant.type,
                     initial_cash=float(participant.initial_cash),
+                    collateral={currency: str(amount) for currency, amount in participant.collateral.items()} or None,
                 )
                 for participant in sorted(world.participants, key=lambda participant: participant.number)
             ),

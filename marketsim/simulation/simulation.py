@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from marketsim.domain.basket import Basket
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.units import duration as nanoseconds
 from marketsim.domain.units import format_duration, time_of_day
@@ -23,6 +24,7 @@ from marketsim.trading.agent import Agent
 from marketsim.trading.risk import Limits
 
 if TYPE_CHECKING:
+    from marketsim.network.faults import Fault
     from marketsim.network.latency import LatencyModel
     from marketsim.network.topology import Topology
     from marketsim.population.agent import CompiledAgent
@@ -39,6 +41,8 @@ class Simulation:
     seed: same seed, same run.
     duration: how long it runs, such as ``"30min"``.
     start: time of day at which it begins, such as ``"09:30"``.
+    date, time_zone: its first day, such as ``"2026-03-05"``, where venues have calendars, and in which time zone; that
+    of the first venue with a calendar when left out.
     warm_up: how much of the beginning analysis leaves out.
     latency: of every agent that names none; text such as ``"100us"`` or a latency model.
     topology: sites and links that hosts are looked up in: a preset's name such as ``"europe"``, or a mapping as in
@@ -54,6 +58,8 @@ class Simulation:
         *,
         name: str = "simulation",
         start: str | int = 0,
+        date: str | None = None,
+        time_zone: str | None = None,
         warm_up: str | int = 0,
         latency: str | LatencyModel = "100us",
         topology: Topology | Mapping[str, Any] | str | None = None,
@@ -74,6 +80,7 @@ class Simulation:
             "timeline": [],
             "network": {"latency": _described("latency", latency)},
         }
+        self._raw |= {field: value for field, value in (("date", date), ("time_zone", time_zone)) if value is not None}
         self._topology: Topology | None = None
         if isinstance(topology, str):
             self._raw["network"]["topology"] = {"preset": topology}
@@ -107,16 +114,36 @@ class Simulation:
         processing: str | int = 0,
         self_trades: str = "allow",
         host: str | None = None,
+        auction_fee: str | int | None = None,
+        minimum_fee: str | int | None = None,
+        fee_tiers: Iterable[Mapping[str, Any]] | None = None,
+        clearing: Mapping[str, Any] | None = None,
+        calendar: str | Mapping[str, Any] | None = None,
+        auctions: Mapping[str, Any] | None = None,
+        bands: Mapping[str, Any] | None = None,
+        interruptions: Mapping[str, Any] | None = None,
+        circuit_breaker: Mapping[str, Any] | None = None,
+        throttle: str | tuple[str, int] | Mapping[str, Any] | None = None,
+        cancel_on_disconnect: str | int | None = None,
+        heartbeat: str | int | None = None,
     ) -> Simulation:
         """Add a venue that trades the instruments. Fees such as ``"0.3bps"``, ``"-0.1bps"`` or ``"0.002/share"``.
 
+        auction_fee: of both sides in an auction. minimum_fee: currency a fill. fee_tiers: mappings of ``volume``,
+        ``maker`` and ``taker``, see docs/contracts.md. clearing: how contracts are cleared, as in scenario files.
+        ``calendar`` (a name such as ``"xetra"``, or a mapping), ``auctions``, ``bands``, ``interruptions`` and
+        ``circuit_breaker`` say what they say in scenario files: see docs/sessions.md.
+
         ``self_trades="cancel_newest"`` cancels an order that would trade with its own owner's.
+
+        throttle: requests that it takes from each participant, such as ``"100/s"``, or ``("100/s", 20)`` with how many
+        at once, or a mapping as in scenario files. cancel_on_disconnect: it cancels the orders of a session that has
+        been down for so long. heartbeat: time between two heartbeats of a feed that loses messages.
         """
         symbols = []
         for instrument in instruments:
-            fields = {name: str(value) for name, value in dataclasses.asdict(instrument).items()}
-            symbol = fields.pop("symbol")
-            self._raw["instruments"][symbol] = fields
+            symbol = instrument.symbol
+            self._raw["instruments"][symbol] = instrument.terms()
             symbols.append(symbol)
         venue: dict[str, Any] = {
             "instruments": symbols,
@@ -124,9 +151,42 @@ class Simulation:
             "processing": format_duration(nanoseconds(processing)),
             "self_trades": self_trades,
         }
-        if host is not None:
-            venue["host"] = host
+        for field, given in (("auction", auction_fee), ("minimum", minimum_fee)):
+            if given is not None:
+                venue["fees"][field] = given
+        if fee_tiers is not None:
+            venue["fees"]["tiers"] = [dict(tier) for tier in fee_tiers]
+        if clearing is not None:
+            venue["clearing"] = dict(clearing)
+        further = {
+            "host": host,
+            "calendar": calendar,
+            "auctions": auctions,
+            "bands": bands,
+            "interruptions": interruptions,
+            "circuit_breaker": circuit_breaker,
+        }
+        venue |= {field: value for field, value in further.items() if value is not None}
+        if throttle is not None:
+            venue["throttle"] = _throttle(throttle)
+        for field, delay in (("cancel_on_disconnect", cancel_on_disconnect), ("heartbeat", heartbeat)):
+            if delay is not None:
+                venue[field] = format_duration(nanoseconds(delay))
         self._put("venues", name, venue)
+        return self
+
+    def add_index(self, basket: Basket) -> Simulation:
+        """Add an index over a basket of instruments; without a venue it is the first that trades all members."""
+        index: dict[str, Any] = {
+            "members": {symbol: str(weight) for symbol, weight in basket.members.items()},
+            "divisor": str(basket.divisor),
+            "price": basket.price,
+            "interval": format_duration(basket.interval),
+        }
+        if basket.venue:
+            index["venue"] = basket.venue
+        self._raw.setdefault("indices", {})
+        self._put("indices", basket.name, index)
         return self
 
     def add_feed(self, name: str, model: FeedModel, instrument: Instrument | None = None) -> Simulation:
@@ -146,6 +206,7 @@ class Simulation:
         latency: str | LatencyModel | None = None,
         computation: str | int = 0,
         cash: int | str = 1_000_000,
+        collateral: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
         instruments: Iterable[str] | None = None,
         venues: Iterable[str] | None = None,
@@ -161,6 +222,7 @@ class Simulation:
             latency=latency,
             computation=computation,
             cash=cash,
+            collateral=collateral,
             limits=limits,
             instruments=instruments,
             venues=venues,
@@ -178,6 +240,7 @@ class Simulation:
         latency: str | LatencyModel | None = None,
         computation: str | int = 0,
         cash: int | str = 1_000_000,
+        collateral: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
         instruments: Iterable[str] | None = None,
         venues: Iterable[str] | None = None,
@@ -199,12 +262,29 @@ class Simulation:
                 spec[field] = list(given)
         if host is not None:
             spec["host"] = host
+        if collateral is not None:
+            spec["collateral"] = dict(collateral)
         if not compiled:
             spec["compiled"] = False
         if limits is not None:
             spec["limits"] = dataclasses.asdict(limits)
         self._put("agents", key, spec)
         self._agents[key] = agent
+        return self
+
+    def add_fault(
+        self, fault: Fault, agents: str | Iterable[str] | None = None, venues: str | Iterable[str] | None = None
+    ) -> Simulation:
+        """Something goes wrong between participants and venues, such as ``ms.Loss(0.01)``: all unless it is said which.
+
+        ``agents`` names single agents, or keys for all agents of them.
+        """
+        entry = _described("fault", fault)
+        for field, names in (("agents", agents), ("venues", venues)):
+            if names is not None:
+                entry[field] = [names] if isinstance(names, str) else list(names)
+        self._raw["network"].setdefault("faults", []).append(entry)
+        self._spec = None
         return self
 
     def news(self, at: str | int, feed: str, shock: float) -> Simulation:
@@ -216,6 +296,30 @@ class Simulation:
         """A parameter of a running Python agent changes at a time after the start."""
         entry = {"at": _after_start(at), "type": "set", "agent": agent, "parameter": parameter, "value": value}
         self._timeline(entry)
+        return self
+
+    def halt(
+        self,
+        at: str | int,
+        instrument: str | None = None,
+        *,
+        duration: str | int | None = None,
+        venue: str | None = None,
+    ) -> Simulation:
+        """Trading halts at a time after the start: of an instrument or of all, on a venue or on all.
+
+        It is over after ``duration``, or when ``resume`` says so.
+        """
+        entry: dict[str, Any] = {"at": _after_start(at), "type": "halt", "instrument": instrument, "venue": venue}
+        if duration is not None:
+            entry["duration"] = format_duration(nanoseconds(duration))
+        self._timeline({field: value for field, value in entry.items() if value is not None})
+        return self
+
+    def resume(self, at: str | int, instrument: str | None = None, *, venue: str | None = None) -> Simulation:
+        """A halt is over at a time after the start; what follows is said by the venue's ``interruptions``."""
+        entry = {"at": _after_start(at), "type": "resume", "instrument": instrument, "venue": venue}
+        self._timeline({field: value for field, value in entry.items() if value is not None})
         return self
 
     # --- use ---
@@ -284,6 +388,13 @@ def _described(kind: str, thing: Any) -> dict[str, Any]:
     if isinstance(thing, (str, int)):
         return REGISTRY.describe(kind, REGISTRY.build(kind, "constant", {"latency": thing}))
     return REGISTRY.describe(kind, thing)
+
+
+def _throttle(given: str | tuple[str, int] | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(given, Mapping):
+        return dict(given)
+    rate, burst = (given, None) if isinstance(given, (str, int)) else given
+    return {"rate": rate, "burst": burst}
 
 
 def _after_start(at: str | int) -> str:

@@ -6,21 +6,23 @@ Messages arrive at once. It never matches anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from marketsim.brokers.simulated import Market, SimulatedSession
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.market_data import OrderAction
 from marketsim.domain.message import MESSAGE, Kind
 from marketsim.domain.order import OrderState, Reason, Side
+from marketsim.domain.phase import Phase
 from marketsim.domain.units import duration
 from marketsim.kernel.environment import NORMAL_ORDER, Environment
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order
 
-_PLACES = {name: place for place, name in enumerate(MESSAGE.names or ())}
+_PLACES = {name: place for place, name in enumerate((MESSAGE.names or ())[:20])}  # as receivers get it
 _NEW_FIELDS = (
     "order_id", "side", "order_type", "time_in_force", "instructions", "price", "other_price", "quantity", "expire",
 )  # fmt: skip
@@ -37,6 +39,8 @@ class Request(NamedTuple):
     price: int
     quantity: int
     instructions: int
+    other_price: int = 0
+    expire: int = 0
 
 
 class HandMarket:
@@ -44,7 +48,7 @@ class HandMarket:
 
     agent: started at once.
     instruments: each on each of the venues; markets are numbered venue by venue.
-    fee: of every fill, a share of its value.
+    fee: of every fill, a share of its value; or one by venue.
     options: of SimulatedSession: limits, computation, cash, feeds, notes.
     """
 
@@ -56,7 +60,7 @@ class HandMarket:
         *,
         name: str = "me",
         seed: int = 0,
-        fee: str = "0",
+        fee: str | Mapping[str, str] = "0",
         **options: Any,
     ) -> None:
         self.agent = agent
@@ -65,7 +69,8 @@ class HandMarket:
         self.notes: list[tuple[int, str, str, str]] = []
         self._ids = 0
         places = [(venue, instrument) for venue in venues for instrument in instruments]
-        self.markets = [Market(n, v, i, _fee(i, Decimal(fee))) for n, (v, i) in enumerate(places)]
+        shares = {venue: Decimal(fee if isinstance(fee, str) else fee.get(venue, "0")) for venue in venues}
+        self.markets = [Market(n, v, i, _fee(i, shares[v])) for n, (v, i) in enumerate(places)]
         options.setdefault("notes", lambda *remark: self.notes.append(remark))
         numbers = range(len(self.markets))
         self.session = SimulatedSession(name, seed, agent, self.environment, self, self.markets, numbers, **options)
@@ -109,6 +114,8 @@ class HandMarket:
                 told.get("price", 0),
                 told.get("quantity", 0),
                 told.get("instructions", 0),
+                told.get("other_price", 0),
+                told.get("expire", 0),
             )
         )
         return order_id
@@ -139,6 +146,35 @@ class HandMarket:
         for side, levels in ((1, bids), (-1, asks)):
             for price, quantity in levels:
                 self._tell(Kind.SNAPSHOT_LEVEL, market, side=side, price=price, quantity=quantity, expire=sequence)
+
+    def order_update(
+        self, action: OrderAction, order_id: int, side: Side, price: int, quantity: int, leaves: int, *,
+        priority: int = 0, sequence: int = 0, market: int = 0,
+    ) -> None:  # fmt: skip
+        """Something happened to one displayed order of the book."""
+        self._tell(
+            Kind.ORDER_UPDATE, market, order_id=order_id, side=int(side), price=price, quantity=quantity, leaves=leaves,
+            other_price=priority, expire=sequence, instructions=int(action),
+        )  # fmt: skip
+
+    def bar(
+        self, open_: int, high: int, low: int, close: int, volume: int, value: int, trades: int, interval: int | str,
+        market: int = 0,
+    ) -> None:  # fmt: skip
+        """A bar ends now."""
+        self._tell(
+            Kind.BAR, market, price=open_, order_type=high, time_in_force=low, other_price=close, quantity=volume,
+            order_id=value, leaves=trades, expire=duration(interval),
+        )  # fmt: skip
+
+    def status(self, phase: Phase, reason: Reason = Reason.NONE, until: int = 0, market: int = 0) -> None:
+        """The phase of trading."""
+        self._tell(Kind.STATUS, market, quantity=int(phase), reason=int(reason), expire=until)
+
+    def indicative(self, price: int, volume: int, surplus: int = 0, side: Side | None = None, market: int = 0) -> None:
+        """What an auction would come to."""
+        which = 0 if side is None else int(side)
+        self._tell(Kind.INDICATIVE, market, price=price, quantity=volume, leaves=surplus, side=which)
 
     def accept(self, *orders: Order) -> None:
         """The venue takes orders; without any, all that wait for it."""

@@ -2,7 +2,8 @@
 
 An agent sees its broker, its clock, its random streams, the market data delivered to it and the feeds it asks for, and
 nothing else; so the same class runs simulated, replayed, backtested, on paper and live. Overriding ``on_quote``,
-``on_trade`` or ``on_level`` subscribes to that data for all of the agent's instruments.
+``on_trade``, ``on_level``, ``on_order_update``, ``on_status`` or ``on_indicative`` subscribes to that data for all of
+the agent's instruments.
 
 Prices are int ticks, quantities int lots, times int nanoseconds; ``instrument.price(ticks)`` and
 ``instrument.to_ticks(price)`` convert.
@@ -12,19 +13,37 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from operator import index
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import BookSnapshot, Imbalance, LevelUpdate, Quote, Report, TradePrint, Volume
+from marketsim.domain.market_data import (
+    Bar,
+    BookSnapshot,
+    Imbalance,
+    Indicative,
+    LevelUpdate,
+    OrderUpdate,
+    Quote,
+    Report,
+    Status,
+    TradePrint,
+    Volume,
+)
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Side, TimeInForce
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.kernel.random import Stream
+from marketsim.trading.book import LocalBook
+from marketsim.trading.consolidated import ConsolidatedQuote, Consolidation, Offer, View
+from marketsim.trading.index import IndexValue, IndexView
+from marketsim.trading.instructions import PostOnly, instruct
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Feed, Session
+from marketsim.trading.request import MarketDataRequest
+from marketsim.trading.router import PATIENCE, Rest, RoutedOrder, Router, Style
 
 # An enumeration's members are looked up slowly through their class.
 _MARKET, _LIMIT, _STOP, _STOP_LIMIT = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT
@@ -34,11 +53,36 @@ _BUY, _SELL = Side.BUY, Side.SELL
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
 
 
+_SPECIAL: dict[str, Any] = {
+    "display": 0,
+    "hidden": False,
+    "minimum": 0,
+    "trail": None,
+    "peg": None,
+    "offset": 0,
+    "to_limit": False,
+    "remember": False,
+    "parent": None,
+    "partner": None,
+}
+
+
+class Bracket(NamedTuple):
+    """An order and its two exits, of which one cancels the other."""
+
+    entry: Order
+    take_profit: Order
+    stop_loss: Order
+
+
 @dataclasses.dataclass
 class Agent:
     """Base of every trader written in Python."""
 
     _session: ClassVar[Session]  # each agent has its own, from ``bind`` on
+    _consolidation: ClassVar[Consolidation | None] = None  # its own too, from the first use on
+    _router: ClassVar[Router | None] = None
+    _indices: ClassVar[dict[str, IndexView]] = {}
 
     # --- hooks, to be overridden ---
 
@@ -51,6 +95,12 @@ class Agent:
     def on_quote(self, quote: Quote) -> None:
         """The best bid or ask of an instrument changed."""
 
+    def on_consolidated(self, quote: ConsolidatedQuote) -> None:
+        """A quote of one of the venues of an instrument arrived; called before ``on_quote``."""
+
+    def on_index(self, index: IndexValue) -> None:
+        """An index that was asked for with ``index`` has another value."""
+
     def on_trade(self, trade: TradePrint) -> None:
         """Somebody traded."""
 
@@ -58,7 +108,19 @@ class Agent:
         """The quantity at a price changed."""
 
     def on_book(self, book: BookSnapshot) -> None:
-        """A whole book, after subscribing to levels."""
+        """A whole book, after subscribing to levels, ``ask_book``, or a gap in the feed of a book that is kept."""
+
+    def on_order_update(self, update: OrderUpdate) -> None:
+        """Something happened to one displayed order of the book; at first, each order that is there."""
+
+    def on_bar(self, bar: Bar) -> None:
+        """A bar has ended, after ``subscribe(bars="1min")``; also one in which nothing traded."""
+
+    def on_status(self, status: Status) -> None:
+        """The phase of trading: the present one after subscribing, then each change."""
+
+    def on_indicative(self, indicative: Indicative) -> None:
+        """What an auction would come to has changed."""
 
     def on_volume(self, volume: Volume) -> None:
         """What was traded lately: the answer to ``ask_volume``."""
@@ -83,6 +145,18 @@ class Agent:
 
     def on_rejected(self, order: Order | None, report: Report) -> None:
         """The venue, or the broker's risk checks, refused a request; ``report.reason`` says why."""
+
+    def on_routed(self, order: RoutedOrder) -> None:
+        """A routed order is over: filled, or nothing more of it is to be had. Its last report follows."""
+
+    def on_disconnected(self, venue: str) -> None:
+        """The session with a venue broke. Orders sent now are refused, with reason DISCONNECTED, until it is up again.
+
+        What was on its way to the venue is lost, and is answered after the reconnection; reports wait until then.
+        """
+
+    def on_reconnected(self, venue: str) -> None:
+        """The session with a venue is up again; what the venue did meanwhile is told next."""
 
     def on_news(self, feed: str, text: str, shock: float) -> None:
         """News on an information feed; ``shock`` in ticks."""
@@ -130,6 +204,30 @@ class Agent:
             and (side is None or order.side is side)
         ]
 
+    def consolidated(self, instrument: Instrument | None = None) -> ConsolidatedQuote:
+        """Best bid and offer over all venues of an instrument, as far as their quotes have arrived.
+
+        Asking for the first time subscribes to the quotes; until they come the answer is empty.
+        """
+        chosen = instrument or self.instrument
+        return self._view(chosen, "quotes").quote(self.now)
+
+    def consolidated_depth(self, side: Side, instrument: Instrument | None = None) -> list[Offer]:
+        """What all venues show on the bid (``BUY``) or offer (``SELL``) side, level by level, best price first.
+
+        Asking for the first time subscribes to the levels; until a venue's book comes, its best price stands for it.
+        """
+        return self._view(instrument or self.instrument, "levels").offers(side)
+
+    def index(self, name: str) -> float:
+        """The value of an index in currency, from the members' quotes that have arrived from its venue.
+
+        Asking for the first time subscribes to these quotes; from then on ``on_index`` is told the changes. Before any
+        has come, members count with their reference prices.
+        """
+        known = self._indices.get(name) or self._follow(name)
+        return known.latest.value
+
     def feed(self, name: str) -> Feed:
         """An information feed by name."""
         return self._session.feed(name)
@@ -157,16 +255,26 @@ class Agent:
         limit: int | None = None,
         stop: int | None = None,
         time_in_force: TimeInForce | None = None,
-        post_only: bool = False,
+        post_only: PostOnly = False,
         expire: int = 0,
         venue: str | None = None,
         tag: str = "",
+        position: str = "",
+        **special: Any,
     ) -> Order:
         """Send an order: market without ``limit``, a stop with ``stop``. Prices in ticks, quantity in lots.
 
         ``expire`` (ns) makes it good till date. The default time in force is good till cancel, and immediate or cancel
-        for market orders. ``tag`` is kept with the order, for the agent's own use.
+        for market orders. ``post_only="slide"`` moves an order that would trade one tick behind instead of having it
+        refused. ``tag`` is kept with the order, for the agent's own use. Further words make a special order
+        (docs/orders.md): ``display`` an iceberg, ``hidden``, ``minimum``, ``trail`` a trailing stop, ``peg`` with
+        ``offset``, ``to_limit``, ``partner`` (one cancels the other), ``parent`` (it waits for the other's fills).
+        ``position``, "long" or "short", names the leg of a hedged position; see ``trading.hedge``.
         """
+        if special or post_only == "slide":
+            return self._order_specially(
+                side, instrument, quantity, limit, stop, time_in_force, post_only, expire, venue, tag, position, special
+            )
         if limit is None:
             kind = _MARKET if stop is None else _STOP
         else:
@@ -187,9 +295,126 @@ class Agent:
             _POST_ONLY if post_only else _NO_FLAG,
             _whole(expire, "expire", "nanoseconds") if expire else 0,
             tag,
+            position=position,
         )
         session.broker.submit(order)
         return order
+
+    def _order_specially(
+        self,
+        side: Side,
+        instrument: Instrument,
+        quantity: int,
+        limit: int | None,
+        stop: int | None,
+        time_in_force: TimeInForce | None,
+        post_only: PostOnly,
+        expire: int,
+        venue: str | None,
+        tag: str,
+        position: str,
+        special: dict[str, Any],
+    ) -> Order:
+        if unknown := sorted(special.keys() - _SPECIAL.keys()):
+            hint = did_you_mean(unknown[0], _SPECIAL)
+            raise InvalidValueError(f"{self.name}: no order has a term {unknown[0]!r}{hint}")
+        words = _SPECIAL | special
+        for name in ("display", "minimum", "offset"):
+            words[name] = _whole(words[name], name, "ticks" if name == "offset" else "lots")
+        if words["trail"] is not None:
+            words["trail"] = _whole(words["trail"], "trail", "ticks")
+        told = instruct(
+            side,
+            limit=None if limit is None else _whole(limit, "limit", "ticks"),
+            stop=None if stop is None else _whole(stop, "stop", "ticks"),
+            time_in_force=time_in_force,
+            post_only=post_only,
+            expire=expire,
+            **words,
+        )
+        session = self._session
+        order = Order(
+            session.next_client_order_id(),
+            instrument,
+            venue or session.venues(instrument)[0],
+            side,
+            told.order_type,
+            _whole(quantity, "quantity", "lots"),
+            told.price,
+            told.stop_price,
+            told.time_in_force,
+            told.flags,
+            _whole(expire, "expire", "nanoseconds") if expire else 0,
+            tag,
+            told.special,
+            position,
+        )
+        session.broker.submit(order)
+        return order
+
+    def bracket(
+        self,
+        side: Side,
+        instrument: Instrument,
+        quantity: int,
+        *,
+        take_profit: int,
+        stop_loss: int,
+        tag: str = "",
+        **entry: Any,
+    ) -> Bracket:
+        """An order with its two exits: as much as it fills, so much waits at ``take_profit`` (limit) and ``stop_loss``
+        (stop), and what one of them trades the other loses. ``entry``: terms of the order itself, as in ``order``.
+        """
+        first = self.order(side, instrument, quantity, remember=True, tag=tag, **entry)
+        terms: dict[str, Any] = {"parent": first, "venue": first.venue, "tag": tag}
+        profit = self.order(side.opposite, instrument, quantity, limit=take_profit, **terms)
+        loss = self.order(side.opposite, instrument, quantity, stop=stop_loss, partner=profit, **terms)
+        return Bracket(first, profit, loss)
+
+    def cancel_everything(self, instrument: Instrument | None = None, *, venue: str | None = None) -> None:
+        """Mass cancel: one request to each venue for all own orders in an instrument, or in everything it trades."""
+        chosen = instrument or self.instrument
+        for place in [venue] if venue else self._session.venues(chosen):
+            self._session.broker.cancel_everything(chosen, place, whole_venue=instrument is None)
+
+    def route(
+        self,
+        side: Side,
+        instrument: Instrument,
+        quantity: int,
+        *,
+        limit: int | None = None,
+        venues: Sequence[str] | None = None,
+        style: Style = "spray",
+        rest: Rest = "cancel",
+        patience: int | str = PATIENCE,
+        tag: str = "",
+    ) -> RoutedOrder:
+        """Split an order over venues, cheapest first after fees, and follow it up until it is filled or cannot be.
+
+        ``style``: "spray" takes from all venues at once, "sequential" from one after the other, "together" so that
+        all orders arrive at the same time, as far as the delays of the feeds tell. ``rest``, what cannot be had within
+        the ``limit``: "cancel" gives it up, "post" leaves it at the limit where making is cheapest, "wait" takes it
+        when it is offered. ``patience``: how long to wait for a venue to tell what is left there. It sees the best
+        quotes, and whole books after ``consolidated_depth``. ``on_routed`` is called when it is over.
+        """
+        self._view(instrument, "quotes")
+        router = self._router
+        if router is None:
+            router = Router(self._session, self._consolidate(), self.on_routed)
+            object.__setattr__(self, "_router", router)
+        return router.route(
+            side,
+            instrument,
+            quantity if type(quantity) is int else _whole(quantity, "quantity", "lots"),
+            limit=None if limit is None else _whole(limit, "limit", "ticks"),
+            venues=venues,
+            style=style,
+            rest=rest,
+            patience=duration(patience),
+            tag=tag,
+        )
 
     def cancel(self, order: Order, quantity: int = 0) -> None:
         """Ask for the cancel of an order, or of ``quantity`` lots of it.
@@ -228,31 +453,61 @@ class Agent:
         quotes: bool = False,
         trades: bool = False,
         levels: bool = False,
+        orders: bool = False,
+        status: bool = False,
+        indicative: bool = False,
+        bars: int | str | None = None,
         imbalance: float | None = None,
+        interval: int | str | None = None,
         venue: str | None = None,
     ) -> None:
         """Ask for market data, of every venue of the instrument unless one is named. Asking again changes nothing.
 
+        ``orders``: each displayed order (L3). ``status``: phases of trading; ``indicative``: what an auction would come
+        to. ``bars="1min"``: bars of that length (ns, or text), each at its end; ask for several lengths one by one.
+
+        ``interval="100ms"``: quotes and levels are conflated: after the present state at most one update in each
+        interval, with the latest state, and the last change always arrives. An interval that was asked for stays.
+
         ``imbalance=0.9``: tell ``on_imbalance`` when one side comes to hold more than 90 % of all lots in the book, and
         when it no longer does.
         """
-        if not (quotes or trades or levels or imbalance is not None):
-            raise InvalidValueError(
-                "subscribe() asks for nothing; say quotes=True, trades=True, levels=True or imbalance=0.9"
-            )
-        if imbalance is not None and not 0.5 <= imbalance < 1.0:
-            raise InvalidValueError(f"imbalance {imbalance!r}: a share of the book from 0.5 up to below 1")
+        asked = {
+            "quotes": quotes, "trades": trades, "levels": levels, "orders": orders, "status": status,
+            "indicative": indicative, "bars": bars, "imbalance": imbalance, "interval": interval,
+        }  # fmt: skip
         chosen = instrument or self.instrument
+        request = MarketDataRequest.of(asked)
         for place in [venue] if venue else self._session.venues(chosen):
-            self._session.subscribe(chosen, place, quotes=quotes, trades=trades, levels=levels, imbalance=imbalance)
+            self._session.subscribe(chosen, place, request)
 
-    def subscriptions(self) -> dict[str, bool]:
-        """The market data to which it is subscribed when it begins: what its hooks take. Override it to choose."""
+    def subscriptions(self) -> dict[str, Any]:
+        """The market data to which it is subscribed when it begins: what its hooks take. Override it to choose.
+
+        What ``subscribe`` takes, by name.
+        """
         return {
-            "quotes": overrides(self, "on_quote"),
+            "quotes": overrides(self, "on_quote") or overrides(self, "on_consolidated"),
             "trades": overrides(self, "on_trade"),
             "levels": overrides(self, "on_level") or overrides(self, "on_book"),
+            "orders": overrides(self, "on_order_update"),
+            "status": overrides(self, "on_status"),
+            "indicative": overrides(self, "on_indicative"),
         }
+
+    def keep_book(self, instrument: Instrument | None = None, *, venue: str | None = None) -> LocalBook:
+        """The book of a venue (the preferred one unless one is named) as its feed tells it, from now on.
+
+        It is up to date when ``on_level`` and ``on_book`` are called. When something was lost on the way it is not
+        ``synchronized``, and asks the venue for a snapshot itself.
+        """
+        chosen = instrument or self.instrument
+        return self._session.keep_book(chosen, venue or self._session.venues(chosen)[0])
+
+    def ask_book(self, instrument: Instrument | None = None, *, venue: str | None = None) -> None:
+        """Ask a venue (the preferred one unless one is named) for its whole book; the answer comes to ``on_book``."""
+        chosen = instrument or self.instrument
+        self._session.ask_book(chosen, venue or self._session.venues(chosen)[0])
 
     def ask_quote(self, instrument: Instrument | None = None, *, venue: str | None = None) -> None:
         """Ask a venue (the preferred one unless one is named) for its best quotes; the answer comes to ``on_quote``.
@@ -361,6 +616,56 @@ class Agent:
         """Called once, by whoever runs the agent, before ``on_start``."""
         _check_declared(type(self))
         object.__setattr__(self, "_session", session)
+        if overrides(self, "on_consolidated"):
+            self._consolidate()
+
+    # --- several venues ---
+
+    def _consolidate(self) -> Consolidation:
+        """The agent's views of its instruments, kept from the first time on that somebody needs them."""
+        if self._consolidation is not None:
+            return self._consolidation
+        session = self._session
+        views = [View(instrument, session.venues(instrument)) for instrument in session.instruments]
+        made = Consolidation(lambda: session.clock.now, views)
+        if overrides(self, "on_consolidated"):
+            made.changed.append(lambda view: self.on_consolidated(view.quote(self.now)))
+        session.listen(made)
+        object.__setattr__(self, "_consolidation", made)
+        return made
+
+    def _follow(self, name: str) -> IndexView:
+        """Look at an index from now on."""
+        session = self._session
+        basket = session.baskets.get(name)
+        if basket is None:
+            near = did_you_mean(name, session.baskets) or "; the scenario has no indices"
+            raise InvalidValueError(f"{self.name}: no index is called {name!r}{near}")
+        members = {instrument.symbol: instrument for instrument in session.instruments}
+        for symbol in basket.members:
+            if symbol not in members or basket.venue not in session.venues(members[symbol]):
+                raise InvalidValueError(
+                    f"{self.name} does not see {symbol} on {basket.venue}, a member of {name}: let it trade there"
+                )
+        made = IndexView(basket, members, session.clock, self.on_index)
+        object.__setattr__(self, "_indices", {**self._indices, name: made})
+        self._consolidate().changed.append(made.take)
+        for symbol in basket.members:
+            made.take(self._view(members[symbol], "quotes"))
+        return made
+
+    def _view(self, instrument: Instrument, wanted: str) -> View:
+        """The view of an instrument, with a subscription to its ``quotes`` or ``levels``."""
+        views = self._consolidate().views
+        if instrument.symbol not in views:
+            self._session.venues(instrument)  # says what is wrong
+        view = views[instrument.symbol]
+        if wanted not in view.asked:
+            view.asked.update((wanted, "quotes"))
+            request = MarketDataRequest.of({"quotes": True, "levels": wanted == "levels"})
+            for venue in view.venues:
+                self._session.subscribe(instrument, venue, request)
+        return view
 
 
 def overrides(agent: Agent, hook: str) -> bool:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Reason, Side, TimeInForce
 
 _ACCEPTED, _TRADE, _REPLACED = EventKind.ACCEPTED, EventKind.TRADE, EventKind.REPLACED
+_REPRICED, _OWN_LIMIT = EventKind.REPRICED, (OrderType.LIMIT, OrderType.MARKET_TO_LIMIT)
 _CANCELED, _EXPIRED, _REJECTED = EventKind.CANCELED, EventKind.EXPIRED, EventKind.REJECTED
 _CANCEL_REJECTED = EventKind.CANCEL_REJECTED
 _PENDING_NEW, _WORKING, _PARTLY = OrderState.PENDING_NEW, OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED
 _PENDING_CANCEL, _FILLED = OrderState.PENDING_CANCEL, OrderState.FILLED
 _ENDS = {_CANCELED: OrderState.CANCELED, _EXPIRED: OrderState.EXPIRED}
+
+
+class Special(NamedTuple):
+    """Terms that few orders have. Quantities in lots."""
+
+    display: int = 0  # that an iceberg shows at most
+    minimum: int = 0  # that it trades at once at least
+    parent: Order | None = None  # whose fills release this one
+    partner: Order | None = None  # of which this one cancels as much as it trades
 
 
 class Order:
@@ -40,11 +52,13 @@ class Order:
         "leaves",
         "order_id",
         "order_type",
+        "position",
         "price",
         "quantity",
         "reason",
         "reference",
         "side",
+        "special",
         "state",
         "stop_price",
         "tag",
@@ -67,11 +81,14 @@ class Order:
         flags: OrderFlag = OrderFlag.NONE,
         expire: int = 0,
         tag: str = "",
+        special: Special | None = None,
+        position: str = "",
     ) -> None:
         self.client_order_id = client_order_id
         self.order_id = 0
         self.reference = 0  # the broker's own handle, known before the venue has answered
         self.instrument = instrument
+        self.position = position  # its leg in hedge mode: "long", "short" or none
         self.venue = venue
         self.side = side
         self.order_type = order_type
@@ -87,6 +104,7 @@ class Order:
         self.state = OrderState.PENDING_NEW
         self.reason = Reason.NONE
         self.tag = tag
+        self.special = special
 
     @property
     def live(self) -> bool:
@@ -120,6 +138,9 @@ class Order:
             self.price, self.quantity, self.leaves = report.price, report.quantity, report.leaves
         elif kind is _REJECTED:
             self.state, self.reason, self.leaves = OrderState.REJECTED, report.reason, 0
+        elif kind is _REPRICED:
+            if self.order_type in _OWN_LIMIT:  # of others it is where they stand, not what was asked
+                self.price = report.price
         elif kind is _CANCEL_REJECTED and report.quantity == 0 and self.state is _PENDING_CANCEL:
             self.state = _PARTLY if self.filled else _WORKING
 

@@ -5,13 +5,18 @@ Each is implemented by siblings (simulated, replay, paper, live), so the same ag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Protocol
 
+from marketsim.domain.basket import Basket
 from marketsim.domain.instrument import Instrument
 from marketsim.kernel.random import Stream
+from marketsim.trading.book import LocalBook
+from marketsim.trading.consolidated import Listener
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
+from marketsim.trading.request import MarketDataRequest
 
 
 class Broker(Protocol):
@@ -22,6 +27,9 @@ class Broker(Protocol):
 
     def cancel(self, order: Order, quantity: int = 0) -> None:
         """Ask for the cancel of an order, or of some lots of it, whatever its state: the venue refuses what is over."""
+
+    def cancel_everything(self, instrument: Instrument, venue: str, *, whole_venue: bool = False) -> None:
+        """Ask a venue for the cancel of all own orders in an instrument, or in everything that it trades."""
 
     def replace(self, order: Order, price: int, quantity: int, stop_price: int = 0) -> None:
         """Ask for new terms; ``quantity`` is the new total."""
@@ -62,6 +70,7 @@ class Session(Protocol):
     clock: Clock
     portfolio: Portfolio
     instruments: tuple[Instrument, ...]
+    baskets: Mapping[str, Basket]  # the indices that there are, by name
 
     def next_client_order_id(self) -> int:
         """1, 2, 3 … for this participant."""
@@ -69,23 +78,26 @@ class Session(Protocol):
     def venues(self, instrument: Instrument) -> tuple[str, ...]:
         """Venues on which the agent may trade an instrument, the preferred one first."""
 
-    def subscribe(
-        self,
-        instrument: Instrument,
-        venue: str,
-        *,
-        quotes: bool,
-        trades: bool,
-        levels: bool,
-        imbalance: float | None = None,
-    ) -> None:
-        """Ask a venue for market data; ``imbalance`` is the share of the book above which a side is heavy."""
+    def subscribe(self, instrument: Instrument, venue: str, request: MarketDataRequest) -> None:
+        """Ask a venue for market data."""
+
+    def ask_book(self, instrument: Instrument, venue: str) -> None:
+        """Ask a venue for its whole book, once."""
+
+    def keep_book(self, instrument: Instrument, venue: str) -> LocalBook:
+        """A book that follows the venue's feed and repairs itself; the same object each time."""
 
     def ask_quote(self, instrument: Instrument, venue: str) -> None:
         """Ask a venue for its best quotes, once."""
 
     def ask_volume(self, instrument: Instrument, venue: str, lookback: int) -> None:
         """Ask a venue what was traded in the last ``lookback`` ns."""
+
+    def fee(self, instrument: Instrument, venue: str, price: int, quantity: int, maker: bool) -> Decimal:
+        """What a venue would take from a trade at ``price`` ticks of ``quantity`` lots; below zero it is a rebate."""
+
+    def listen(self, listener: Listener) -> None:
+        """From now on a listener hears what arrives, before the agent's hooks. One a session."""
 
     def stream(self, purpose: str) -> Stream:
         """The agent's random draws for a purpose."""

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.tables import AGENTS, ORDERS, QUOTES, TRADES
+from marketsim.domain.tables import AGENTS, AUCTIONS, INDICATIONS, ORDERS, PHASES, QUOTES, TRADES
 
 SECOND = 1_000_000_000
 DEFAULTS: dict[str, Any] = {
@@ -43,6 +43,9 @@ class Tables:
     start: int
     end: int
     book: pd.DataFrame = field(default_factory=pd.DataFrame)
+    phases: pd.DataFrame = field(default_factory=lambda: frame(PHASES))
+    indications: pd.DataFrame = field(default_factory=lambda: frame(INDICATIONS))
+    auctions: pd.DataFrame = field(default_factory=lambda: frame(AUCTIONS))
 
     def depth(self, levels: int, instrument: str | None = None, every: int | None = None) -> pd.DataFrame:
         """The stored book, sampled; fewer levels where it has fewer."""

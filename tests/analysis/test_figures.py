@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import matplotlib as mpl
@@ -13,15 +14,52 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from synthetic import SECOND, Tables, by_hand, market
+from synthetic import SECOND, Tables, by_hand, frame, market
 
 from marketsim.analysis import accounts, figures, response_function
 from marketsim.analysis.figures import style
 from marketsim.analysis.picture import picture, png, svg
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.local_time import LocalTime
+from marketsim.domain.tables import AUCTIONS, INDICATIONS, PHASES
 from marketsim.errors import InvalidValueError
 
-TABLES = market(8, quotes=20_000, trades=6000, minutes=10)
+
+def with_sessions(tables: Tables, days: int = 2) -> Tables:
+    """The same market with days of an opening auction, a halt and a volatility auction, and nights between them."""
+    rng = np.random.default_rng(0)
+    phases: list[dict[str, Any]] = []
+    told: list[dict[str, Any]] = []
+    traded: list[dict[str, Any]] = []
+    day = (tables.end - tables.start) // days
+    plan = (("OPENING_AUCTION", 0.05), ("CONTINUOUS", 0.15), ("HALT", 0.4), ("VOLATILITY_AUCTION", 0.45),
+            ("CONTINUOUS", 0.5), ("CLOSED", 0.9))  # fmt: skip
+    before = "CLOSED"
+    for opens in range(tables.start, tables.start + days * day, day):
+        for place, (phase, share) in enumerate(plan):
+            time = opens + int(share * day)
+            market = {"instrument": "ABC", "venue": "XSIM"}
+            phases.append({**market, "time": time, "phase": phase, "before": before, "reason": "SCHEDULE"})
+            before = phase
+            if "AUCTION" in phase:
+                end = opens + int(plan[place + 1][1] * day)
+                told += [
+                    {**market, "time": int(when), "price": 100 + rng.normal(0, 0.1), "volume": rng.integers(1000),
+                     "surplus": rng.integers(400), "side": rng.choice((-1, 1))}
+                    for when in np.linspace(time, end, 50, endpoint=False)
+                ]  # fmt: skip
+                traded.append({**market, "time": end, "price": 100.0, "volume": 500.0, "trades": 9})
+    return replace(
+        tables, phases=frame(PHASES, phases), indications=frame(INDICATIONS, told), auctions=frame(AUCTIONS, traded)
+    )
+
+
+@dataclass(frozen=True)
+class Dated(Tables):
+    local_time: LocalTime = LocalTime(dt.date(2026, 3, 4), 9 * 3600 * SECOND + 1800 * SECOND, "Europe/Berlin")
+
+
+TABLES = with_sessions(market(8, quotes=20_000, trades=6000, minutes=10))
 NAN = float("nan")
 ALL = [getattr(figures, name) for name in figures.__all__]
 
@@ -55,6 +93,7 @@ def boxes(figure: Figure) -> list[tuple[str, Any]]:
         drawn += [axes.title, axes._left_title, axes._right_title, *axes.texts]  # type: ignore[attr-defined]
         legend = axes.get_legend()
         drawn += list(legend.get_texts()) if legend else []
+    drawn += [text for text in figure.texts if text.get_text()]
     for legend in figure.legends:
         drawn += list(legend.get_texts())
     return [
@@ -69,7 +108,18 @@ def boxes(figure: Figure) -> list[tuple[str, Any]]:
 @pytest.mark.parametrize("variant", ["families", "eight_names"])
 def test_texts_neither_overlap_nor_leave_the_canvas(draw: Callable[..., Figure], width: float, variant: str) -> None:
     tables = TABLES if variant == "families" else with_names(TABLES, long=width > 5)
-    figure = draw(tables, width=width)
+    texts_are_apart(draw(tables, width=width))
+
+
+@pytest.mark.parametrize("width", [8.2, 4.2])
+@pytest.mark.parametrize("days", [1, 3, 5])
+@pytest.mark.parametrize("draw", [figures.auction, figures.interruptions, figures.trading_days])
+def test_texts_of_dated_sessions_are_apart(draw: Callable[..., Figure], days: int, width: float) -> None:
+    long = with_sessions(market(8, quotes=6000, trades=2000, minutes=days * 24 * 60), days)
+    texts_are_apart(draw(Dated(**{part.name: getattr(long, part.name) for part in fields(long)}), width=width))
+
+
+def texts_are_apart(figure: Figure) -> None:
     found = boxes(figure)
     assert len(found) > 5
     edge_x, edge_y = figure.bbox.width, figure.bbox.height
@@ -85,14 +135,14 @@ def test_texts_neither_overlap_nor_leave_the_canvas(draw: Callable[..., Figure],
 
 @pytest.mark.parametrize("draw", ALL, ids=figures.__all__)
 def test_every_axis_says_what_it_is_and_in_which_unit(draw: Callable[..., Figure]) -> None:
-    units = ("USD", "units", "bps", "HH:MM:SS", "level", "later", "after", "density", "autocorrelation", "lag",
+    units = ("USD", "units", "bps", "HH:MM", "level", "later", "after", "density", "autocorrelation", "lag",
              "deviations", "share", "minute")  # fmt: skip
     figure = draw(TABLES)
     for axes in figure.axes:
         if axes.yaxis.get_label_text():
             assert any(unit in axes.yaxis.get_label_text() for unit in units)
         if any(label.get_visible() and label.get_text() for label in axes.get_xticklabels()):
-            text = axes.xaxis.get_label_text()
+            text = axes.xaxis.get_label_text() or figure.get_supxlabel()
             assert any(unit in text for unit in units) or not axes.xaxis.get_tick_params().get("labelbottom", True)
 
 

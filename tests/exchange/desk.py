@@ -10,6 +10,7 @@ from typing import Any
 
 from marketsim.domain.event import EVENT, EventKind
 from marketsim.domain.order import OrderFlag, OrderType, Reason, Side, TimeInForce
+from marketsim.domain.phase import Phase
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 GTC, DAY, GTD = TimeInForce.GTC, TimeInForce.DAY, TimeInForce.GTD
@@ -92,7 +93,11 @@ class Desk:
 
     def close(self, market: int = 0) -> None:
         self.time += 1
-        self.core.close(self.time, market)
+        self.core.set_phase(self.time, market, Phase.CLOSED)
+
+    def open(self, market: int = 0) -> None:
+        self.time += 1
+        self.core.set_phase(self.time, market, Phase.CONTINUOUS)
 
     def last_price(self, price: int, market: int = 0) -> None:
         """One lot trades at a price, by orders that leave nothing behind; nothing is told of it."""

@@ -67,9 +67,9 @@ def test_replaces_take_whole_numbers(core: MatchingCore, place: int) -> None:
 
 def test_sessions_and_expiries_take_whole_numbers(core: MatchingCore) -> None:
     for call in (
-        lambda: core.close(1.0, 0),  # type: ignore[arg-type]
-        lambda: core.close(1, 0.0),  # type: ignore[arg-type]
-        lambda: core.open(0.0),  # type: ignore[arg-type]
+        lambda: core.set_phase(1.0, 0, 1),  # type: ignore[arg-type]
+        lambda: core.set_phase(1, 0.0, 1),  # type: ignore[arg-type]
+        lambda: core.set_phase(1, 0, 1.0),  # type: ignore[arg-type]
         lambda: core.expire(1.0, 1),  # type: ignore[arg-type]
         lambda: core.expire(1, 1.0),  # type: ignore[arg-type]
     ):
@@ -88,7 +88,7 @@ def test_numpy_integers_are_integers(core: MatchingCore) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("side", 0), ("side", 2), ("order_type", 0), ("order_type", 5), ("time_in_force", 0), ("time_in_force", 6),
+    [("side", 0), ("side", 2), ("order_type", 0), ("order_type", 10), ("time_in_force", 0), ("time_in_force", 8),
      ("flags", 2), ("flags", 3), ("flags", -1), ("owner", 2**31), ("owner", -(2**31) - 1), ("order_id", -1),
      ("order_id", 2**40)],
 )  # fmt: skip
@@ -102,8 +102,8 @@ def test_codes_and_numbers_that_do_not_exist(core: MatchingCore, field: str, val
 @pytest.mark.parametrize(
     "call",
     [
-        lambda core, market: core.close(1, market),
-        lambda core, market: core.open(market),
+        lambda core, market: core.set_phase(1, market, 1),
+        lambda core, market: core.end_session(1, market),
         lambda core, market: core.best(market),
         lambda core, market: core.depth(market, BUY),
         lambda core, market: core.queue(market, BUY, 10),
@@ -113,7 +113,7 @@ def test_codes_and_numbers_that_do_not_exist(core: MatchingCore, field: str, val
         lambda core, market: core.track(market, True),
         lambda core, market: list(core.orders(market)),
     ],
-    ids=["close", "open", "best", "depth", "queue", "stops", "volume_on", "statistics", "track", "orders"],
+    ids=["set_phase", "end_session", "best", "depth", "queue", "stops", "volume_on", "statistics", "track", "orders"],
 )
 def test_a_market_that_does_not_exist(core: MatchingCore, market: int, call: Callable[..., Any]) -> None:
     with pytest.raises(InvalidValueError, match=f"market {market}: this core has markets 0 to 1"):

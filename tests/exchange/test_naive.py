@@ -50,6 +50,7 @@ def test_an_afternoon_worked_out_by_hand(desk: Desk) -> None:
         "ACCEPTED #8 3@0",
         "TRADE #8 with #4 3@98 leaves 7",
         "TRIGGERED #6 6@99",
+        "PHASE #0 1@98 SCHEDULE",
     ]
     assert desk.bids() == [(98, 7, 1)]
     assert desk.asks() == [(99, 6, 1), (102, 2, 1)]
@@ -123,7 +124,7 @@ def _elsewhere(core: NaiveCore) -> None:
 
 
 def _missed(core: NaiveCore) -> None:
-    core.books[0].last = 20
+    core.books[0].traded = 20
 
 
 def _undrained(core: NaiveCore) -> None:

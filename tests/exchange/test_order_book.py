@@ -100,6 +100,28 @@ def test_an_empty_book_answers_nothing() -> None:
     assert book.imbalance() == 0.0
 
 
+def test_statistics_sum_up_trades_and_the_book(book: OrderBook) -> None:
+    book.stop("sell", "9.90", 2)
+    assert book.statistics()["trades"] == 0
+    book.market("buy", 8)  # 6 at 10.10, 2 at 10.30
+    book.market("sell", 6)  # 5 at 10.00, 1 at 9.90, which elects the stop: 2 more at 9.90
+    told = book.statistics()
+    assert (told["open_price"], told["high_price"], told["low_price"], told["last_price"]) == (10.1, 10.3, 9.9, 9.9)
+    assert told["volume"] == 16.0
+    assert told["vwap"] == pytest.approx((6 * 10.1 + 2 * 10.3 + 5 * 10.0 + 3 * 9.9) / 16)
+    assert (told["bid_orders"], told["ask_orders"], told["stops"]) == (1, 1, 0)
+    assert [(trade.price, trade.quantity, trade.side.name) for trade in book.trades()][-1] == (9.9, 2.0, "SELL")
+    assert sum(trade.quantity for trade in book.trades()) == told["volume"]
+
+
+def test_orders_are_listed_with_what_is_left(book: OrderBook) -> None:
+    book.stop("buy", "10.50", 7, limit="10.60", owner=4)
+    book.market("buy", 2)
+    assert [(o.order_id, o.price, o.leaves) for o in book.orders("sell")] == [(4, 10.1, 4.0), (5, 10.3, 10.0)]
+    stop = book.orders("buy")[-1]
+    assert (stop.order_type.name, stop.stop_price, stop.price, stop.owner) == ("STOP_LIMIT", 10.5, 10.6, 4)
+
+
 def test_the_dictionary_form_is_json(book: OrderBook) -> None:
     form = json.loads(json.dumps(book.to_dict(1)))
     assert form["bids"] == [{"price": 10.0, "quantity": 5.0, "orders": 2}]

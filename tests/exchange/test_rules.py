@@ -1052,6 +1052,7 @@ def test_close_ends_day_orders_of_the_market_by_their_number(desk: Desk) -> None
     desk.rows()
     desk.close()
     assert desk.told() == [
+        "PHASE #0 1@0 SCHEDULE",
         "EXPIRED #1 6@20 leaves 0 END_OF_SESSION",
         "EXPIRED #4 2@0 leaves 0 END_OF_SESSION",
         "EXPIRED #6 3@12 leaves 0 END_OF_SESSION",
@@ -1071,13 +1072,14 @@ def test_a_closed_market_refuses_all_but_cancels_until_it_opens(desk: Desk) -> N
     desk.cancel(1, 2)
     desk.cancel(1)
     desk.expire(1)
-    desk.core.open(0)
+    desk.open()
     desk.sell(5, 10)
     assert desk.told() == [
         "REJECTED #2 5@10 MARKET_CLOSED",
         "REPLACE_REJECTED #1 5@11 MARKET_CLOSED",
         "CANCELED #1 2@10 leaves 3 BY_REQUEST",
         "CANCELED #1 3@10 leaves 0 BY_REQUEST",
+        "PHASE #0 0@0 SCHEDULE",
         "ACCEPTED #3 5@10",
     ]
 
@@ -1085,7 +1087,7 @@ def test_a_closed_market_refuses_all_but_cancels_until_it_opens(desk: Desk) -> N
 def test_the_last_price_outlives_the_session(desk: Desk) -> None:
     desk.last_price(10)
     desk.close()
-    desk.core.open(0)
+    desk.open()
     desk.buy(1, stop=10)
     assert "TRIGGERED #3 1@10" in desk.told()
 

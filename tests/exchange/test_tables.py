@@ -192,7 +192,7 @@ def _take_touches(core: MatchingCore) -> set[tuple[int, int, int]]:
     record = np.asarray(core.record)
     rows = np.asarray(core._touched.rows)[: int(record["touches"][0])].tolist()
     record["touches"] = 0
-    return {(ladder // 4, SELL if ladder % 4 else BUY, price) for ladder, price in rows}
+    return {(ladder // 8, SELL if ladder % 8 else BUY, price) for ladder, price in rows}
 
 
 def test_the_same_stream_whatever_the_tables_began_with(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("__init__.py", "errors.py", "domain", "kernel", "exchange")
-TESTS = ("test_tables.py", "test_rules.py", "test_twin.py", "test_door.py")
+TESTS = ("test_tables.py", "test_rules.py", "test_cards.py", "test_twin.py", "test_door.py")
 PATIENCE = 60  # seconds at least, and five times what the sound core takes: a mutant may loop for ever
 
 
@@ -53,47 +53,47 @@ def _core(name: str, old: str, new: str, mistake: str) -> Mutation:
 
 
 PRIORITY = (
-    _matching(
+    Mutation(
         "last come first served",
-        "        maker = levels_of(core)[best_level(core, opposite)].head\n",
-        "        maker = levels_of(core)[best_level(core, opposite)].tail\n",
+        "execution.py",
+        "levels_of(core)[best_level(core, opposite)].head)\n    if order.leaves == 0",
+        "levels_of(core)[best_level(core, opposite)].tail)\n    if order.leaves == 0",
         "The youngest order of a level trades first.",
     ),
-    _matching(
+    Mutation(
         "a tick short of the limit",
+        "execution.py",
         "best_key(core, opposite) >= limit:",
         "best_key(core, opposite) > limit:",
         "A limit order does not trade at its limit.",
     ),
-    _matching(
+    Mutation(
         "the aggressor's price",
-        "    price = level.price\n    quantity = min(",
-        "    price = taker.price if taker.price != 0 else level.price\n    quantity = min(",
+        "execution.py",
+        "    price = levels_of(core)[maker.level].price\n",
+        "    price = taker.price if taker.price != 0 else levels_of(core)[maker.level].price\n",
         "Trades happen at the aggressor's limit and not at the resting order's price.",
     ),
-    _matching(
+    Mutation(
         "too much is traded",
+        "execution.py",
         "quantity = min(taker.leaves, maker.leaves)",
         "quantity = taker.leaves",
         "The aggressor takes more than the resting order has.",
     ),
-    _matching(
+    Mutation(
         "owner and peer exchanged",
+        "execution.py",
         "        taker.owner,\n        maker.owner,\n",
         "        maker.owner,\n        taker.owner,\n",
         "A trade's row names the maker as its owner.",
     ),
-    _matching(
+    Mutation(
         "the maker's rest before the trade",
-        "        maker.leaves - quantity,\n        taker.owner,",
-        "        maker.leaves,\n        taker.owner,",
+        "execution.py",
+        "price, quantity, maker.leaves - quantity, 0)",
+        "price, quantity, maker.leaves, 0)",
         "A trade's row tells what the maker had before.",
-    ),
-    _ladder(
-        "sell stops by the wrong end",
-        "kind == BID or kind == SELL_STOP",
-        "kind == BID",
-        "Sell stops are sorted like buy stops.",
     ),
     _ladder(
         "a level's quantity counts what was filled",
@@ -140,16 +140,18 @@ PRIORITY = (
 )
 
 ORDERS = (
-    _matching(
+    Mutation(
         "fill or kill wants more",
-        "limit, guarded) < order.leaves:",
-        "limit, guarded) <= order.leaves:",
+        "execution.py",
+        "limit, before) < before:",
+        "limit, before) <= before:",
         "An FOK order that could be filled to the last lot is killed.",
     ),
-    _matching(
+    Mutation(
         "fill or kill looks beyond its limit",
-        "quantity_within(core, opposite, limit, order.leaves)",
-        "quantity_within(core, opposite, _LOWEST_KEY, order.leaves)",
+        "execution.py",
+        "quantity_within(core, opposite, limit, before)",
+        "quantity_within(core, opposite, _LOWEST_KEY, before)",
         "An FOK order counts quantity that it may not take, and fills in part.",
     ),
     _ladder(
@@ -164,52 +166,44 @@ ORDERS = (
         "    while position > side.start and total < enough and rungs[position].key >= key:\n        total +=",
         "The level farthest away is not counted.",
     ),
-    _matching(
+    Mutation(
         "self-trades pass",
-        "        if guarded and orders_of(core)[maker].owner == order.owner:",
-        "        if guarded and orders_of(core)[maker].owner == order.owner and order.time_in_force == _DAY:",
+        "execution.py",
+        "        elif book.guarded != 0 and same_account(core, maker.owner, order.owner):",
+        "        elif False:",
         "A participant trades with itself where that is prevented.",
     ),
-    _matching(
-        "self-trades are prevented everywhere",
-        "        if guarded and orders_of(core)[maker].owner == order.owner:",
-        "        if orders_of(core)[maker].owner == order.owner:",
-        "A participant's order is canceled in a market that never asked for it.",
-    ),
-    _matching(
+    Mutation(
         "fill or kill counts its owner's orders",
-        "    if guarded:\n        return quantity_of_others",
-        "    if False:\n        return quantity_of_others",
+        "execution.py",
+        "                if book.guarded == 0 or not same_account(core, orders[slot].owner, order.owner):",
+        "                if True:",
         "An FOK order fills in part, up to an order of its owner.",
     ),
-    _ladder(
-        "fill or kill looks behind its owner's order",
-        "            if orders[slot].owner == owner:\n                return total",
-        "            if orders[slot].owner == owner:\n                break",
-        "An FOK order counts worse levels that it cannot reach.",
-    ),
-    _matching(
+    Mutation(
         "stop orders rest",
-        "    unlimited = order.order_type == _MARKET or order.order_type == _STOP\n",
-        "    unlimited = order.order_type == _MARKET\n",
+        "execution.py",
+        "_AT_MARKET = 1 << OrderType.MARKET | 1 << OrderType.STOP | ",
+        "_AT_MARKET = 1 << OrderType.MARKET | ",
         "An elected stop order rests at price 0.",
     ),
-    _matching(
+    Mutation(
         "immediate or cancel rests",
+        "execution.py",
         "    elif order.time_in_force == _IOC:",
         "    elif order.time_in_force == _IOC and order.leaves == order.quantity:",
         "The rest of a partly filled IOC order stays on the book.",
     ),
     _matching(
         "post-only may touch",
-        ">= key_of_price(opposite, price)",
-        "> key_of_price(opposite, price)",
+        "_best_opposite(core, market, side) >= key_of_price",
+        "_best_opposite(core, market, side) > key_of_price",
         "A post-only order at the opposite price is taken for harmless, and trades.",
     ),
     _matching(
         "post-only stop-limits",
-        "        if order_type != _LIMIT or time_in_force == _IOC",
-        "        if order_type == _MARKET or order_type == _STOP or time_in_force == _IOC",
+        "    if flags & _POST_ONLY and (not limit or hidden",
+        "    if flags & _POST_ONLY and (hidden",
         "A post-only stop-limit order is accepted, and trades when it is elected.",
     ),
     _matching(
@@ -220,16 +214,14 @@ ORDERS = (
     ),
     _matching(
         "quantity before session",
-        """    if books_of(core)[market].closed != 0:
-        return _MARKET_CLOSED
-    if quantity < 1 or quantity > _LARGEST:
-        return _INVALID_QUANTITY
-""",
-        """    if quantity < 1 or quantity > _LARGEST:
-        return _INVALID_QUANTITY
-    if books_of(core)[market].closed != 0:
-        return _MARKET_CLOSED
-""",
+        "    if book.phase == _CLOSED:\n"
+        "        return _MARKET_CLOSED\n"
+        "    if _too_many(core, market, quantity):\n"
+        "        return _INVALID_QUANTITY\n",
+        "    if _too_many(core, market, quantity):\n"
+        "        return _INVALID_QUANTITY\n"
+        "    if book.phase == _CLOSED:\n"
+        "        return _MARKET_CLOSED\n",
         "Two checks are made in the wrong order.",
     ),
     _matching(
@@ -238,10 +230,11 @@ ORDERS = (
         "    return price > _LARGEST or -_LARGEST > price > -9223372036854775807",
         "The lowest 64-bit number passes as a price.",
     ),
-    _matching(
+    Mutation(
         "an id lives twice",
-        "    slots_of(core)[order.order_id] = -1\n    order.place = GONE",
-        "    slots_of(core)[order.order_id] = 0\n    order.place = GONE",
+        "orders.py",
+        "    slots_of(core)[order.order_id] = -1\n    free(core, slot)\n",
+        "    slots_of(core)[order.order_id] = 0\n    free(core, slot)\n",
         "The id of an order that is gone can be used again.",
     ),
     _matching(
@@ -265,103 +258,87 @@ ORDERS = (
 )
 
 STOPS = (
-    _matching(
+    Mutation(
         "a stop price is not enough",
+        "stops.py",
         "(book.last_price - order.stop_price) * order.side >= 0",
         "(book.last_price - order.stop_price) * order.side > 0",
         "A stop at the last price waits instead of being elected at once.",
     ),
-    _matching(
+    Mutation(
         "triggered by nothing",
-        "    if book.trades > 0 and (book",
-        "    if (book",
+        "stops.py",
+        "book.phase == 0 and book.trades > 0 and (book",
+        "book.phase == 0 and (book",
         "Before the first trade, a last price of 0 elects stops.",
     ),
-    _matching(
+    Mutation(
         "beyond the stop price",
+        "stops.py",
         "best_key(core, ladder) >= key:",
         "best_key(core, ladder) > key:",
         "A trade at the stop price itself elects nothing.",
     ),
-    _matching(
+    Mutation(
         "sell stops first",
-        """    _elect_ladder(core, first + BUY_STOP, key_of_price(first + BUY_STOP, price))
-    _elect_ladder(core, first + SELL_STOP, key_of_price(first + SELL_STOP, price))
-""",
-        """    _elect_ladder(core, first + SELL_STOP, key_of_price(first + SELL_STOP, price))
-    _elect_ladder(core, first + BUY_STOP, key_of_price(first + BUY_STOP, price))
-""",
+        "stops.py",
+        "    _elect_ladder(core, first + BUY_STOP, key_of_price(first + BUY_STOP, price))\n"
+        "    _elect_ladder(core, first + SELL_STOP, key_of_price(first + SELL_STOP, price))\n",
+        "    _elect_ladder(core, first + SELL_STOP, key_of_price(first + SELL_STOP, price))\n"
+        "    _elect_ladder(core, first + BUY_STOP, key_of_price(first + BUY_STOP, price))\n",
         "One trade elects sell stops before buy stops.",
     ),
-    _matching(
-        "only the last trade elects",
-        "    if ladders[first + BUY_STOP].rungs + ladders[first + SELL_STOP].rungs > 0:",
-        "    if taker.leaves == 0 and ladders[first + BUY_STOP].rungs + ladders[first + SELL_STOP].rungs > 0:",
-        "Stops that an earlier trade of a sweep triggered are passed over.",
-    ),
-    _matching(
+    Mutation(
         "last elected first",
-        """    if core.elected_tail != 0:
-        orders[core.elected_tail].next = slot
-    else:
-        core.elected_head = slot
-    core.elected_tail = slot
-""",
-        """    orders[slot].next = core.elected_head
-    core.elected_head = slot
-    if core.elected_tail == 0:
-        core.elected_tail = slot
-""",
+        "stops.py",
+        "    if core.elected_tail != 0:\n"
+        "        orders[core.elected_tail].next = slot\n"
+        "    else:\n"
+        "        core.elected_head = slot\n"
+        "    core.elected_tail = slot\n",
+        "    orders[slot].next = core.elected_head\n"
+        "    core.elected_head = slot\n"
+        "    if core.elected_tail == 0:\n"
+        "        core.elected_tail = slot\n",
         "The election queue is a stack.",
     ),
     _matching(
         "a replaced order elects nobody",
-        """        _replace_resting(core, slot, new_price, quantity)
-    if core.elected_head != 0:
-        _drain(core)
-""",
-        """        _replace_resting(core, slot, new_price, quantity)
-""",
+        "        _replace_resting(core, slot, new_price, quantity)\n    _conclude(core, market)\n",
+        "        _replace_resting(core, slot, new_price, quantity)\n    leave_unsettled(core, market)\n",
         "Stops elected by the trades of a replaced order are left in the queue.",
-    ),
-    _matching(
-        "a canceled stop still waits",
-        "    elif order.place == WAITING:\n        remove",
-        "    elif order.place == WAITING and order.time_in_force != _DAY:\n        remove",
-        "A DAY stop that leaves stays among the waiting ones.",
     ),
 )
 
 CANCELS = (
     _matching(
         "nothing left on the book",
-        "    if quantity == 0 or quantity >= order.leaves:",
-        "    if quantity == 0 or quantity > order.leaves:",
+        "quantity >= total_open(core, slot):",
+        "quantity > total_open(core, slot):",
         "An order canceled to the last lot stays with quantity 0.",
     ),
     _matching(
         "less than nothing left on the book",
-        "    if quantity == 0 or quantity >= order.leaves:",
-        "    if quantity == 0 or quantity == order.leaves:",
+        "    if quantity == 0 or quantity >= total_open(core, slot):",
+        "    if quantity == 0 or quantity == total_open(core, slot):",
         "A partial cancel of more than is left makes a negative quantity.",
     ),
-    _matching(
+    Mutation(
         "the total stays",
-        "    order.quantity -= quantity\n    _write_order(core, _CANCELED",
-        "    _write_order(core, _CANCELED",
+        "orders.py",
+        "    order.quantity -= by\n    left =",
+        "    left =",
         "After a partial cancel the order counts the canceled lots as filled.",
     ),
     _matching(
         "anybody may cancel",
-        """    if order.owner != owner:
-        return _refuse(core, _CANCEL_REJECTED,""",
-        """    if order.owner != owner and quantity < 0:
-        return _refuse(core, _CANCEL_REJECTED,""",
+        "    if order.owner != owner:\n        return refuse(core, _CANCEL_REJECTED,",
+        "    if False:\n        return refuse(core, _CANCEL_REJECTED,",
         "An order is canceled by somebody else.",
     ),
     _matching(
         "a cancel without an answer",
-        "        return _refuse(core, _CANCEL_REJECTED, order_id, owner, 0, quantity, _UNKNOWN_ORDER)",
+        "        return refuse(core, _CANCEL_REJECTED, order_id, owner, 0, quantity, _UNKNOWN_ORDER)",
         "        return 0",
         "The cancel of an order that is gone gets no reply.",
     ),
@@ -370,32 +347,32 @@ CANCELS = (
 REPLACES = (
     _matching(
         "raised and still in front",
-        "    keeps = price == order.price and opened <= order.leaves\n",
-        "    keeps = price == order.price\n",
+        "(price == order.price and opened <= before)",
+        "(price == order.price)",
         "An order that asks for more keeps its place.",
     ),
     _matching(
         "unchanged and sent to the back",
-        "    keeps = price == order.price and opened <= order.leaves\n",
-        "    keeps = price == order.price and opened < order.leaves\n",
+        "(price == order.price and opened <= before)",
+        "(price == order.price and opened < before)",
         "A replace that changes nothing costs the place.",
     ),
     _matching(
         "the total taken for the open quantity",
-        "    opened = quantity - (order.quantity - order.leaves)\n    keeps = price",
-        "    opened = quantity\n    keeps = price",
+        "    opened = quantity - (order.quantity - before)\n",
+        "    opened = quantity\n",
         "What was filled is traded once more.",
     ),
     _matching(
         "replaced to nothing",
-        "    if quantity <= order.quantity - order.leaves:",
-        "    if quantity < order.quantity - order.leaves:",
+        "    if quantity <= order.quantity - total_open(core, slot):",
+        "    if quantity < order.quantity - total_open(core, slot):",
         "An order replaced to exactly what was filled stays with quantity 0.",
     ),
     _matching(
         "post-only forgets",
-        "        if order.instructions & _POST_ONLY and _would_trade(",
-        "        if order.instructions & _POST_ONLY and order.leaves < order.quantity and _would_trade(",
+        "    if post_only and order.place != PARKED",
+        "    if False and order.place != PARKED",
         "A post-only order is replaced across the book.",
     ),
     _matching(
@@ -406,77 +383,63 @@ REPLACES = (
     ),
     _matching(
         "the new stop price is a secret",
-        "    if moved:\n        _write_order(core, _TERMS",
-        "    if moved and order.expire != 0:\n        _write_order(core, _TERMS",
+        "    if moved:\n        write_order(core, _TERMS, order, stop_price, 0, order.expire, 0)\n",
+        "    if moved:\n",
         "A replaced stop's new stop price is told to nobody.",
     ),
     _matching(
         "kept priority sticks",
-        "order.leaves, 0)\n    order.instructions = flags\n",
-        "order.leaves, 0)\n",
+        "order.quantity, opened, 0)\n    order.instructions = given\n",
+        "order.quantity, opened, 0)\n",
         "The mark of one report stays on the order.",
     ),
     _matching(
         "replaced after hours",
-        """    if books_of(core)[market].closed != 0:
-        return _refuse(""",
-        """    if books_of(core)[market].closed != 0 and order.place == RESTING:
-        return _refuse(""",
+        "    if book.phase == _CLOSED:\n        return refuse(",
+        "    if False:\n        return refuse(",
         "A waiting stop is replaced while its market is closed.",
     ),
 )
 
 SESSIONS_AND_TABLES = (
-    _matching(
+    Mutation(
         "the wrong end",
-        "_end(core, slots_of(core)[order_id], _EXPIRED, _END_OF_SESSION)",
-        "_end(core, slots_of(core)[order_id], _EXPIRED, _END_OF_TIME)",
+        "phases.py",
+        "            end(core, slot, _EXPIRED, _END_OF_SESSION)",
+        "            end(core, slot, _CANCELED, _END_OF_SESSION)",
         "DAY orders leave for the reason of GTD orders.",
     ),
-    _core(
-        "closing in the order of the slots",
-        'for order_id in np.sort(chosen["order_id"])',
-        'for order_id in chosen["order_id"]',
-        "Orders leave at the close in the order of their places in memory.",
-    ),
-    _core(
-        "waiting stops outlive the session",
-        'live = (rows["place"] == RESTING) | (rows["place"] == WAITING)',
-        'live = rows["place"] == RESTING',
-        "DAY stops are still there on the next day.",
-    ),
-    _matching(
+    Mutation(
         "no room for the stops' rows",
+        "room.py",
         "+ 4 * stops",
         "+ 0 * stops",
         "A cascade writes past the end of the log's chunk.",
     ),
-    _matching(
+    Mutation(
         "no room for the stops' levels",
+        "room.py",
         "    more = 2 + stops",
         "    more = 2",
         "A cascade runs out of levels half-way.",
     ),
-    _matching(
+    Mutation(
         "levels are never short",
+        "room.py",
         "    if core.free_levels < levels:",
         "    if core.free_levels < 0:",
         "A new price takes a level that is not there.",
     ),
-    _matching(
-        "no room for market orders",
-        "    elif order_type == _LIMIT and (_out_of_range",
-        "    elif order_type == _MARKET or order_type == _LIMIT and (_out_of_range",
-        "A market order that sweeps writes past the end of the log's chunk.",
-    ),
-    _matching(
+    Mutation(
         "a resting order finds no rung",
+        "room.py",
         "SHORT_OF_RUNGS if _rungs_short(core, ladder, 1) else 0",
         "0",
         "A side that is full grows into the next ladder.",
     ),
-    _matching(
+    Mutation(
         "one ladder of stops in its neighbour's room",
+        "room.py",
         "first + BUY_STOP, 1) or _rungs_short(",
         "first + BUY_STOP, 1) and _rungs_short(",
         "Stop prices of one side overflow into the next ladder.",

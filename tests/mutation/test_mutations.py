@@ -8,12 +8,11 @@ from pathlib import Path
 
 import mutate_core
 import pytest
+from card_mutations import CARD_MUTATIONS
 from mutate_core import MUTATIONS, Mutation, check_texts, mutated, survivors
 
 ALL_TESTS = [f"tests/exchange/{name}" for name in mutate_core.TESTS]
-HARMLESS = Mutation(
-    "a word in a docstring", "matching.py", '"""A row about an order itself."""', '"""A row."""', "None."
-)
+HARMLESS = Mutation("a word in a docstring", "rows.py", '"""A row about an order itself."""', '"""A row."""', "None.")
 DEADLY = next(mutation for mutation in MUTATIONS if mutation.name == "last come first served")
 
 
@@ -21,11 +20,14 @@ def test_every_mutation_fits_the_core_as_it_is_today() -> None:
     check_texts()
     assert len(MUTATIONS) >= 20
     assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
-    assert {mutation.file for mutation in MUTATIONS} == {"matching.py", "ladder.py", "core.py"}
+    assert {mutation.file for mutation in MUTATIONS} >= {"matching.py", "execution.py", "ladder.py", "core.py"}
+    check_texts(CARD_MUTATIONS)
+    assert len(CARD_MUTATIONS) >= 20
+    assert len({mutation.name for mutation in CARD_MUTATIONS}) == len(CARD_MUTATIONS)
 
 
 def test_a_mutation_that_no_longer_fits_is_an_error() -> None:
-    with pytest.raises(SystemExit, match=r"0 times in marketsim/exchange/matching\.py"):
+    with pytest.raises(SystemExit, match=r"0 times in marketsim/exchange/execution\.py"):
         mutated("something else", DEADLY)
     with pytest.raises(SystemExit, match="2 times"):
         mutated(DEADLY.old * 2, DEADLY)
@@ -55,4 +57,11 @@ def test_it_runs_as_a_script() -> None:
 def test_every_mutation_is_caught() -> None:
     """A few minutes: the quick tests of the core, uncompiled, once for each mistake."""
     alive = survivors(MUTATIONS, ALL_TESTS)
+    assert not alive, [f"{mutation.name}: {mutation.mistake}" for mutation in alive]
+
+
+@pytest.mark.slow
+def test_every_mistake_breaks_a_card() -> None:
+    """A few minutes: the conformance cards on the core alone, uncompiled, once for each mistake."""
+    alive = survivors(CARD_MUTATIONS, ["tests/exchange/test_cards.py", "-k", "core"])
     assert not alive, [f"{mutation.name}: {mutation.mistake}" for mutation in alive]

@@ -267,7 +267,7 @@ def test_models_by_name() -> None:
     ("value", "error", "words"),
     [
         ({"type": "lognormal"}, UnknownTypeError, "type 'lognormal'; did you mean \"log_normal\""),
-        ({"median": "1ms"}, UnknownTypeError, "type None; known: constant"),
+        ({"median": "1ms"}, UnknownTypeError, "type None; known: bandwidth, constant"),
         ({"type": "gamma", "mena": 5}, UnknownParameterError, "gamma has no parameter 'mena'; did you mean \"mean\""),
         ({"type": "gamma"}, InvalidValueError, "gamma: missing 1 required positional argument: 'mean'"),
         (1.5, InvalidValueError, "not a latency: 1.5 is not a duration"),

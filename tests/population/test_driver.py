@@ -313,8 +313,8 @@ def reckless_policy(me: Record, seen: Record, out: Record) -> int:
     if seen.kind == START:
         place(out, 0, LIMIT, GTC, 0, 100, 1)
         place(out, 300, LIMIT, GTC, 0, 100, 1)
-        place(out, 1, 5, GTC, 0, 100, 1)
-        place(out, -1, LIMIT, 6, 0, 100, 1)
+        place(out, 1, 12, GTC, 0, 100, 1)
+        place(out, -1, LIMIT, 9, 0, 100, 1)
         place(out, 1, LIMIT, GTC, 2, 100, 1)
     return 0
 

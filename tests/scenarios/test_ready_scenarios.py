@@ -10,12 +10,25 @@ import marketsim as ms
 from marketsim.scenario.loader import check, ready_scenarios
 from marketsim.simulation import Simulation
 
-NEEDED = {"quickstart", "market_maker_duel", "replay_day", "reference_day", "reference_hour"}
+NEEDED = {
+    "quickstart", "market_maker_duel", "replay_day", "reference_day", "reference_hour", "two_venues_latency_arbitrage",
+    "fee_wars", "lossy_feed",
+}  # fmt: skip
+NEEDED |= {"opening_auction", "volatility_halt", "three_days"}
 QUIET = {"reference_day", "reference_hour"}  # a trade a second
 NAMES = ready_scenarios()
 
 
+SESSIONS = {  # of these a piece must be taken from the right time of day
+    "opening_auction": ("start=08:57", "end=09:03"),
+    "volatility_halt": ("start=10:08", "end=10:14", "timeline[1].at=5min", "warm_up=0s"),
+    "three_days": ("start=08:50", "end=09:30"),
+}
+
+
 def short(name: str, *more: str) -> tuple[str, ...]:
+    if name in SESSIONS:
+        return (*SESSIONS[name], *more)
     return ("duration=10min" if name in QUIET else "duration=100s", "warm_up=10s", *more)
 
 
@@ -99,3 +112,17 @@ def test_in_the_duel_both_makers_trade_and_earn() -> None:
     for name in ("guarded", "stoikov"):
         assert families.loc[name, "fills"] > 200
         assert families.loc[name, "pnl"] > 0
+
+
+# --- lossy_feed ---
+
+
+@pytest.mark.slow
+def test_on_a_lossy_feed_the_poor_line_costs_money() -> None:
+    run: Any = Simulation.from_spec(check("lossy_feed")).run()
+    books = ms.analysis.accounts(run)
+    sound, poor = books["sound"], books["poor"]
+    assert poor.spread_capture < 0.9 * sound.spread_capture
+    assert poor.pnl < sound.pnl
+    kinds = run.events["kind"].tolist()
+    assert kinds.count(25) == kinds.count(26) >= 1

@@ -81,3 +81,99 @@ def test_the_book_is_the_last_word_on_each_price(changes: list[tuple[Side, int, 
     asks = sorted((p, q) for (s, p), q in truth.items() if s is Side.SELL and q)
     assert book.best_bids(100) == bids
     assert book.best_asks(100) == asks
+
+
+# --- losses ---
+
+
+def test_what_arrives_before_the_snapshot_is_applied_behind_it() -> None:
+    book = LocalBook()
+    for number, quantity in ((5, 1), (6, 7), (7, 9)):
+        assert not book.apply(update(number, Side.BUY, 98, quantity))
+    book.apply_snapshot(snapshot(6))
+    assert (book.synchronized, book.sequence, book.bids[98]) == (True, 7, 9)
+
+
+def test_a_gap_asks_once_and_goes_on_behind_the_snapshot() -> None:
+    asked: list[int] = []
+    book = LocalBook(lambda: asked.append(1))
+    book.apply_snapshot(snapshot(5))
+    for number in (7, 8, 9):
+        assert not book.apply(update(number, Side.BUY, 99, number))
+    assert (len(asked), book.gaps) == (1, 1)
+    book.apply_snapshot(snapshot(8))
+    assert (book.synchronized, book.sequence, book.bids[99]) == (True, 9, 9)
+
+
+def test_a_gap_behind_the_snapshot_asks_again() -> None:
+    asked: list[int] = []
+    book = LocalBook(lambda: asked.append(1))
+    book.apply_snapshot(snapshot(5))
+    book.apply(update(7, Side.BUY, 99, 1))
+    book.apply(update(10, Side.BUY, 99, 2))
+    book.apply_snapshot(snapshot(7))
+    assert (book.synchronized, len(asked)) == (False, 2)
+    book.apply_snapshot(snapshot(11))
+    assert (book.synchronized, book.sequence) == (True, 11)
+
+
+def test_a_heartbeat_tells_of_the_last_one_lost() -> None:
+    asked: list[int] = []
+    book = LocalBook(lambda: asked.append(1))
+    assert not book.heartbeat(9), "there is no book yet, and none was lost"
+    book.apply_snapshot(snapshot(5))
+    assert book.heartbeat(5)
+    assert not book.heartbeat(6)
+    assert not book.heartbeat(6)
+    assert len(asked) == 1
+
+
+def test_an_older_snapshot_does_not_turn_the_book_back() -> None:
+    book = LocalBook()
+    book.apply_snapshot(snapshot(5))
+    book.apply(update(6, Side.BUY, 99, 1))
+    book.apply_snapshot(snapshot(5))
+    assert (book.sequence, book.bids[99]) == (6, 1)
+
+
+CHANGES = st.tuples(st.sampled_from(Side), st.integers(95, 105), st.integers(0, 5), st.booleans(), st.integers(0, 4))
+
+
+@given(st.lists(CHANGES, max_size=80))
+def test_whatever_is_lost_the_book_is_the_venues_at_its_sequence(
+    changes: list[tuple[Side, int, int, bool, int]],
+) -> None:
+    """Of each change: whether its increment arrives, and after how many more a snapshot that it asks for does."""
+    truth: list[dict[tuple[Side, int], int]] = [{}]
+    due: list[int] = []  # changes after which a snapshot of then arrives
+    taken: dict[int, int] = {}  # the sequence at which the venue took it
+    delay = [1]
+    book = LocalBook(lambda: due.append(len(truth) - 1 + delay[0]))
+
+    def arrive(sequence: int) -> None:
+        state = truth[sequence]
+        sides = [tuple((p, q) for (s, p), q in state.items() if s is side and q) for side in (Side.BUY, Side.SELL)]
+        book.apply_snapshot(BookSnapshot(0, ABC, *sides, sequence))
+
+    def compare() -> None:
+        if book.synchronized:
+            mine = {(Side.BUY, p): q for p, q in book.bids.items()} | {(Side.SELL, p): q for p, q in book.asks.items()}
+            assert mine == {key: quantity for key, quantity in truth[book.sequence].items() if quantity}
+
+    arrive(0)
+    for number, (side, price, quantity, arrives, wait) in enumerate(changes, start=1):
+        truth.append({**truth[-1], (side, price): quantity})
+        delay[0], asked = wait, len(due)
+        if arrives:
+            book.apply(update(number, side, price, quantity))
+        if len(due) > asked:
+            taken[len(due) - 1] = number
+        for place, time in enumerate(due):
+            if time <= number and place in taken:
+                arrive(taken.pop(place))
+        compare()
+    book.heartbeat(len(changes))
+    if not book.synchronized:
+        arrive(len(changes))
+    assert book.sequence == len(changes)
+    compare()
