@@ -38,7 +38,23 @@ def _play(cores: Any, commands: Any, first: int) -> Any:
         else:
             order_type = 2 if command.kind == 1 else 1
             answer = new_order(
-                core, position, 0, 0, command.side, order_type, 1, 0, command.price, 0, command.quantity, 0, 0
+                core,
+                position,
+                0,
+                0,
+                command.side,
+                order_type,
+                1,
+                0,
+                command.price,
+                0,
+                command.quantity,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
             )
         if answer < 0:
             return position, answer

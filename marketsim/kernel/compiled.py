@@ -97,11 +97,15 @@ def entrance(function: F) -> F:
 def _made(function: Any, **options: bool) -> Any:
     if UNCOMPILED:
         return function
-    if not is_own(function):
-        return _widened(numba.njit(cache=True, **options)(function))
-    dispatcher = numba.njit(**options)(function)
-    dispatcher._cache = OwnCode(function, Path(config.CACHE_DIR) / "own")
-    return _widened(dispatcher)
+    folder = Path(config.CACHE_DIR) / ("own" if is_own(function) else "parts")
+    part = numba.njit(pipeline_class=PartCompiler, **options)(function)
+    part._cache = PartCache(function, folder)
+    if is_own(function):
+        dispatcher = numba.njit(**options)(function)
+        dispatcher._cache = OwnCode(function, folder)
+    else:
+        dispatcher = numba.njit(cache=True, **options)(function)
+    return _widened(offer_part(dispatcher, part))
 
 
 def _widened(dispatcher: Any) -> Any:
@@ -160,6 +164,7 @@ else:
     from numba.core.errors import TypingError
 
     from marketsim.kernel import rows
+    from marketsim.kernel.parts import PartCache, PartCompiler, offer_part
 
     array_at, shift, prefetch = rows.rows_at, rows.move_rows, rows.prefetch_line
 

@@ -29,7 +29,7 @@ from numba.core.serialize import dumps
 
 KEPT = 1000  # files in a folder: some ten MB
 KNOWN = frozenset(sys.stdlib_module_names) | {"marketsim", "numba", "numpy"}  # what the folder's name speaks for
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     EOFError,
     pickle.UnpicklingError,
@@ -39,7 +39,7 @@ _UNREADABLE = (
     TypeError,
     ValueError,
 )
-_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
 
 def is_own(function: Any) -> bool:
@@ -65,7 +65,7 @@ class OwnCode(NullCache):  # type: ignore[misc]
         path = self._path(sig, target_context.codegen())
         if path is None:
             return None
-        with suppress(*_UNREADABLE):  # a damaged file is as good as none: it is compiled and written anew
+        with suppress(*UNREADABLE):  # a damaged file is as good as none: it is compiled and written anew
             return CompileResult._rebuild(target_context, *pickle.loads(path.read_bytes()))  # noqa: S301 - our own file
         return None
 
@@ -76,19 +76,23 @@ class OwnCode(NullCache):  # type: ignore[misc]
             return
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, dumps(data._reduce()))
-            _forget_oldest(self._folder)
+            write_at_once(path, dumps(data._reduce()))
+            forget_oldest(self._folder)
 
     def _path(self, sig: Any, codegen: Any) -> Path | None:
         words = repr((sig, codegen.magic_tuple()))
-        if _ADDRESS.search(words):  # a function among the arguments: it has another name in each process
+        if ADDRESS.search(words):  # a function among the arguments: it has another name in each process
             return None
         target = hashlib.blake2b(words.encode(), digest_size=6).hexdigest()
-        name = re.sub(r"[^\w.]", "", self._function.__qualname__)[-60:]
-        return self._folder / f"{name}-{fingerprint(self._function)}-{target}.code"
+        return self._folder / f"{short_name(self._function)}-{fingerprint(self._function)}-{target}.code"
 
 
-def _write(path: Path, content: bytes) -> None:
+def short_name(function: Callable[..., Any]) -> str:
+    """What people recognise a function's file by."""
+    return re.sub(r"[^\w.]", "", function.__qualname__)[-60:]
+
+
+def write_at_once(path: Path, content: bytes) -> None:
     """At once: whoever reads meanwhile sees all of it or nothing."""
     draft = path.with_suffix(f".{os.getpid()}")
     try:
@@ -99,7 +103,7 @@ def _write(path: Path, content: bytes) -> None:
         raise
 
 
-def _forget_oldest(folder: Path) -> None:
+def forget_oldest(folder: Path) -> None:
     """Each edit leaves a file: keep the latest."""
     files = [entry for entry in os.scandir(folder) if entry.is_file()]
     for entry in sorted(files, key=lambda entry: entry.stat().st_mtime_ns)[:-KEPT]:
@@ -186,7 +190,7 @@ def _value(value: Any) -> str:
         source = _source(value.__module__) if isinstance(value, type) and is_own(value) else ""
         return f"{_name(getattr(value, 'py_func', value))} {options} {source}"
     words = repr(value)
-    return f"{kind} {words}" if not _ADDRESS.search(words) else f"{kind} {_source(type(value).__module__)}"
+    return f"{kind} {words}" if not ADDRESS.search(words) else f"{kind} {_source(type(value).__module__)}"
 
 
 def _name(thing: Any) -> str:

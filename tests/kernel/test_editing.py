@@ -74,8 +74,8 @@ def test_an_edited_policy_and_core_take_effect_at_the_next_run(checkout: Path) -
     assert policy == run(checkout, RUN, NUMBA_DISABLE_JIT="1")
     edit(
         checkout / "marketsim/exchange/matching.py",
-        "int(Reason.BY_REQUEST), int(Reason.NO_LIQUIDITY)",
-        "int(Reason.RISK), int(Reason.NO_LIQUIDITY)",
+        "int(Reason.BY_REQUEST), int(Reason.WOULD_TRADE)",
+        "int(Reason.RISK), int(Reason.WOULD_TRADE)",
     )
     core = run(checkout, RUN)
     assert "RISK" in core
