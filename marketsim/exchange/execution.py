@@ -74,7 +74,7 @@ _REFUSE, _INTERRUPT = int(BandAction.REFUSE), int(BandAction.INTERRUPT)
 _VOLATILITY_AUCTION, _HALT = int(Phase.VOLATILITY_AUCTION), int(Phase.HALT)
 _HIDDEN = int(OrderFlag.HIDDEN)
 _AT_MARKET = 1 << OrderType.MARKET | 1 << OrderType.STOP | 1 << OrderType.TRAILING_STOP | 1 << OrderType.MARKET_TO_LIMIT
-_LOWEST_KEY = -9223372036854775807
+LOWEST_KEY = -9223372036854775807  # of an order without a limit: above that of an empty ladder
 _BESIDE = HIDDEN_BID - BID  # from a displayed ladder to the hidden one of the same side
 
 
@@ -483,25 +483,47 @@ def execute(core: Record, slot: int) -> None:
         return
     opposite = order.market * LADDERS + (ASK if order.side > 0 else BID)
     unlimited = at_market(order)
-    limit = _LOWEST_KEY if unlimited else key_of_price(opposite, order.price)
-    before = order.leaves
+    limit = LOWEST_KEY if unlimited else key_of_price(opposite, order.price)
+    if book.special + book.peculiar == 0:
+        execute_plain(core, slot, opposite, limit)
+        return
     trades = book.trades
-    if book.special + book.peculiar != 0:
-        if not _trade_with_care(core, slot, opposite, limit):
-            return
-    else:
-        if order.time_in_force == _FOK and quantity_within(core, opposite, limit, before) < before:
-            end(core, slot, _CANCELED, _FILL_OR_KILL)
-            return
-        while order.leaves > 0 and best_key(core, opposite) >= limit:
-            _trade(core, order, opposite, levels_of(core)[best_level(core, opposite)].head)
+    if not _trade_with_care(core, slot, opposite, limit):
+        return
     if order.leaves == 0:
         _finish_aggressor(core, slot)
-    elif order.time_in_force == _FOK:  # links took away what had been counted
+    else:
+        _deal_with_rest(core, slot, unlimited, book.trades > trades)
+
+
+@compiled
+def execute_plain(core: Record, slot: int, opposite: int, limit: int) -> None:
+    """The same in continuous trading without special orders and peculiar rules; the limit is a key."""
+    order = orders_of(core)[slot]
+    before = order.leaves
+    if order.time_in_force == _FOK and quantity_within(core, opposite, limit, before) < before:
+        end(core, slot, _CANCELED, _FILL_OR_KILL)
+        return
+    while order.leaves > 0 and best_key(core, opposite) >= limit:
+        _trade(core, order, opposite, levels_of(core)[best_level(core, opposite)].head)
+    if order.leaves == 0:
+        release(core, slot)
+    elif limit != LOWEST_KEY and order.time_in_force != _IOC:
+        order.place = RESTING
+        append(core, opposite ^ 1, slot, order.price)
+    else:
+        _deal_with_rest(core, slot, limit == LOWEST_KEY, order.leaves < before)
+
+
+@compiled
+def _deal_with_rest(core: Record, slot: int, unlimited: bool, traded: bool) -> None:
+    """An order that has met all that it may let stand or end what is left of it."""
+    order = orders_of(core)[slot]
+    if order.time_in_force == _FOK:  # links took away what had been counted
         end(core, slot, _CANCELED, _FILL_OR_KILL)
     elif unlimited:
-        if order.order_type == _MARKET_TO_LIMIT and book.trades > trades:
-            become_limited(core, slot, book.last_price)
+        if order.order_type == _MARKET_TO_LIMIT and traded:
+            become_limited(core, slot, books_of(core)[order.market].last_price)
         else:
             end(core, slot, _CANCELED, _NO_LIQUIDITY)
     elif order.time_in_force == _IOC:

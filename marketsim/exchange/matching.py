@@ -11,7 +11,7 @@ from __future__ import annotations
 from marketsim.domain.event import EventKind
 from marketsim.domain.order import OrderFlag, OrderType, Reason, TimeInForce
 from marketsim.domain.phase import BandAction, Phase
-from marketsim.exchange.execution import at_market, drain, execute
+from marketsim.exchange.execution import LOWEST_KEY, at_market, drain, execute, execute_plain
 from marketsim.exchange.ladder import best_key, key_of_price, remove, shrink
 from marketsim.exchange.orders import (
     adopt,
@@ -81,6 +81,7 @@ _LARGEST_PRO_RATA = 2147483648  # 2**31: the product of two fits 64 bits
 _TYPES, _TIMES = int(max(OrderType)), int(max(TimeInForce))
 _FLAGS = int(OrderFlag.POST_ONLY | OrderFlag.HIDDEN | OrderFlag.SLIDE | OrderFlag.PARENT)
 _STOPS = 1 << OrderType.STOP | 1 << OrderType.STOP_LIMIT | 1 << OrderType.TRAILING_STOP
+_PLAIN_TIMES = 1 << TimeInForce.DAY | 1 << TimeInForce.GTC | 1 << TimeInForce.IOC | 1 << TimeInForce.FOK
 _LIMITED_TYPES = (
     1 << OrderType.LIMIT
     | 1 << OrderType.STOP_LIMIT
@@ -436,6 +437,123 @@ def _reject(
     return order_id
 
 
+@inlined
+def _enter(
+    core: Record,
+    order_id: int,
+    owner: int,
+    market: int,
+    side: int,
+    order_type: int,
+    time_in_force: int,
+    flags: int,
+    price: int,
+    stop_price: int,
+    quantity: int,
+    expire: int,
+) -> int:
+    """A new order is accepted and gets its record, of which the slot is answered; it stands nowhere yet."""
+    write(
+        core,
+        _ACCEPTED,
+        order_id,
+        0,
+        price,
+        quantity,
+        quantity,
+        owner,
+        0,
+        market,
+        side,
+        0,
+        order_type,
+        time_in_force,
+        flags,
+    )
+    slot = core.free_order
+    order = orders_of(core)[slot]
+    core.free_order = order.next
+    core.free_orders -= 1
+    slots_of(core)[order_id] = slot
+    order.order_id = order_id
+    order.price = price
+    order.stop_price = stop_price
+    order.quantity = quantity
+    order.leaves = quantity
+    order.expire = expire
+    order.owner = owner
+    order.market = market
+    order.place = GONE
+    order.side = side
+    order.order_type = order_type
+    order.time_in_force = time_in_force
+    order.instructions = flags
+    return int(slot)
+
+
+@inlined
+def _is_plain(side: int, order_type: int, time_in_force: int, flags: int, more: int) -> bool:
+    """Whether a new order is a limit or market order with nothing about it that needs a look at rule 7.
+
+    more: everything else that an order may have, 0 where it has nothing.
+    """
+    if more != 0 or (side != 1 and side != -1) or time_in_force < 1 or time_in_force > _TIMES:
+        return False
+    if order_type == _LIMIT:
+        return (flags == 0 and (_PLAIN_TIMES >> time_in_force) & 1 != 0) or (
+            flags == _POST_ONLY and (time_in_force == _DAY or time_in_force == _GTC)
+        )
+    return order_type == _MARKET and flags == 0 and (_PLAIN_TIMES >> time_in_force) & 1 != 0
+
+
+@compiled
+def _new_plain(
+    core: Record,
+    time: int,
+    owner: int,
+    market: int,
+    side: int,
+    order_type: int,
+    time_in_force: int,
+    flags: int,
+    price: int,
+    quantity: int,
+    order_id: int,
+) -> int:
+    """A plain order comes to a market that trades by the plain rules: what is left of the rules below."""
+    opposite = market * LADDERS + (ASK if side > 0 else BID)
+    limited = order_type == _LIMIT
+    reason = 0
+    limit = LOWEST_KEY
+    if quantity < 1 or quantity > _LARGEST:
+        reason = _INVALID_QUANTITY
+    elif limited and _out_of_range(price):
+        reason = _INVALID_PRICE
+    elif limited:
+        limit = key_of_price(opposite, price)
+    if reason != 0 or best_key(core, opposite) < limit:
+        short = room_to_rest(core, opposite ^ 1)
+    else:
+        short = room_for_much(core, market, quantity)
+        if flags != 0:
+            reason = _WOULD_TRADE
+    if short != 0:
+        return short
+    core.time = time
+    core.next_id = max(core.next_id, order_id + 1)
+    if slots_of(core)[order_id] != 0:
+        reason = _DUPLICATE_ORDER
+    if reason != 0:
+        return _reject(
+            core, order_id, owner, market, side, order_type, time_in_force, flags, price, quantity, reason, True
+        )
+    effective = price if limited else 0
+    slot = _enter(core, order_id, owner, market, side, order_type, time_in_force, flags, effective, 0, quantity, 0)
+    execute_plain(core, slot, opposite, limit)
+    _conclude(core, market)
+    return order_id
+
+
 @compiled
 def new_order(
     core: Record,
@@ -461,6 +579,55 @@ def new_order(
         order_id = core.next_id
     if order_id >= core.slots_length:
         return SHORT_OF_SLOTS
+    known = market >= 0 and market < core.markets
+    if known and _is_plain(side, order_type, time_in_force, flags, expire | display | minimum | parent | partner):
+        book = books_of(core)[market]
+        if (book.phase | book.special | book.peculiar) == 0:
+            return _new_plain(
+                core, time, owner, market, side, order_type, time_in_force, flags, price, quantity, order_id
+            )
+    return _new_any(
+        core,
+        time,
+        owner,
+        market,
+        side,
+        order_type,
+        time_in_force,
+        flags,
+        price,
+        stop_price,
+        quantity,
+        expire,
+        order_id,
+        display,
+        minimum,
+        parent,
+        partner,
+    )
+
+
+@compiled
+def _new_any(
+    core: Record,
+    time: int,
+    owner: int,
+    market: int,
+    side: int,
+    order_type: int,
+    time_in_force: int,
+    flags: int,
+    price: int,
+    stop_price: int,
+    quantity: int,
+    expire: int,
+    order_id: int,
+    display: int,
+    minimum: int,
+    parent: int,
+    partner: int,
+) -> int:
+    """A new order of any kind, in a market of any kind."""
     known = market >= 0 and market < core.markets
     coded = has_known_codes(side, order_type, time_in_force, flags)
     if not known or not coded:
@@ -514,41 +681,21 @@ def new_order(
             core, order_id, owner, market, side, order_type, time_in_force, flags, price, quantity, reason, coded
         )
     _begin(core, market)
-    write(
+    slot = _enter(
         core,
-        _ACCEPTED,
         order_id,
-        0,
-        effective,
-        quantity,
-        quantity,
         owner,
-        0,
         market,
         side,
-        0,
         order_type,
         time_in_force,
         flags,
+        effective,
+        effective_stop,
+        quantity,
+        expire,
     )
-    slot = core.free_order
     order = orders_of(core)[slot]
-    core.free_order = order.next
-    core.free_orders -= 1
-    slots_of(core)[order_id] = slot
-    order.order_id = order_id
-    order.price = effective
-    order.stop_price = effective_stop
-    order.quantity = quantity
-    order.leaves = quantity
-    order.expire = expire
-    order.owner = owner
-    order.market = market
-    order.place = GONE
-    order.side = side
-    order.order_type = order_type
-    order.time_in_force = time_in_force
-    order.instructions = flags
     if stopped or expire != 0:
         write_order(core, _TERMS, order, effective_stop, 0, expire, 0)
     special = flags > _POST_ONLY or _has_distance(order_type) or time_in_force >= _AT_OPEN

@@ -389,7 +389,10 @@ def end(core: Record, slot: int, kind: int, reason: int) -> None:
     order = orders_of(core)[slot]
     take_out(core, slot)
     write_order(core, kind, order, order.price, total_open(core, slot), 0, reason)
-    finish(core, slot)
+    if order.instructions & SPECIAL:
+        finish(core, slot)
+    else:
+        release(core, slot)
 
 
 @compiled
