@@ -417,7 +417,7 @@ class MatchingCore:
         row, terms = self._orders.rows[slot], self._terms.rows[slot]
         fields = {name: int(row[name]) for name in ORDER.names or () if name not in ("next", "prev", "level", "place")}
         fields["instructions"] &= BYTE
-        return fields | {name: int(terms[name]) for name in ("reserve", "display", "minimum", "distance")}
+        return fields | {name: int(terms[name]) for name in ("reserve", "display", "minimum", "distance", "cap")}
 
     def orders(self, market: int) -> Iterator[dict[str, int]]:
         """Every live order of a market, in the order of their ids."""

@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Sequence
 from operator import index
 from typing import Any, ClassVar, NamedTuple
 
+from marketsim.domain.instruction import PostOnly
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import (
     Bar,
@@ -38,7 +39,7 @@ from marketsim.kernel.random import Stream
 from marketsim.trading.book import LocalBook
 from marketsim.trading.consolidated import ConsolidatedQuote, Consolidation, Offer, View
 from marketsim.trading.index import IndexValue, IndexView
-from marketsim.trading.instructions import PostOnly, instruct
+from marketsim.trading.instructions import instruct
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Feed, Session

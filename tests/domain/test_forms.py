@@ -29,13 +29,14 @@ from marketsim.domain.message import Wanted
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Reason, Side
 from marketsim.domain.phase import Phase
 from marketsim.errors import InvalidValueError
-from marketsim.exchange.book import BookFill, BookTrade, Cost, Level, RestingOrder, Result
+from marketsim.exchange.answers import AuctionView, BookBracket, BookFill, BookTrade, Cost, Level, RestingOrder, Result
 from marketsim.trading.by_order import QueuePosition, ShownOrder
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Fill, Position
 from marketsim.trading.request import MarketDataRequest
 
 ABC = Instrument("ABC", tick_size="0.05")
+_FILLED = Result(3, OrderState.FILLED, 2.0, 0.0, (BookFill(10.5, 2.0, 1),))
 NOUNS: list[Any] = [
     ABC,
     Quote(1, ABC, 10, 2, 11, 3, "X"),
@@ -56,10 +57,12 @@ NOUNS: list[Any] = [
     MarketDataRequest(Wanted.QUOTES | Wanted.BARS, bars=1_000, interval=5),
     BookFill(10.5, 2.0, 3),
     BookTrade(1, 10.5, 2.0, Side.SELL, 4, 3),
+    AuctionView(10.5, 20.0, 1.0, Side.BUY),
+    BookBracket(_FILLED, _FILLED, _FILLED),
     Cost(10.5, 21.0, 0.0),
     Level(10.5, 2.0, 1),
     RestingOrder(3, Side.BUY, OrderType.LIMIT, 10.5, 0.0, 2.0, 1.0, 7),
-    Result(3, OrderState.FILLED, 2.0, 0.0, (BookFill(10.5, 2.0, 1),)),
+    _FILLED,
     ShownOrder(1, Side.SELL, 10, 5, 6),
     QueuePosition(1, 5, 9),
 ]

@@ -9,7 +9,8 @@ import pytest
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.order import OrderState, Reason, Side
 from marketsim.errors import InvalidValueError
-from marketsim.exchange.book import Cost, Level, OrderBook
+from marketsim.exchange.answers import Cost, Level
+from marketsim.exchange.book import OrderBook
 
 
 @pytest.fixture
