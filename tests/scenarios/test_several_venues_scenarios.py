@@ -1,10 +1,7 @@
-"""The scenarios of several venues show what their pages say, and are the same however they are run."""
+"""The scenarios of several venues show what their pages say."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -22,39 +19,13 @@ from marketsim.analysis.picture import png
 from marketsim.simulation import Simulation
 from marketsim.trading.router import RoutedOrder
 
-NAMES = ["two_venues_latency_arbitrage", "fee_wars"]
 SHORT = {"duration": "20s", "warm_up": "0s"}
 
 
-def run(name: str, *without: str, stepped: bool = False, **changes: Any) -> Any:
+def run(name: str, *without: str, **changes: Any) -> Any:
     overrides = {**changes, **{f"agents.{agent}": None for agent in without}}
-    simulation: Simulation = ms.load(name, overrides, stepped=stepped)
+    simulation: Simulation = ms.load(name, overrides)
     return simulation.run()
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("grid", ["1ns", "1ms"])
-def test_stepped_equals_compiled(name: str, grid: str) -> None:
-    compiled, stepped = (run(name, stepped=stepped, grid=grid, **SHORT) for stepped in (False, True))
-    assert compiled.digest == stepped.digest
-    assert len(compiled.trades) > 50
-
-
-@pytest.mark.uncompiled
-@pytest.mark.parametrize("name", NAMES)
-def test_uncompiled_equals_compiled(name: str) -> None:
-    code = f"import marketsim as ms; print(ms.load({name!r}, {SHORT!r}).run().digest)"
-    digests = [
-        subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "NUMBA_DISABLE_JIT": plain},
-        ).stdout.split()[-1]
-        for plain in ("0", "1")
-    ]
-    assert digests[0] == digests[1]
 
 
 @pytest.mark.slow
