@@ -76,7 +76,7 @@ def market_data() -> Any:
             label = "trades in bars of 30 s" if number == 0 else None
             axes.hlines(prices["open"], middle - half * 0.7, middle, color=ORANGE, linewidth=2, zorder=1, label=label)
             axes.hlines(prices["close"], middle, middle + half * 0.7, color=ORANGE, linewidth=2, zorder=1)
-        axes.set(xlabel="time, minutes", ylabel="price", xlim=(0, 4))
+        axes.set(xlabel="time since the start (min)", ylabel="price (USD)", xlim=(0, 4))
         axes.legend(loc="best")
         return figure
 

@@ -40,6 +40,7 @@ _WORDS = {
 }
 _DAY = 2.2  # inches a day needs for its title
 _HOUR = 0.65  # inches HH:MM needs
+_WORD = 1.5  # inches a word of a legend needs
 _MARGIN = 0.15  # of an auction's length, drawn after it
 
 
@@ -60,7 +61,7 @@ def auction(run: Run, instrument: str | None = None, *, number: int = 0, width: 
     price, volume = style.panels(figure, 2, heights=(1.4, 1))
     time = np.append(table["time"].to_numpy(), end) / SECOND
     _steps(price, time, table["price"], style.ORANGE)
-    _uncross(price, run, tape, end)
+    _uncross(price, run, tape, (end, end))
     _later_trades(price, tape, end, until)
     price.set_ylabel(f"price ({tape.currency})")
     _head(price, f"{tape.symbol}: the auction's price", width)
@@ -128,9 +129,9 @@ def trading_days(run: Run, instrument: str | None = None, *, width: float = styl
         own = tape.price[inside]
         _title_day(axes, tape, start, own[0] / last - 1 if inside.any() else np.nan)
         if inside.any():
-            axes.plot(*style.thin(tape.trade_time[inside], own), color=style.BLACK, linewidth=1.0)
+            axes.plot(*style.thin(tape.trade_time[inside], own), color=style.BLACK, linewidth=1.0, label="trades")
             last = own[-1]
-        _uncross(axes, run, tape, label=axes is panels[0])
+        _uncross(axes, run, tape, within=(start, end), label=axes is panels[0])
         axes.set_ylim(low - room, high + room)
         style.plain_numbers(axes)
         _hours(axes, tape, (start, end), most=int((width - 0.8) / columns / _HOUR))
@@ -138,9 +139,7 @@ def trading_days(run: Run, instrument: str | None = None, *, width: float = styl
             axes.set_ylabel(f"price ({tape.currency})")
         else:
             axes.tick_params(labelleft=False)
-    figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=4 if width >= style.NARROW else 2
-    )
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=_legend_columns(width))
     words = "time (HH:MM:SS)" if tape.local_time is None else f"local time, {tape.local_time.time_zone} (HH:MM)"
     figure.supxlabel(words, fontsize=9.0, color="#374151")
     return figure
@@ -165,11 +164,15 @@ def _of(table: pd.DataFrame, symbol: str) -> pd.DataFrame:
 
 def _head(axes: Axes, title: str, width: float) -> None:
     """A title, and under it a legend in as many rows as it needs; after everything is drawn."""
-    columns = 4 if width >= style.NARROW else 2
+    columns = _legend_columns(width)
     rows = -(-len(axes.get_legend_handles_labels()[1]) // columns)
     axes.set_title(title, pad=6.0 + 14.0 * rows)
     if rows:
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2, columnspacing=1.2)
+
+
+def _legend_columns(width: float) -> int:
+    return min(max(int(width / _WORD), 2), 5)
 
 
 def _steps(axes: Axes, time: np.ndarray, values: pd.Series, colour: str, label: str = "indicative price") -> None:
@@ -178,11 +181,11 @@ def _steps(axes: Axes, time: np.ndarray, values: pd.Series, colour: str, label: 
         axes.step(time, ends, where="post", color=colour, label=label)
 
 
-def _uncross(axes: Axes, run: Run, tape: Tape, at: int | None = None, *, label: bool = True) -> None:
-    """Auctions that traded, as diamonds."""
+def _uncross(axes: Axes, run: Run, tape: Tape, within: tuple[int, int] | None = None, *, label: bool = True) -> None:
+    """Auctions that traded, as diamonds, whole ones also at the edge: a closing auction is the end of its day."""
     table = _of(run.auctions, tape.symbol)
-    if at is not None:
-        table = table[table["time"] == at]
+    if within is not None:
+        table = table[table["time"].between(*within)]
     if len(table):
         axes.plot(
             table["time"] / SECOND,
@@ -193,6 +196,7 @@ def _uncross(axes: Axes, run: Run, tape: Tape, at: int | None = None, *, label: 
             color=style.GREEN,
             markeredgecolor="white",
             zorder=4,
+            clip_on=False,
             label="auction traded" if label else None,
         )
 

@@ -238,18 +238,22 @@ class Book:
 
     def auction(self) -> tuple[int, int, int]:
         """(price, volume, demand less supply) of an uncross; volume 0 when nothing would trade."""
-        limits = [order.limit for side in (BUY, SELL) for order in self.called(side) if order.limited]
+        bids, asks = (
+            [(order.limit if order.limited else None, order.auctioned) for order in self.called(side)]
+            for side in (BUY, SELL)
+        )
+        limits = [limit for limit, _ in bids + asks if limit is not None]
         low, high = min(limits, default=self.last), max(limits, default=self.last)
         # Demand and supply change at limits only: what is best is there, beside one, or at the last price.
         ticks = {limit + step for limit in limits for step in (-1, 0, 1)} | {self.last}
-        outcomes = [(tick, *self._outcome(tick)) for tick in sorted(ticks) if low <= tick <= high]
+        outcomes = []
+        for tick in sorted(ticks):
+            if low <= tick <= high:
+                demand = sum(lots for limit, lots in bids if limit is None or limit >= tick)
+                supply = sum(lots for limit, lots in asks if limit is None or limit <= tick)
+                outcomes.append((tick, min(demand, supply), demand - supply))
         last = self.last
         return max(outcomes, key=lambda at: (at[1], -abs(at[2]), -abs(at[0] - last), at[0]))
-
-    def _outcome(self, tick: int) -> tuple[int, int]:
-        demand = sum(order.auctioned for order in self.called(BUY) if order.accepts(tick))
-        supply = sum(order.auctioned for order in self.called(SELL) if order.accepts(tick))
-        return min(demand, supply), demand - supply
 
     # -- pegs -------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from marketsim.agents.zero_intelligence import ZeroIntelligence
 from tests.population.wiring import LATENCY, Crowd, Market, Meddler
 
 SECONDS = 3
+SECONDS_OF_PLAIN = 1  # where the fast tests run plain Python, which needs seconds of its own for each of these
 FEED = (10_000.0 + 40.0 * np.sin(np.arange(500) / 7.0), 0, 10_000_000)
 
 
@@ -74,11 +75,13 @@ CROWDS: dict[str, Callable[[], list[Crowd]]] = {
 }
 
 
-def digest(crowds: list[Crowd], *, python: bool, grid: int, stepped: bool = False) -> tuple[str, int]:
+def digest(
+    crowds: list[Crowd], *, python: bool, grid: int, stepped: bool = False, seconds: int = SECONDS
+) -> tuple[str, int]:
     market = Market(crowds, grid=grid, stepped=stepped, extra=[("meddler", LATENCY)] if python else [])
     if python:
         Meddler(market)
-    market.run(SECONDS)
+    market.run(seconds)
     assert len(market.events) <= 20_000
     return market.digest, len(market.events)
 
@@ -115,23 +118,23 @@ def test_a_grid_of_a_millisecond_makes_ties() -> None:
 SCRIPT = """
 import sys
 from tests.population.test_digests import report
-report(sys.argv[1:])
+report(sys.argv[2:], int(sys.argv[1]))
 """
 
 
-def lines(names: list[str]) -> list[str]:
+def lines(names: list[str], seconds: int = SECONDS) -> list[str]:
     """A line for each run: everybody, or all crowds by name, with and without Python agents, ties forced or not."""
     runs = [(name, grid, python) for name in names for grid in (1, 1_000_000) for python in (False, True)]
-    return [f"{run} {digest(CROWDS[run[0]](), python=run[2], grid=run[1])}" for run in runs]
+    return [f"{run} {digest(CROWDS[run[0]](), python=run[2], grid=run[1], seconds=seconds)}" for run in runs]
 
 
-def report(names: list[str]) -> None:
-    print("\n".join(lines(names)))
+def report(names: list[str], seconds: int) -> None:
+    print("\n".join(lines(names, seconds)))
 
 
-def other_process(names: list[str], **environment: str) -> list[str]:
+def other_process(names: list[str], seconds: int = SECONDS, **environment: str) -> list[str]:
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, *names],
+        [sys.executable, "-W", "error", "-c", SCRIPT, str(seconds), *names],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -145,7 +148,8 @@ ONE_OF_EACH = ["schedules", "everyone"]
 
 
 def test_plain_python_writes_the_same_bytes() -> None:
-    assert other_process(ONE_OF_EACH, NUMBA_DISABLE_JIT="1") == lines(ONE_OF_EACH)
+    told = other_process(ONE_OF_EACH, SECONDS_OF_PLAIN, NUMBA_DISABLE_JIT="1")
+    assert told == lines(ONE_OF_EACH, SECONDS_OF_PLAIN)
 
 
 @pytest.mark.slow

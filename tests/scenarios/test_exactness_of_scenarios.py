@@ -1,5 +1,7 @@
-"""Each scenario of a mechanism, shortened to a piece in which that mechanism is at work: compiled, stepped event by
-event and as plain Python its log is the same, bit for bit."""
+"""Each scenario of a mechanism is the same compiled, stepped event by event and as plain Python, bit for bit.
+
+Scenarios are shortened to a piece in which their mechanism is at work.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,7 @@ PIECES = {
         "feeds.value.volatility=0.8",
     ),
 }  # fmt: skip
-# What must have happened in the piece, or equal digests would say nothing about it; kinds of rows and their least number.
+# Kinds of rows and their least number: if nothing happened, equal digests would say nothing.
 HAPPENED = {
     "opening_auction": {EventKind.PHASE: 1, EventKind.INDICATIVE: 10},
     "volatility_halt": {EventKind.PHASE: 4, EventKind.INDICATIVE: 5},
