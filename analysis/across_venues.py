@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from marketsim.analysis.continuous import continuous_quotes
 from marketsim.analysis.tape import Floats, Ints, column, joined_venues, quotient, rows_of, the_instrument
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError
@@ -176,7 +177,7 @@ def states_seen(tables: MarketTables, instrument: str | None = None, *, delays: 
 
 def _quotes_of(tables: MarketTables, symbol: str) -> pd.DataFrame:
     quotes = rows_of(tables.quotes, symbol, len(tables.instruments) == 1)
-    return quotes[quotes["time"] <= tables.end]
+    return continuous_quotes(tables, symbol, quotes[quotes["time"] <= tables.end])
 
 
 def _delayed(quotes: pd.DataFrame, delays: Delays | None, end: int) -> pd.DataFrame:

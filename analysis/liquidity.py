@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from marketsim.analysis.continuous import is_continuous
 from marketsim.analysis.prices import step_of
 from marketsim.analysis.tape import Floats, Ints, Tape, quotient, the_instrument
 from marketsim.domain.units import MINUTE, duration
@@ -26,7 +27,7 @@ def best_depth(source: MarketTables | Tape, instrument: str | None = None) -> fl
 def depth_profile(
     tables: MarketTables, levels: int = 10, instrument: str | None = None, *, every: object = None
 ) -> pd.DataFrame:
-    """Mean book by level, sampled on a clock (at most 2,000 samples by default).
+    """Mean book by level, sampled on a clock (at most 2,000 samples by default) while trading is continuous.
 
     Index ``level`` 1…; columns ``bid_quantity``, ``ask_quantity`` (mean units, an empty level counts as 0),
     ``bid_distance``, ``ask_distance`` (mean distance of the level from the mid, currency) and ``bid_cumulative``,
@@ -34,7 +35,8 @@ def depth_profile(
     """
     symbol = the_instrument(tables, instrument)
     step = step_of(tables.start, tables.end, 2000) if every is None else duration(every)
-    return profile_of(tables.depth(levels, symbol, step))
+    book = tables.depth(levels, symbol, step)
+    return profile_of(book[is_continuous(tables, symbol, book["time"].to_numpy())])
 
 
 def profile_of(book: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from marketsim.analysis.continuous import continuous_quotes, indicated, is_continuous
 from marketsim.domain.local_time import LocalTime
 from marketsim.errors import DataError, InvalidValueError, did_you_mean
 
@@ -30,7 +31,8 @@ class Tape:
 
     Times are ns, prices currency, quantities units, ``side`` the aggressor's (+1 buy, -1 sell). Quotes of several
     venues are joined into the consolidated best bid and ask, with the quantities at that price added up; a missing
-    side is NaN. Trades are in time order; ``order`` is the aggressive order's id (0 where unknown).
+    side is NaN. Trades are in time order; ``order`` is the aggressive order's id (0 where unknown). While no venue
+    trades continuously both sides are NaN, quantities too, and ``indicated`` is the auction's indicative price.
     """
 
     symbol: str
@@ -50,6 +52,7 @@ class Tape:
     bid_quantity: Floats
     ask: Floats
     ask_quantity: Floats
+    indicated: Floats | None = None  # one per quote row; None where the source knows no phases
     local_time: LocalTime | None = None  # the dates of the source, where it has some
 
     @classmethod
@@ -69,7 +72,14 @@ class Tape:
         _check_order(time, f"trades of {symbol}")
         first, last = np.searchsorted(time, source.start, "left"), np.searchsorted(time, source.end, "right")
         inside = slice(int(first), int(last))
-        quotes = joined_venues(rows_of(source.quotes, symbol, single), symbol)
+        rows = rows_of(source.quotes, symbol, single)
+        told = continuous_quotes(source, symbol, rows)
+        quotes = joined_venues(told, symbol)
+        marked = None
+        if told is not rows:
+            shut = ~is_continuous(source, symbol, quotes[0])
+            quotes = (*quotes[:2], np.where(shut, np.nan, quotes[2]), quotes[3], np.where(shut, np.nan, quotes[4]))
+            marked = indicated(source, symbol, quotes[0])
         kept = slice(0, int(np.searchsorted(quotes[0], source.end, "right")))
         return cls(
             symbol=symbol,
@@ -89,6 +99,7 @@ class Tape:
             bid_quantity=quotes[2][kept],
             ask=quotes[3][kept],
             ask_quantity=quotes[4][kept],
+            indicated=None if marked is None else marked[kept],
             local_time=getattr(source, "local_time", None),
         )
 
@@ -104,13 +115,17 @@ class Tape:
 
     @cached_property
     def mark(self) -> Floats:
-        """The last mid that existed, at each quote row; the instrument's reference price before the first one."""
-        known = np.flatnonzero(~np.isnan(self.mid))
-        row = np.searchsorted(known, np.arange(len(self.mid)), "right") - 1
+        """The last mid or, in auctions, indicative price that existed, at each quote row.
+
+        Before the first one it is the instrument's reference price.
+        """
+        values = self.mid if self.indicated is None else np.where(np.isnan(self.mid), self.indicated, self.mid)
+        known = np.flatnonzero(~np.isnan(values))
+        row = np.searchsorted(known, np.arange(len(values)), "right") - 1
         return (
-            np.where(row >= 0, self.mid[known[np.maximum(row, 0)]], self.reference)
+            np.where(row >= 0, values[known[np.maximum(row, 0)]], self.reference)
             if len(known)
-            else np.full(len(self.mid), self.reference)
+            else np.full(len(values), self.reference)
         )
 
     @cached_property

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 
+from marketsim.analysis.continuous import Flags, is_continuous
 from marketsim.analysis.figures import style
 from marketsim.analysis.liquidity import levels_in, profile_of
 from marketsim.analysis.prices import step_of
@@ -33,7 +34,8 @@ def depth(
 ) -> Figure:
     """The mean book by level, and where quantity rested over time (colour, on a logarithmic scale).
 
-    Over a time in which the price moved much further than the book is deep, the heat map is drawn around the mid.
+    The mean, and the mid, are those of continuous trading. Over a time in which the price moved much further than the
+    book is deep, the heat map is drawn around the mid.
     """
     symbol = the_instrument(tables, instrument)
     spec = tables.instruments[symbol]
@@ -41,6 +43,7 @@ def depth(
     figure = style.canvas(width, 6.4 if narrow else 3.9)
     book = tables.depth(levels, symbol, step_of(tables.start, tables.end, COLUMNS))
     book = book[(book["time"] >= tables.start).to_numpy()].reset_index(drop=True)
+    trading = is_continuous(tables, symbol, book["time"].to_numpy()) if len(book) else np.zeros(0, dtype=bool)
     if len(book) < 2 or levels_in(book) == 0:
         return style.empty(figure, f"{symbol}: no recorded book")
     if narrow:
@@ -49,9 +52,9 @@ def depth(
     else:
         grid = figure.add_gridspec(1, 3, width_ratios=(1, 2.2, 0.1))
         profile, heat, scale = grid[0, 0], grid[0, 1], grid[0, 2]
-    _draw_profile(figure.add_subplot(profile), book)
+    _draw_profile(figure.add_subplot(profile), book[trading])
     axes = figure.add_subplot(heat)
-    norm = _draw_heat(axes, book, spec.tick, spec.currency)
+    norm = _draw_heat(axes, book, trading, spec.tick, spec.currency)
     axes.set_title(f"{symbol}: quantity resting over time")
     style.time_axis(axes, tables.start, tables.end, local=getattr(tables, "local_time", None))
     _draw_scale(figure.add_subplot(scale), norm)
@@ -86,8 +89,9 @@ def _draw_profile(axes: Axes, book: pd.DataFrame) -> None:
     style.plain_numbers(axes)
 
 
-def _draw_heat(axes: Axes, book: pd.DataFrame, tick: float, currency: str) -> LogNorm:
+def _draw_heat(axes: Axes, book: pd.DataFrame, trading: Flags, tick: float, currency: str) -> LogNorm:
     mid = 0.5 * (book["ask_1"].to_numpy(dtype=float) + book["bid_1"].to_numpy(dtype=float))
+    mid[~trading] = np.nan
     sides = {side: _cells(book, side) for side in ("bid", "ask")}
     around = _travelled_far(mid, sides)
     if around:
