@@ -19,6 +19,7 @@ from synthetic import SECOND, Tables, by_hand, frame, market
 from marketsim.analysis import accounts, figures, response_function
 from marketsim.analysis.figures import style
 from marketsim.analysis.picture import picture, png, svg
+from marketsim.analysis.tape import Tape
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.local_time import LocalTime
 from marketsim.domain.tables import AUCTIONS, INDICATIONS, PHASES
@@ -172,10 +173,10 @@ def test_poor_markets_are_drawn_without_complaint(draw: Callable[..., Figure], t
 def test_the_price_panel_shows_the_mid_from_low_to_high() -> None:
     figure = figures.price_and_quotes(TABLES)
     line = figure.axes[0].lines[0]
-    mids = ((TABLES.quotes["bid"] + TABLES.quotes["ask"]) / 2).to_numpy()
+    mids = Tape.of(TABLES).mid  # NaN, a gap in the line, where trading is not continuous
     shown = np.asarray(line.get_ydata())
-    assert (shown.min(), shown.max()) == (mids.min(), mids.max())
-    assert shown[-1] == mids[-1]
+    assert (np.nanmin(shown), np.nanmax(shown)) == (np.nanmin(mids), np.nanmax(mids))
+    np.testing.assert_equal(shown[-1], mids[-1])
     assert figure.axes[0].get_xlim() == (TABLES.start / SECOND, TABLES.end / SECOND)
 
 
