@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from numba.core import sigutils
 from numba.core.caching import NullCache
 from numba.core.codegen import CPUCodeLibrary, JITCodeLibrary
 from numba.core.compiler import Compiler, CompileResult
+from numba.core.funcdesc import default_mangler
 from numba.core.serialize import dumps
 
 from marketsim.kernel.own_code import ADDRESS, UNREADABLE, fingerprint, forget_oldest, is_own, short_name, write_at_once
@@ -32,6 +33,7 @@ class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
     """The code of one function, and which libraries it calls; never optimised as a whole, never the machine's."""
 
     place: Path | None = None  # its file, where it has one
+    symbol = ""  # by which its callers know it, where it has a file
     _shared_module: Any
 
     def finalize(self) -> None:
@@ -64,15 +66,15 @@ class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
                 if isinstance(library, PartLibrary):
                     yield from library._reached(met)
 
-    def stored(self) -> tuple[str, bytes, list[Path], list[bytes]] | None:
-        """Everything to make it again: name, code, files of its parts, code of libraries that are none."""
+    def stored(self) -> tuple[str, bytes, list[tuple[Path, str]], list[bytes]] | None:
+        """Everything to make it again: name, code, files and symbols of its parts, code of libraries that are none."""
         self._ensure_finalized()
         files, codes = [], []
         for library in self._linking_libraries:
             if not isinstance(library, PartLibrary):
                 codes.append(library._get_module_for_linking().as_bitcode())
             elif library.place is not None:
-                files.append(library.place)
+                files.append((library.place, library.symbol))
             else:
                 return None
         return self.name, self._final_module.as_bitcode(), files, codes
@@ -83,6 +85,12 @@ def _shareable(module: Any) -> None:
     for function in module.functions:
         if not function.is_declaration and function.linkage == llvm.Linkage.external:
             function.linkage = "linkonce_odr"
+
+
+def _name_of(name: str, arguments: Sequence[Any], *, abi_tags: Sequence[str] = (), uid: int | None = None) -> str:
+    """The symbol of a function of this name for arguments of these types."""
+    kinds = hashlib.blake2b(repr(tuple(arguments)).encode(), digest_size=8).hexdigest()
+    return str(default_mangler(name, (), abi_tags=(*abi_tags, kinds), uid=uid))
 
 
 class PartCompiler(Compiler):  # type: ignore[misc]
@@ -96,7 +104,8 @@ class PartCompiler(Compiler):  # type: ignore[misc]
         return super().compile_extra(function)
 
     def _compile_bytecode(self) -> CompileResult:
-        """Numba numbers functions as they come; code that is kept needs names that mean the same in every process."""
+        """Numba numbers functions and types as they come; kept code needs names that mean the same in every process."""
+        self.state.targetctx.mangler = _name_of
         identity = self.state.func_id
         identity.unique_id = int(fingerprint(identity.func), 16) >> 33  # 63 bits
         identity.unique_name = f"{identity.func_qualname}${identity.unique_id}"
@@ -134,8 +143,7 @@ class PartCache(NullCache):  # type: ignore[misc]
         with suppress(OSError):
             place.parent.mkdir(parents=True, exist_ok=True)
             write_at_once(place, dumps(content))
-            library.place = place
-            _loaded[place] = library
+            _keep(library, place, result.fndesc.llvm_func_name)
             if is_own(self._function):
                 forget_oldest(self._folder)
 
@@ -155,11 +163,10 @@ def _result_at(place: Path, target: Any) -> CompileResult:
     if library is None:
         library = PartLibrary(target.codegen(), name)
         library._final_module = llvm.parse_bitcode(code)
-        library._linking_libraries = [_library_at(file, target) for file in files]
+        library._linking_libraries = [_library_at(file, symbol, target) for file, symbol in files]
         library._linking_libraries += [_foreign(f"{name} {place}", code, target) for place, code in enumerate(codes)]
         library._finalized = True
-        library.place = place
-        _loaded[place] = library
+        _keep(library, place, described.llvm_func_name)
     return CompileResult(
         target_context=target,
         typing_context=target.typing_context,
@@ -179,8 +186,18 @@ def _result_at(place: Path, target: Any) -> CompileResult:
     )
 
 
-def _library_at(place: Path, target: Any) -> PartLibrary:
-    return _loaded.get(place) or _result_at(place, target).library
+def _keep(library: PartLibrary, place: Path, symbol: str) -> None:
+    library.place = place
+    library.symbol = symbol
+    _loaded[place] = library
+
+
+def _library_at(place: Path, symbol: str, target: Any) -> PartLibrary:
+    """LookupError when the file holds something else by now."""
+    library: PartLibrary = _loaded.get(place) or _result_at(place, target).library
+    if library.symbol != symbol:
+        raise LookupError(f"{place} holds {library.symbol} instead of {symbol}")
+    return library
 
 
 def _foreign(name: str, code: bytes, target: Any) -> PartLibrary:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,41 @@ def test_functions_of_one_name_are_told_apart(folder: Path, monkeypatch: pytest.
     assert sum_of(times(2), times(3))(10) == 50
     monkeypatch.setattr(parts, "_loaded", {})
     assert sum_of(times(4), times(3))(10) == 70, "one of them new, one from its file"
+
+
+TWO_PROCESSES = """
+import numpy as np
+{first}
+from marketsim.exchange.book import OrderBook
+from marketsim.kernel import parts
+from numba import from_dtype
+from marketsim.exchange.state import CORE, ORDER
+from marketsim.exchange import orders
+print(parts._name_of("x", (from_dtype(CORE), from_dtype(ORDER))))
+"""
+
+
+def test_symbols_are_the_same_in_every_process() -> None:
+    """Numba numbers records in the order in which it meets them."""
+    words = [
+        subprocess.run(
+            [sys.executable, "-c", TWO_PROCESSES.format(first=first)], capture_output=True, text=True, check=True
+        ).stdout
+        for first in ("", "import numba; [numba.from_dtype(np.dtype([(c, float)])) for c in 'abc']")
+    ]
+    assert words[0] == words[1] != ""
+
+
+def test_processes_that_compile_side_by_side_do_not_disturb_each_other(tmp_path: Path) -> None:
+    code = (
+        "from marketsim.exchange.matching import cancel_order; from numba import from_dtype, int64\n"
+        "from marketsim.exchange.state import CORE; import sys, numba\n"
+        "if sys.argv[1] == '1': numba.from_dtype(numba.np.numpy_support.np.dtype([('a', float)]))\n"
+        "cancel_order.compile((from_dtype(CORE), int64, int64, int64, int64))\n"
+    )
+    environment = {**os.environ, "MARKETSIM_CACHE": str(tmp_path)}
+    running = [subprocess.Popen([sys.executable, "-c", code, str(number)], env=environment) for number in range(2)]
+    assert [process.wait(120) for process in running] == [0, 0]
 
 
 def test_an_error_in_a_part_reaches_whoever_called(folder: Path) -> None:
