@@ -22,6 +22,7 @@ from marketsim.analysis import figures
 from marketsim.analysis.accounting import Accounts, accounts
 from marketsim.analysis.impact import kyle_lambda
 from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
+from marketsim.analysis.page_mechanisms import mechanisms
 from marketsim.analysis.page_parts import cards, document, facts, image, table, turned_table
 from marketsim.analysis.page_words import (
     ACTIVITY_COLUMNS,
@@ -192,6 +193,8 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
         "Left: how much rests at each level on average. Right: dark cells are walls of quantity; white inside the book "
         "are empty prices. A lasting difference between the colours is pressure on one side.",
     )
+    for shown in mechanisms(tables, name):
+        yield _figure(shown.draw, shown.alt, shown.words)
     kyle = kyle_lambda(tape)
     yield _figure(
         lambda width: figures.impact(tables, name, width=width),
@@ -214,12 +217,10 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
 
 def _agents(tables: MarketTables, books: Accounts, currency: str) -> Iterator[str]:
     yield '<section id="agents"><h2>Agents</h2>'
-    yield table(
-        books.families,
-        "family",
-        _in_units(PNL_COLUMNS, currency),
-        "Sums over each family. Spread capture + adverse selection + inventory + fees = P&L.",
-    )
+    funded = bool(books.families["funding"].any())  # a contract's alone
+    columns = [column for column in PNL_COLUMNS if funded or column[0] != "funding"]
+    parts = " + ".join(column[1].capitalize() if n == 0 else column[1] for n, column in enumerate(columns[2:-1]))
+    yield table(books.families, "family", _in_units(columns, currency), f"Sums over each family. {parts} = P&L.")
     yield table(books.families, "family", _in_units(ACTIVITY_COLUMNS, currency), "What each family did at the venue.")
     yield _figure(
         lambda width: figures.pnl_parts(tables, books=books, width=width),

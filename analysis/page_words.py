@@ -29,6 +29,7 @@ PNL_COLUMNS: tuple[Column, ...] = (
     ("adverse_selection", "adverse selection", "{currency}", "+,.2f"),
     ("inventory", "inventory", "{currency}", "+,.2f"),
     ("fees", "fees", "{currency}", "+,.2f"),
+    ("funding", "funding", "{currency}", "+,.2f"),
     ("position", "position", "units at the end", ",.0f"),
 )
 ACTIVITY_COLUMNS: tuple[Column, ...] = (
@@ -71,6 +72,9 @@ TERMS = {
     "Realized spread": "2 · side · (trade price − mid 5 s later): what makers kept once the price had moved.",
     "Price improvement": "How much better than the quote trades were; negative where orders walked the book.",
     "Volatility": "Root of the mean squared 10 s log return of the mid, scaled to one minute, in bps.",
+    "Indicative price": "At which an auction would trade if it ended now; positions are marked at it until it does.",
+    "Funding": "Paid by the longs of a perpetual to its shorts, or the other way round, to hold its price near the "
+    "index; what an insurance fund pays counts here too.",
     "Imbalance": "(bid quantity − ask quantity) / (their sum) at the best quotes, averaged over time.",
     "Depth turned over": "How many times a minute the quantity shown at the best quotes was traded.",
     "Spread back after": "Median time until the spread is as tight as before the trade that widened it, 10 s at most.",

@@ -43,7 +43,9 @@ def clearing_figure(run: ClearedTables, instrument: str | None = None, *, width:
     payments = run.payments[run.payments["instrument"] == symbol]
     price, paid = style.panels(figure, 2, heights=[1.5, 1.0])
     _draw_marks(price, run, marks, payments)
+    style.head(price, f"{symbol}: mark, index and liquidations", width)
     _draw_funding(paid, run, marks, payments)
+    style.head(paid, "Premium over the index, and funding", width)
     style.time_axis(price, run.start, run.end, label=False)
     style.time_axis(paid, run.start, run.end)
     return figure
@@ -65,7 +67,6 @@ def _draw_marks(axes: Axes, run: ClearedTables, marks: pd.DataFrame, payments: p
         axes.plot(_seconds(some), some["price"], marker, color=style.VERMILLION, markersize=8, label=words)
     axes.set_ylabel(f"price ({run.instruments[str(marks['instrument'].iloc[0])].currency})")
     style.plain_numbers(axes)
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=5, borderaxespad=0.2, columnspacing=1.2)
 
 
 def _is_long(run: ClearedTables, forced: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -81,7 +82,7 @@ def _is_long(run: ClearedTables, forced: pd.DataFrame) -> np.ndarray[tuple[int],
 def _draw_funding(axes: Axes, run: ClearedTables, marks: pd.DataFrame, payments: pd.DataFrame) -> None:
     premium = 1e4 * (marks["mark"] / marks["index"] - 1).rolling(_MEAN, min_periods=1).mean()
     axes.axhline(0.0, color=style.BLACK, linewidth=0.8)
-    axes.plot(_seconds(marks), premium, color=style.BLUE, label=f"mark over index (bps, mean of {_MEAN} marks)")
+    axes.plot(_seconds(marks), premium, color=style.BLUE, label=f"mean of {_MEAN} marks")
     funding = payments[payments["kind"] == "FUNDING"]
     long = funding[funding["quantity"] > 0].groupby("time")["amount"].sum()
     money = axes.twinx()
@@ -95,4 +96,3 @@ def _draw_funding(axes: Axes, run: ClearedTables, marks: pd.DataFrame, payments:
     axes.set_ylabel("premium (bps)")
     money.set_ylabel(f"longs paid shorts\n({run.instruments[str(marks['instrument'].iloc[0])].money})")
     axes.plot([], [], color=style.ORANGE, linewidth=6, alpha=0.6, label="funding")
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)

@@ -40,7 +40,6 @@ _WORDS = {
 }
 _DAY = 2.2  # inches a day needs for its title
 _HOUR = 0.65  # inches HH:MM needs
-_WORD = 1.5  # inches a word of a legend needs
 _MARGIN = 0.15  # of an auction's length, drawn after it
 
 
@@ -64,13 +63,13 @@ def auction(run: Run, instrument: str | None = None, *, number: int = 0, width: 
     _uncross(price, run, tape, (end, end))
     _later_trades(price, tape, end, until)
     price.set_ylabel(f"price ({tape.currency})")
-    _head(price, f"{tape.symbol}: the auction's price", width)
+    style.head(price, f"{tape.symbol}: the auction's price", width)
     _steps(volume, time, table["volume"], style.GREEN, "would trade")
     surplus = table["surplus"] * np.sign(table["side"])
     _steps(volume, time, surplus, style.PURPLE, "surplus (+ bids, − offers)")
     volume.axhline(0, color=style.GREY, linewidth=0.7)
     volume.set_ylabel("quantity (units)")
-    _head(volume, "What would trade, and what would not", width)
+    style.head(volume, "What would trade, and what would not", width)
     for axes in (price, volume):
         axes.axvline(end / SECOND, color=style.BLACK, linewidth=0.8, linestyle=":")
         style.plain_numbers(axes)
@@ -94,7 +93,7 @@ def interruptions(run: Run, instrument: str | None = None, *, width: float = sty
     _trades_with_gaps(price, tape, spans)
     _uncross(price, run, tape)
     price.set_ylabel(f"price ({tape.currency})")
-    _head(price, f"{tape.symbol}: price and phases", width)
+    style.head(price, f"{tape.symbol}: price and phases", width)
     step = max(MINUTE, (tape.end - tape.start) // 240)
     edges = np.arange(tape.start, tape.end + step, step)
     count = np.histogram(tape.trade_time, edges)[0] / (step / MINUTE)
@@ -139,7 +138,7 @@ def trading_days(run: Run, instrument: str | None = None, *, width: float = styl
             axes.set_ylabel(f"price ({tape.currency})")
         else:
             axes.tick_params(labelleft=False)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=_legend_columns(width))
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=style.legend_columns(width))
     words = "time (HH:MM:SS)" if tape.local_time is None else f"local time, {tape.local_time.time_zone} (HH:MM)"
     figure.supxlabel(words, fontsize=9.0, color="#374151")
     return figure
@@ -160,19 +159,6 @@ def phase_spans(run: Run, symbol: str) -> list[tuple[int, int, str]]:
 
 def _of(table: pd.DataFrame, symbol: str) -> pd.DataFrame:
     return table[table["instrument"] == symbol]
-
-
-def _head(axes: Axes, title: str, width: float) -> None:
-    """A title, and under it a legend in as many rows as it needs; after everything is drawn."""
-    columns = _legend_columns(width)
-    rows = -(-len(axes.get_legend_handles_labels()[1]) // columns)
-    axes.set_title(title, pad=6.0 + 14.0 * rows)
-    if rows:
-        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2, columnspacing=1.2)
-
-
-def _legend_columns(width: float) -> int:
-    return min(max(int(width / _WORD), 2), 5)
 
 
 def _steps(axes: Axes, time: np.ndarray, values: pd.Series, colour: str, label: str = "indicative price") -> None:

@@ -36,6 +36,7 @@ BASE: Any = {name: value for name, value in mpl.rcParamsDefault.items() if not n
 
 WIDTH = 8.0  # inches; a figure narrower than NARROW stacks its panels
 NARROW = 5.5
+_WORD = 1.5  # inches a word of a legend needs
 
 SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -280,6 +281,20 @@ def thin(time: Any, *values: Any, points: int = 450) -> tuple[Floats, ...]:
     highest = order[np.append(first[1:], count) - 1]
     rows = np.unique(np.concatenate((first, lowest, highest, [count - 1])))
     return (seconds[rows], *(array[rows] for array in arrays))
+
+
+def legend_columns(width: float) -> int:
+    """How many words of a legend stand side by side in a figure of so many inches."""
+    return min(max(int(width / _WORD), 2), 5)
+
+
+def head(axes: Axes, title: str, width: float) -> None:
+    """A title, and under it a legend in as many rows as it needs; after everything is drawn."""
+    columns = legend_columns(width)
+    rows = -(-len(axes.get_legend_handles_labels()[1]) // columns)
+    axes.set_title(title, pad=6.0 + 14.0 * rows)
+    if rows:
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2, columnspacing=1.2)
 
 
 def label_lines(axes: Axes, ends: Sequence[tuple[float, str, str]], *, size: float = 8.5) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from synthetic import SECOND, by_hand, market
 
+import marketsim as ms
 from marketsim.analysis import page, report
 from marketsim.domain.instrument import Instrument
 from marketsim.errors import StoreError
 
+FEW = {"agents.fundamental.count": 4, "agents.noise.count": 3, "agents.fundamental.rate": "1/h"}
 TABLES = market(8, quotes=20_000, trades=6000, minutes=10)
 MANIFEST = {"scenario": "quickstart", "seed": 7, "nested": {"path": Path("a/b"), "html": "<script>alert(1)</script>"}}
 
@@ -102,6 +104,38 @@ def test_a_page_of_many_instruments_stays_small(tmp_path: Path, monkeypatch: pyt
     assert "<h3>S4</h3>" not in text
     assert "No figures, to keep this page small: " in text
     assert ">S4</th>" in text  # its numbers are there all the same
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "expected"),
+    [
+        (
+            "volatility_halt",
+            {"start": "10:08", "end": "10:14", "timeline[1].at": "5min"},
+            ["price, phases and", "the first auction"],
+        ),
+        ("three_days", {"start": "17:00", "end": "2026-03-09 09:20", **FEW}, ["each trading day"]),
+        ("fee_wars", {"duration": "5s"}, ["who takes and makes where"]),
+        ("perpetual", {"duration": "5s", "instruments.COIN-PERP.funding_every": "2s"}, ["mark and index"]),
+        ("quickstart", {"duration": "5s"}, []),
+    ],
+)  # fmt: skip
+def test_mechanisms_are_shown_where_there_are_some(
+    name: str, changes: dict[str, Any], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "picture", lambda figure: b"")
+    monkeypatch.setattr(page, "image", lambda wide, narrow, alt, words: f"[{alt}]")
+    run = ms.load(name, {"warm_up": "0s", **changes}).run()
+    text = report(run, tmp_path / "r.html").read_text(encoding="utf-8")
+    words = [
+        "price, phases and",
+        "each trading day",
+        "the first auction",
+        "who takes and makes where",
+        "mark and index",
+    ]
+    assert [part for part in words if part in text] == expected
+    assert ("+ funding = P&amp;L" in text) == (name == "perpetual")
 
 
 def test_a_market_without_anything_still_has_a_page(tmp_path: Path) -> None:
