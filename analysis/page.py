@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from html import escape
@@ -313,7 +313,7 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _in_units(columns: tuple[Column, ...], currency: str, every: str = "") -> list[Column]:
+def _in_units(columns: Sequence[Column], currency: str, every: str = "") -> list[Column]:
     return [(name, head, unit.format(currency=currency, every=every), form) for name, head, unit, form in columns]
 
 
