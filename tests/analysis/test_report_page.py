@@ -65,6 +65,7 @@ def test_every_figure_has_words_for_those_who_cannot_see_it(written: Path) -> No
     assert all(len(alt) > 15 for alt in words)
 
 
+@pytest.mark.slow
 def test_it_is_small_and_made_in_seconds(tmp_path: Path) -> None:
     tables = market(1)  # 30 minutes, 300 agents, 50 thousand trades, 150 thousand quotes
     report(TABLES, tmp_path / "first.html")  # fonts and libraries are loaded

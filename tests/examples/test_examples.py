@@ -69,6 +69,7 @@ def test_order_book(tmp_path: Path) -> None:
     assert "post-only at 100.02: REJECTED, WOULD_TRADE" in shown
 
 
+@pytest.mark.slow
 def test_compare_strategies(tmp_path: Path) -> None:
     shown = _run(tmp_path, "04_compare_strategies.py", "3", "40s")
     table = re.search(
@@ -181,6 +182,7 @@ def test_the_notebook_shows_runs_and_figures(notebook: Any, tmp_path: Path, monk
     assert len(set(spreads.values())) == 5
 
 
+@pytest.mark.slow
 def test_reference_market(tmp_path: Path) -> None:
     shown = _run(tmp_path, "10_reference_market.py", "2", "30min")
     assert re.search(r"^orders +\d", shown, re.MULTILINE)

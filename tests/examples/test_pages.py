@@ -22,6 +22,8 @@ WRITE = bool(os.environ.get("MARKETSIM_WRITE_PAGES"))
 RUN = Path(__file__).with_name("run_page.py")
 _NEEDS = {"docs/mesa.md": "mesa"}
 _READS = {"docs/replay.md": "lobster"}  # folder of recorded data whose files lie where the page runs
+# Many commands or long runs: left to .ci/run, so that the fast tests take minutes. README is always run.
+_LONG = {"docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md"}
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 
@@ -56,7 +58,14 @@ def _run(page: Path, folder: Path) -> list[dict[str, Any]]:
     return outcomes
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if _runs_something(page)], ids=_name)
+def _run_pages() -> list[Any]:
+    run = [page for page in pages() if _runs_something(page)]
+    return [
+        pytest.param(page, marks=[pytest.mark.slow] if _name(page) in _LONG else [], id=_name(page)) for page in run
+    ]
+
+
+@pytest.mark.parametrize("page", _run_pages())
 def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     if _name(page) in _NEEDS:
         pytest.importorskip(_NEEDS[_name(page)])
