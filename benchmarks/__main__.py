@@ -15,6 +15,7 @@ PARTS = (
     "scale",
     "instruments",
     "publication",
+    "auctions",
     "python_agents",
     "replay",
     "memory",

@@ -26,6 +26,7 @@ from marketsim.population.state import (
     agents_of,
     call_at,
     core_of,
+    foresee_order,
     pool_of,
     queue_of,
     wakes_of,
@@ -128,6 +129,7 @@ def advance(address: int) -> int:
         world.now = head.time
         status = _one(core, world, wake) if world.clock == 0 else _measured(core, world, wake)
         handled += 1
+        foresee_order(core, world)
     if handled > 0 and not _has_happened(world, status):
         handled -= 1
     world.events += handled

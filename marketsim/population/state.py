@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from marketsim.domain.message import MESSAGE
+from marketsim.domain.message import MESSAGE, Kind
 from marketsim.exchange.clearing import CLEARING
-from marketsim.exchange.state import BOOK, CORE, LADDER, LADDERS
+from marketsim.exchange.state import ASK, BID, BOOK, CORE, LADDER, LADDERS, ORDER, RUNG, ladders_of, slots_of
 from marketsim.kernel.compiled import CACHE_LINE, Record, Rows, array_at, compiled, inlined, prefetch
 from marketsim.kernel.heap import ENTRY
 from marketsim.network.link import LINK
@@ -346,6 +346,8 @@ POLICY_FAILED, POLICY_STUCK = -15, -16
 SHORT_OF_PACED, SHORT_OF_CHANGED, SHORT_OF_SHOWN = -17, -18, -19
 
 _AGENT_SIZE, _LINK_SIZE = AGENT.itemsize, LINK.itemsize
+_ORDER_SIZE, _RUNG_SIZE = ORDER.itemsize, RUNG.itemsize
+_NEW, _EXPIRE = int(Kind.NEW), int(Kind.EXPIRE)
 _MARKET_SIZE, _BOOK_SIZE, _SIDES_SIZE = MARKET.itemsize, BOOK.itemsize, LADDERS * LADDER.itemsize
 _WORD = np.dtype(np.int64)
 _REAL = np.dtype(np.float64)
@@ -408,6 +410,27 @@ def foresee_message(core: Record, world: Record) -> None:
         foresee_agent(world, message.sender)
         prefetch(core.slots + order)
         foresee_market(core, world, message.market)
+
+
+@inlined
+def foresee_order(core: Record, world: Record) -> None:
+    """The first message of the queue is next: bring the order that it names, or the best prices, near meanwhile.
+
+    What this looks at itself was brought near by ``foresee_message``.
+    """
+    if world.queue_count == 0:
+        return
+    message = pool_of(world)[queue_of(world)[0].what]
+    if message.receiver >= 0 or message.kind > _EXPIRE or message.kind < _NEW:
+        return
+    if message.market < 0 or message.market >= core.markets:
+        return
+    if message.order_id > 0 and message.order_id < core.slots_length:
+        order = core.orders + max(slots_of(core)[message.order_id], 0) * _ORDER_SIZE
+        prefetch(order)
+        prefetch(order + CACHE_LINE)
+    side = ladders_of(core)[message.market * LADDERS + (BID if message.side > 0 else ASK)]
+    prefetch(core.rungs + (side.start + side.rungs) * _RUNG_SIZE - 1)
 
 
 @compiled
