@@ -51,9 +51,13 @@ SESSION = np.dtype(  # of a market
         ("key", np.int64),  # of the draws
         ("draws", np.int64),
         ("static", np.int64),  # band around the price of the last auction, in millionths of it; 0 for fixed ones
-        ("first_level", np.int64),  # of the circuit breaker that watches this market
+        ("breaker", np.int64),  # market whose session has the state of the circuit breaker that watches this one:
+        ("weight", np.int64),  # of this market in what is watched, one for an instrument alone; 0: not watched
+        ("counted", np.int64),  # price of this market that ``worth`` holds
+        ("worth", np.int64),  # of a breaker: the sum of weight · price of what it watches
+        ("first_level", np.int64),
         ("levels_end", np.int64),
-        ("trigger", np.int64),  # price at or below which the next level is reached
+        ("trigger", np.int64),  # worth at or below which the next level is reached
         ("price", np.int64),  # indicative, as last told
         ("volume", np.int64),
         ("surplus", np.int64),
@@ -65,7 +69,7 @@ LEVEL = np.dtype(
     [
         ("fall", np.int64),  # millionths of the previous close
         ("halt", np.int64),  # ns; 0 for the rest of the day
-        ("trigger", np.int64),  # price
+        ("trigger", np.int64),  # worth
         ("fired", np.int64),
     ]
 )
@@ -369,12 +373,30 @@ def _look(core: Record, world: Record, market: int) -> int:
 
 
 @compiled
+def level_below(worth: int, fall: int) -> int:
+    """What is left of a worth after a fall in millionths of it, rounded down; the product never needs more bits."""
+    size = abs(worth)
+    return worth - (size // _MILLION * fall + size % _MILLION * fall // _MILLION)
+
+
+@compiled
+def _fell(core: Record, world: Record, market: int) -> bool:
+    """Whether the circuit breaker of a market that is watched has to work; its worth follows the last price."""
+    session = sessions_of(world)[market]
+    book = books_of(core)[market]
+    breaker = sessions_of(world)[session.breaker]
+    if book.trades > 0 and book.last_price != session.counted:
+        breaker.worth += session.weight * (book.last_price - session.counted)
+        session.counted = book.last_price
+    return bool(breaker.worth <= breaker.trigger)
+
+
+@compiled
 def look_after(core: Record, world: Record, market: int) -> None:
     """See whether a request has interrupted a market or set off a circuit breaker; room must be there for a message."""
     session = sessions_of(world)[market]
-    book = books_of(core)[market]
-    fell = book.trades > 0 and book.last_price <= session.trigger
-    if book.phase != session.phase or fell:
+    fell = session.weight != 0 and _fell(core, world, market)
+    if books_of(core)[market].phase != session.phase or fell:
         remind(world, market, world.now, CHECK_DUE, 0, 0)
 
 
@@ -392,19 +414,19 @@ def _check(core: Record, world: Record, market: int) -> None:
             session.extended = 0
             _begin_looking(world, session, market)
             _interrupt_until(world, market, rules.auction, rules.random_end)
-    if book.trades > 0 and book.last_price <= session.trigger:
-        _fire(world, session, book.last_price)
+    if session.weight != 0 and _fell(core, world, market):
+        _fire(world, sessions_of(world)[session.breaker])
 
 
 @compiled
-def _fire(world: Record, session: Record, price: int) -> None:
+def _fire(world: Record, session: Record) -> None:
     """Every level that is reached is used up; the deepest of them halts all markets of the venue."""
     levels = breaker_levels_of(world)
     session.trigger = NEVER_TRIGGERED
     length = -1
     for number in range(session.first_level, session.levels_end):
         level = levels[number]
-        if level.fired == 0 and price <= level.trigger:
+        if level.fired == 0 and session.worth <= level.trigger:
             level.fired = 1
             length = level.halt
         if level.fired == 0 and session.trigger == NEVER_TRIGGERED:
@@ -417,15 +439,17 @@ def _fire(world: Record, session: Record, price: int) -> None:
 
 @compiled
 def _arm(core: Record, world: Record, session: Record, market: int) -> None:
-    """At the close: the levels of the next day hang on the last price."""
-    book = books_of(core)[market]
-    if session.levels_end > session.first_level and book.trades > 0:
-        levels = breaker_levels_of(world)
-        for number in range(session.first_level, session.levels_end):
-            level = levels[number]
-            level.trigger = book.last_price - abs(book.last_price) * level.fall // _MILLION
-            level.fired = 0
-        session.trigger = levels[session.first_level].trigger
+    """At the close of each market that is watched: the levels of the next day hang on what all are worth now."""
+    if session.weight == 0:
+        return
+    _fell(core, world, market)
+    breaker = sessions_of(world)[session.breaker]
+    levels = breaker_levels_of(world)
+    for number in range(breaker.first_level, breaker.levels_end):
+        level = levels[number]
+        level.trigger = level_below(breaker.worth, level.fall)
+        level.fired = 0
+    breaker.trigger = levels[breaker.first_level].trigger
 
 
 @compiled

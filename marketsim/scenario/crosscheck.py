@@ -91,6 +91,11 @@ def _venues(raw: Raw) -> Iterator[Finding]:
     for name, venue in venues.items():
         yield from known(_many(venue.get("instruments")), instruments, ("venues", name, "instruments"), "instrument")
         yield from _host(raw, ("venues", name), venue)
+        shared = mapping(venue.get("allocation")).get("instruments")
+        where = ("venues", name, "allocation", "instruments")
+        yield from known(
+            _many(shared), items(venue.get("instruments")) or instruments, where, "instrument of the venue"
+        )
     traded = {symbol for venue in venues.values() for symbol in items(venue.get("instruments"))}
     everything = not venues or any(not items(venue.get("instruments")) for venue in venues.values())
     for symbol in instruments:

@@ -29,7 +29,9 @@ def json_schema(types: bool = False, registry: Registry = REGISTRY) -> dict[str,
     schema = ScenarioSpec.model_json_schema(by_alias=False)
     _as_file(schema)
     definitions: dict[str, Any] = schema["$defs"]
-    definitions["LatencySpec"] = _or_duration(definitions["LatencySpec"])
+    definitions["LatencySpec"] = _or_text(definitions["LatencySpec"], "a constant latency, such as 150us", "integer")
+    definitions["CalendarSpec"] = _or_text(definitions["CalendarSpec"], "the name of a preset, such as xetra")
+    definitions["AllocationSpec"] = _or_text(definitions["AllocationSpec"], "the name of a rule, such as pro_rata")
     for section, kind in _SECTIONS.items():
         if types:
             _add_types(_object(definitions[section]), kind, registry)
@@ -57,8 +59,8 @@ def _as_file(schema: dict[str, Any]) -> None:
         section["type"] = ["object", "null"]  # null removes what was inherited, or takes the default
 
 
-def _or_duration(section: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [{"type": ["string", "integer"], "description": "a constant latency, such as 150us"}, section]}
+def _or_text(section: dict[str, Any], description: str, *further: str) -> dict[str, Any]:
+    return {"anyOf": [{"type": ["string", *further], "description": description}, section]}
 
 
 def _object(definition: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Part of the cross checks: works on plain mappings that may be partly wrong, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
@@ -275,12 +275,34 @@ def _breaker(raw: Raw, path: Path, venue: Raw) -> Iterator[Finding]:
         return
     symbols, watched = _symbols(raw, venue), breaker.get("instrument")
     here = (*path, "circuit_breaker")
-    if watched is None and len(symbols) > 1:
-        yield Finding(here, f"name the instrument that is watched, one of {', '.join(sorted(symbols))}")
+    if breaker.get("index") is not None:
+        yield from _watched_index(raw, here, breaker, symbols)
+    elif watched is None and len(symbols) > 1:
+        yield Finding(here, f"name the instrument that is watched, one of {', '.join(sorted(symbols))}, or an index")
     elif isinstance(watched, str) and watched not in symbols:
         yield Finding(
             (*here, "instrument"), f'{path[-1]} does not trade "{watched}"{did_you_mean(watched, sorted(symbols))}'
         )
+
+
+def _watched_index(raw: Raw, here: Path, breaker: Raw, symbols: Collection[str]) -> Iterator[Finding]:
+    """The venue itself must trade all members: it halts on the trades that it sees."""
+    name, indices = breaker["index"], raw.get("indices")
+    known = indices if isinstance(indices, Mapping) else {}
+    if breaker.get("instrument") is not None:
+        yield Finding((*here, "instrument"), "the index is watched already: keep one of the two")
+    if not isinstance(name, str):
+        return
+    if name not in known:
+        hint = did_you_mean(name, list(known)) or "; describe it under indices"
+        yield Finding((*here, "index"), f'no index is called "{name}"{hint}')
+    members = known[name].get("members") if isinstance(known.get(name), Mapping) else None
+    for symbol in members if isinstance(members, Mapping) else ():
+        if symbol not in symbols:
+            yield Finding(
+                (*here, "index"),
+                f'{here[1]} does not trade "{symbol}" of {name}: let it trade all members, or watch less',
+            )
 
 
 def _halt(

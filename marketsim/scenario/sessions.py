@@ -263,7 +263,10 @@ def _ascending(levels: tuple[BreakerLevel, ...]) -> tuple[BreakerLevel, ...]:
 
 
 class BreakerSpec(Section):
-    """A circuit breaker: the whole venue halts when one instrument falls too far."""
+    """A circuit breaker: the whole venue halts when one instrument, or an index, falls too far."""
 
     instrument: Text | None = Field(default=None, description="the instrument that is watched; the venue's only one")
+    index: Text | None = Field(
+        default=None, description="the index that is watched instead, at its members' last trades"
+    )
     levels: Annotated[_Levels, AfterValidator(_ascending)] = Field(description="falls from the previous close")

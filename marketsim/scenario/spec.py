@@ -83,6 +83,11 @@ def _only_false(value: bool) -> bool | None:
     return None if value else False
 
 
+def _only_shared(allocation: AllocationSpec) -> AllocationSpec | None:
+    """Time priority is what holds without saying, so it is not written."""
+    return None if allocation.rule == "price_time" else allocation
+
+
 M = TypeVar("M", bound="Section")
 
 
@@ -259,6 +264,36 @@ class ThrottleSpec(Section):
         return (*self.rate, self.burst or self.rate[0])
 
 
+class AllocationSpec(Section):
+    """How the orders of a price share who trades with them. Text such as ``pro_rata`` means ``{rule: pro_rata}``."""
+
+    rule: Literal["price_time", "pro_rata"] = Field(
+        default="pro_rata", description="by time, as when all of this is left out, or by size"
+    )
+    top_lots: Whole = Field(default=0, description="lots that go to the first in time before anything is shared")
+    fifo_percent: Whole = Field(default=0, description="percent of the rest that goes by time, 0 to 100")
+    least_allocation: Whole = Field(default=0, description="lots below which a share counts as none")
+    instruments: Names | None = Field(default=None, description="for which; all that the venue trades when left out")
+
+    @classmethod
+    def prepare(cls, given: Any) -> Any:
+        """Accept the name of a rule."""
+        return super().prepare({"rule": given} if isinstance(given, str) else given)
+
+    @field_validator("fifo_percent", mode="after")
+    @classmethod
+    def _a_share(cls, percent: int) -> int:
+        if percent > 100:
+            raise InvalidValueError(f"{percent} is more than all: write a percentage from 0 to 100")
+        return percent
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.rule == "price_time" and (self.top_lots or self.fifo_percent or self.least_allocation):
+            raise InvalidValueError("price_time shares nothing: leave the lots and the percentage out, or say pro_rata")
+        return self
+
+
 class VenueSpec(Section):
     """One venue."""
 
@@ -267,6 +302,9 @@ class VenueSpec(Section):
     processing: Duration = Field(default=0, description="time the venue takes for each message")
     self_trades: Literal["allow", "cancel_newest", "cancel_oldest", "cancel_both", "decrement"] = Field(
         default="allow", description="what becomes of an order that would trade with its own owner's"
+    )
+    allocation: Annotated[AllocationSpec, AfterValidator(_only_shared)] | None = Field(
+        default=None, description="how the orders of a price share who trades with them; by time when left out"
     )
     host: Text | None = Field(default=None, description="where it stands in the topology; its own name when left out")
     clearing: ClearingSpec | None = Field(
@@ -428,6 +466,9 @@ class AgentSpec(TypedSection):
         description="what is at the clearing house, by settlement currency; all its cash of one when left out",
     )
     limits: LimitsSpec | None = Field(default=None, description="its risk checks; none when left out")
+    owner: Text | None = Field(
+        default=None, description="for whom it trades: orders of one owner are own to each other; itself when left out"
+    )
 
     def names(self, name: str) -> tuple[str, ...]:
         """The name of each agent: the key itself for one, ``noise.0``, ``noise.1`` … for several."""

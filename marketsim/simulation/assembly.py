@@ -107,6 +107,7 @@ class Assembly:
         for market in self._markets:
             self._core.set_reference(market.number, market.instrument.reference)
             self._core.prevent_self_trades(market.number, SelfTrade[spec.venues[market.venue].self_trades.upper()])
+            self._allocate(market)
         self._network = NetworkTables(spec.seed)
         self._first_link: dict[str, int] = {}
         self._nights = nights_of(spec)
@@ -127,6 +128,7 @@ class Assembly:
         for key, agent in spec.agents.items():
             self._build_family(world, key, agent)
         self._build_sessions(world)
+        self._join_accounts(world)
         self._clear(world)
         self._schedule_timeline(world)
         return world
@@ -149,6 +151,12 @@ class Assembly:
                 markets.append(Market(len(markets), name, instrument, fee, None if plain else schedule))
                 venues.append(number)
         return markets, fees, venues
+
+    def _allocate(self, market: Market) -> None:
+        """How the orders of a price share an aggressor, where not by time."""
+        rule = self._spec.venues[market.venue].allocation
+        if rule is not None and (rule.instruments is None or market.instrument.symbol in rule.instruments):
+            self._core.set_allocation(market.number, True, rule.top_lots, rule.fifo_percent, rule.least_allocation)
 
     def _build_links(self) -> None:
         """Three links for each pair of agent and venue, numbered one after the other."""
@@ -202,6 +210,14 @@ class Assembly:
                 if wrong != Impairment():
                     key = key_of(self._spec.seed, f"{person.name}->{venue}/session")
                     world.engine.add_session(person.number, number, key, wrong, spec.cancel_on_disconnect)
+
+    def _join_accounts(self, world: World) -> None:
+        """Agents of one owner have one account, that of the first of them."""
+        accounts: dict[str, int] = {}
+        for person in world.participants:
+            owner = self._spec.agents[person.family].owner
+            if owner is not None:
+                self._core.set_account(person.number, accounts.setdefault(owner, person.number))
 
     def _wrong(self, name: str, key: str, venue: str) -> Impairment:
         """What the faults between an agent and a venue where it trades come to."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from fractions import Fraction
+from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ from marketsim.brokers.simulated import Market
 from marketsim.domain.order import Reason
 from marketsim.domain.phase import BandAction
 from marketsim.domain.schedule import Change, Night, changes, nights
+from marketsim.errors import InvalidValueError
 from marketsim.kernel.random import below, key_of, purpose_of
 from marketsim.population.sessions import (
     HALT_DUE,
@@ -26,9 +29,10 @@ from marketsim.population.sessions import (
     SESSION,
     STEP,
     SessionPlan,
+    level_below,
 )
 from marketsim.population.state import NIGHT
-from marketsim.scenario.sessions import AuctionsSpec, BandsSpec, InterruptionsSpec
+from marketsim.scenario.sessions import AuctionsSpec, BandsSpec, BreakerSpec, InterruptionsSpec
 from marketsim.scenario.shocks import Halt
 
 if TYPE_CHECKING:
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 _RANDOM_END = purpose_of("random end")
 _ACTIONS = {"refuse": BandAction.REFUSE, "auction": BandAction.INTERRUPT, "halt": BandAction.HALT}
 _MILLIONTHS = Decimal(1_000_000)
+_LARGEST = 1 << 53
 _OPEN: list[Change] = []
 
 
@@ -106,10 +111,10 @@ def add_schedules(spec: ScenarioSpec, markets: Sequence[Market], core: MatchingC
             bands = bands_of(venue.bands, market.instrument)
             row["static"] = bands.static
             core.set_bands(market.number, bands.low, bands.high, bands.dynamic, int(bands.action))
-        row["first_level"] = row["levels_end"] = len(levels)
-        if _is_watched(spec, name, market.instrument):
-            levels.extend(_levels(venue, market.instrument))
-            row["levels_end"], row["trigger"] = len(levels), levels[int(row["first_level"][0])][2]
+        row["breaker"], row["counted"] = market.number, market.instrument.reference
+    for name, venue in spec.venues.items():
+        if venue.circuit_breaker is not None:
+            _watch(spec, name, venue.circuit_breaker, markets, sessions, levels)
     engine.add_sessions(
         SessionPlan(sessions, rules, np.array(steps, STEP), np.array(levels, LEVEL), np.array(nights_of(spec), NIGHT))
     )
@@ -146,17 +151,46 @@ def bands_of(spec: BandsSpec, instrument: Instrument) -> Bands:
     return Bands(low, high, dynamic, _ACTIONS[spec.action], static)
 
 
-def _is_watched(spec: ScenarioSpec, name: str, instrument: Instrument) -> bool:
-    breaker = spec.venues[name].circuit_breaker
-    if breaker is None:
-        return False
-    return (breaker.instrument or spec.instruments_of(name)[0]) == instrument.symbol
-
-
-def _levels(venue: VenueSpec, instrument: Instrument) -> Iterator[tuple[int, int, int, int]]:
-    for level in venue.circuit_breaker.levels if venue.circuit_breaker is not None else ():
+def _watch(
+    spec: ScenarioSpec,
+    name: str,
+    breaker: BreakerSpec,
+    markets: Sequence[Market],
+    sessions: Any,
+    levels: list[tuple[int, int, int, int]],
+) -> None:
+    """Fill in what the circuit breaker of a venue watches; the session of the first such market keeps its state."""
+    weights = _weights(spec, name, breaker)
+    watched = [market for market in markets if market.venue == name and market.instrument.symbol in weights]
+    state = watched[0].number
+    for market in watched:
+        sessions["breaker"][market.number], sessions["weight"][market.number] = state, weights[market.instrument.symbol]
+    worth = sum(weights[market.instrument.symbol] * market.instrument.reference for market in watched)
+    if sum(weights[market.instrument.symbol] * abs(market.instrument.reference) for market in watched) >= _LARGEST:
+        raise InvalidValueError(
+            f"venues.{name}.circuit_breaker.index: the weights of {breaker.index} have too many digits beside its "
+            "members' ticks to be added up exactly: round them"
+        )
+    sessions["worth"][state], sessions["first_level"][state] = worth, len(levels)
+    for level in breaker.levels:
         fall = int(level.fall * _MILLIONTHS)
-        yield fall, level.halt or 0, instrument.reference - abs(instrument.reference) * fall // 1_000_000, 0
+        levels.append((fall, level.halt or 0, int(level_below(worth, fall)), 0))
+    sessions["levels_end"][state] = len(levels)
+    sessions["trigger"][state] = levels[int(sessions["first_level"][state])][2]
+
+
+def _weights(spec: ScenarioSpec, name: str, breaker: BreakerSpec) -> dict[str, int]:
+    """What a tick of each watched instrument counts, in whole numbers: 1 for one alone, else as in the index."""
+    if breaker.index is None:
+        return {breaker.instrument or spec.instruments_of(name)[0]: 1}
+    members = spec.basket(breaker.index).members
+    exact = {
+        symbol: Fraction(weight) * Fraction(spec.instrument(symbol).tick_size) for symbol, weight in members.items()
+    }
+    whole = lcm(*(share.denominator for share in exact.values()))
+    counts = {symbol: int(share * whole) for symbol, share in exact.items()}
+    common = gcd(*counts.values())
+    return {symbol: count // common for symbol, count in counts.items()}
 
 
 def _add_halts(spec: ScenarioSpec, markets: Sequence[Market], engine: Engine) -> None:

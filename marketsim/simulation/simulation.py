@@ -113,6 +113,7 @@ class Simulation:
         taker_fee: str | int = 0,
         processing: str | int = 0,
         self_trades: str = "allow",
+        allocation: str | Mapping[str, Any] | None = None,
         host: str | None = None,
         auction_fee: str | int | None = None,
         minimum_fee: str | int | None = None,
@@ -135,6 +136,8 @@ class Simulation:
         ``circuit_breaker`` say what they say in scenario files: see docs/sessions.md.
 
         ``self_trades="cancel_newest"`` cancels an order that would trade with its own owner's.
+        ``allocation="pro_rata"``, or a mapping with ``top_lots``, ``fifo_percent``, ``least_allocation`` and
+        ``instruments``, lets the orders of a price share an aggressor by size.
 
         throttle: requests that it takes from each participant, such as ``"100/s"``, or ``("100/s", 20)`` with how many
         at once, or a mapping as in scenario files. cancel_on_disconnect: it cancels the orders of a session that has
@@ -160,6 +163,7 @@ class Simulation:
             venue["clearing"] = dict(clearing)
         further = {
             "host": host,
+            "allocation": allocation if allocation is None or isinstance(allocation, str) else dict(allocation),
             "calendar": calendar,
             "auctions": auctions,
             "bands": bands,
@@ -212,9 +216,13 @@ class Simulation:
         venues: Iterable[str] | None = None,
         feeds: Iterable[str] | None = None,
         host: str | None = None,
+        owner: str | None = None,
         compiled: bool = True,
     ) -> Simulation:
-        """Add one agent. Its parameters are its dataclass fields; its name decides its random draws."""
+        """Add one agent. Its parameters are its dataclass fields; its name decides its random draws.
+
+        ``owner``: for whom it trades; a venue that prevents self-trades does so between all agents of one owner.
+        """
         return self.add_agents(
             agent,
             1,
@@ -228,6 +236,7 @@ class Simulation:
             venues=venues,
             feeds=feeds,
             host=host,
+            owner=owner,
             compiled=compiled,
         )
 
@@ -246,11 +255,13 @@ class Simulation:
         venues: Iterable[str] | None = None,
         feeds: Iterable[str] | None = None,
         host: str | None = None,
+        owner: str | None = None,
         compiled: bool = True,
     ) -> Simulation:
         """Add ``count`` agents with the same parameters, named ``name.0``, ``name.1`` … (just ``name`` for one).
 
         ``compiled=False`` runs a compiled type from Python, event by event: the same run, slower, and with ``limits``.
+        ``owner``: for whom they trade, see ``add_agent``; each for itself when left out.
         """
         key = name or _free_name(type(agent).__name__, self._raw["agents"])
         spec = {**_described("agent", agent), "count": count, "cash": cash}
@@ -260,8 +271,7 @@ class Simulation:
         for field, given in (("instruments", instruments), ("venues", venues), ("feeds", feeds)):
             if given is not None:
                 spec[field] = list(given)
-        if host is not None:
-            spec["host"] = host
+        spec |= {field: given for field, given in (("host", host), ("owner", owner)) if given is not None}
         if collateral is not None:
             spec["collateral"] = dict(collateral)
         if not compiled:

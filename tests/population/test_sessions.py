@@ -6,6 +6,7 @@ Small markets with a Python agent that sends what the test wants; each runs in a
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import marketsim as ms
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import OrderType, Reason, Side, TimeInForce
 from marketsim.domain.phase import Phase
+from marketsim.errors import InvalidValueError
 from marketsim.simulation.simulation import Simulation
 from marketsim.trading.order import Order
 
@@ -268,6 +270,59 @@ def test_a_fall_halts_the_whole_venue_once_a_level() -> None:
     ]
     assert set(halts["reason"]) == {"CIRCUIT_BREAKER"}
     assert run.phases[run.phases["time"] > halts["time"].max()].empty  # for the rest of the day
+
+
+def deal(at: str, symbol: str, price: int) -> list[tuple[str, Callable[[ms.Agent], Any]]]:
+    """A trade of one lot of an instrument at a price in ticks."""
+
+    def both(agent: ms.Agent) -> None:
+        instrument = next(known for known in agent.instruments if known.symbol == symbol)
+        agent.buy(instrument, 1, limit=price)
+        agent.sell(instrument, 1, limit=price)
+
+    return [(at, both)]
+
+
+def basket_market(stepped: bool = False) -> Any:
+    """ABC at 100 (tick 0.01) and XYZ at 50 (tick 0.05) in an index at 1.5 · 100 + 3 · 50 = 300; falls of 1 % and 3 %."""
+    lines = [
+        *deal("2min", "ABC", 9_900),  # 298.50: one percent of ABC, not of the index
+        *deal("3min", "XYZ", 992),  # 297.30
+        *deal("210s", "XYZ", 990),  # 297.00: the first level
+        *deal("5min", "ABC", 9_500),  # 291.00: the second
+        *deal("1d 2min", "XYZ", 980),  # 289.50, of 291.00 at the close: not yet
+        *deal("1d 3min", "XYZ", 970),  # 288.00, below 288.09
+    ]
+    xyz = ms.Instrument("XYZ", tick_size="0.05", reference_price="50")
+    return market(
+        lines,
+        "1d 12min",
+        instruments=(ABC, xyz),
+        further=lambda simulation: simulation.add_index(ms.Basket("TOP", {"ABC": Decimal("1.5"), "XYZ": Decimal(3)})),
+        stepped=stepped,
+        calendar=CALENDAR,
+        circuit_breaker={"index": "TOP", "levels": [{"fall": "1%", "halt": "1min"}, {"fall": "3%"}]},
+        interruptions={"reopening": "continuous"},
+    )[0]
+
+
+def test_a_fall_of_a_basket_halts_all_its_members() -> None:
+    run = basket_market()
+    halts = run.phases[run.phases["reason"] == "CIRCUIT_BREAKER"]
+    days, seconds = divmod((halts["time"] - run.start) // 10**9, 86_400)
+    assert sorted(zip(halts["instrument"], days, seconds, strict=True)) == [
+        (symbol, day, second) for symbol in ("ABC", "XYZ") for day, second in ((0, 210), (0, 300), (1, 180))
+    ]
+    assert basket_market(stepped=True).digest == run.digest
+
+
+def test_a_basket_is_added_up_exactly_or_not_at_all() -> None:
+    simulation = Simulation(1, "1s").add_venue(
+        "X", (ABC, ms.Instrument("XYZ")), circuit_breaker={"index": "TOP", "levels": [{"fall": "7%"}]}
+    )
+    simulation.add_index(ms.Basket("TOP", {"ABC": Decimal("0.123456789123456789"), "XYZ": Decimal(3)}))
+    with pytest.raises(InvalidValueError, match=r"the weights of TOP have too many digits .*: round them"):
+        simulation.run()
 
 
 def test_stepped_and_compiled_are_one() -> None:
