@@ -284,7 +284,7 @@ def deal(at: str, symbol: str, price: int) -> list[tuple[str, Callable[[ms.Agent
 
 
 def basket_market(stepped: bool = False) -> Any:
-    """ABC at 100 (tick 0.01) and XYZ at 50 (tick 0.05) in an index at 1.5 · 100 + 3 · 50 = 300; falls of 1 % and 3 %."""
+    """ABC at 100 (tick 0.01) and XYZ at 50 (tick 0.05) in an index of 1.5 · 100 + 3 · 50 = 300; levels 1 %, 3 %."""
     lines = [
         *deal("2min", "ABC", 9_900),  # 298.50: one percent of ABC, not of the index
         *deal("3min", "XYZ", 992),  # 297.30
