@@ -8,7 +8,8 @@ from __future__ import annotations
 from marketsim.domain.event import EventKind
 from marketsim.exchange.matching import has_known_codes
 from marketsim.exchange.room import room_to_tell
-from marketsim.exchange.state import NO_MARKET, SHORT_OF_SLOTS, events_of, slots_of
+from marketsim.exchange.rows import refuse, write
+from marketsim.exchange.state import NO_MARKET, SHORT_OF_SLOTS, slots_of
 from marketsim.kernel.compiled import Record, compiled
 
 _REJECTED = int(EventKind.REJECTED)
@@ -21,7 +22,7 @@ def note_session(core: Record, time: int, kind: int, owner: int, market: int) ->
     if short != 0:
         return short
     core.time = time
-    _write(core, kind, owner, market)
+    write(core, kind, 0, 0, 0, 0, 0, owner, 0, market, 0, 0, 0, 0, 0)
     return 0
 
 
@@ -34,43 +35,27 @@ def refuse_request(core: Record, time: int, kind: int, request: Record) -> int:
     if kind == _REJECTED and request.order_id >= core.slots_length:
         return SHORT_OF_SLOTS
     core.time = time
-    known = kind == _REJECTED and 0 <= request.market < core.markets
-    row = _write(core, kind, request.sender, request.market if known else NO_MARKET)
-    row.order_id = request.order_id
-    row.quantity = request.quantity
-    row.reason = request.reason
     if kind != _REJECTED:
-        row.price = request.price
-        return 0
-    row.price = request.price
-    row.side = request.side if request.side == 1 or request.side == -1 else 0
-    if has_known_codes(request.side, request.order_type, request.time_in_force, request.instructions):
-        row.order_type = request.order_type
-        row.time_in_force = request.time_in_force
-        row["flags"] = request.instructions
+        return refuse(core, kind, request.order_id, request.sender, request.price, request.quantity, request.reason)
+    known = 0 <= request.market < core.markets
+    coded = has_known_codes(request.side, request.order_type, request.time_in_force, request.instructions)
+    write(
+        core,
+        kind,
+        request.order_id,
+        0,
+        request.price,
+        request.quantity,
+        0,
+        request.sender,
+        0,
+        request.market if known else NO_MARKET,
+        request.side if request.side == 1 or request.side == -1 else 0,
+        request.reason,
+        request.order_type if coded else 0,
+        request.time_in_force if coded else 0,
+        request.instructions if coded else 0,
+    )
     if known and slots_of(core)[request.order_id] == 0:
         slots_of(core)[request.order_id] = -1
     return 0
-
-
-@compiled
-def _write(core: Record, kind: int, owner: int, market: int) -> Record:
-    """A row that says who, where and what happened; all else is 0."""
-    row = events_of(core)[core.log_count]
-    row.time = core.time
-    row.order_id = 0
-    row.match_id = 0
-    row.price = 0
-    row.quantity = 0
-    row.leaves = 0
-    row.owner = owner
-    row.peer = 0
-    row.market = market
-    row.kind = kind
-    row.side = 0
-    row.reason = 0
-    row.order_type = 0
-    row.time_in_force = 0
-    row["flags"] = 0  # "flags" as an attribute belongs to NumPy
-    core.log_count += 1
-    return row

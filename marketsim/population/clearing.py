@@ -32,6 +32,8 @@ from marketsim.exchange.clearing import (
     refresh_all,
 )
 from marketsim.exchange.matching import expire_order, new_order, withdraw_order
+from marketsim.exchange.room import room_to_tell
+from marketsim.exchange.rows import write_phase
 from marketsim.exchange.state import (
     GONE,
     NO_MARKET,
@@ -39,6 +41,7 @@ from marketsim.exchange.state import (
     SHORT_OF_SLOTS,
     books_of,
     events_of,
+    last_price,
     orders_of,
     slots_of,
 )
@@ -60,7 +63,7 @@ _MARK, _FUNDING, _SETTLED = int(EventKind.MARK), int(EventKind.FUNDING), int(Eve
 _LIQUIDATION, _MARGIN_CALL = int(EventKind.LIQUIDATION), int(EventKind.MARGIN_CALL)
 _REJECTED, _REPLACE_REJECTED = int(EventKind.REJECTED), int(EventKind.REPLACE_REJECTED)
 _VARIATION, _EXPIRY, _FUND = int(Settled.VARIATION), int(Settled.EXPIRY), int(Settled.FUND)
-_BY_LIQUIDATION = int(Reason.LIQUIDATION)
+_BY_LIQUIDATION, _BY_SCHEDULE = int(Reason.LIQUIDATION), int(Reason.SCHEDULE)
 _MARKET, _IOC = int(OrderType.MARKET), int(TimeInForce.IOC)
 _CLOSED = int(Phase.CLOSED)
 _TYPES, _TIMES, _LARGEST = int(max(OrderType)), int(max(TimeInForce)), 1 << 53
@@ -295,9 +298,16 @@ def _close(core: Record, world: Record, clearing: Record, contract: Record, mark
     if contract.expiry > world.now:
         _go_on(clearing, _SETTLING)
         return DONE
+    first = core.log_count
     status = _end_orders(core, world, clearing, market, -1)
+    book = books_of(core)[market]
+    if status == DONE and book.phase != _CLOSED:
+        short = room_to_tell(core, 1)
+        if short != 0:
+            return DONE if core.log_count > first else short
+        core.time = world.now
+        write_phase(core, market, last_price(book), _CLOSED, _BY_SCHEDULE)
     if status == DONE:
-        books_of(core)[market].phase = _CLOSED
         contract.expired = 1
         contract.mark = final_price(contract)
         refresh_all(clearing, contract)

@@ -38,7 +38,6 @@ _SIDES: dict[int, Any] = {int(side): side for side in Side}
 _TYPES: dict[int, Any] = {int(kind): kind for kind in OrderType}
 _TIMES: dict[int, Any] = {int(time): time for time in TimeInForce}
 _FLAGS: dict[int, Any] = {flag: OrderFlag(flag) for flag in range(32) if not flag & OrderFlag.KEPT_PRIORITY}
-_UNSIDED = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED, EventKind.MASS_CANCELED)
 
 
 class Driver(Agent):

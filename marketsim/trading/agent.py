@@ -216,7 +216,8 @@ class Agent:
     def consolidated_depth(self, side: Side, instrument: Instrument | None = None) -> list[Offer]:
         """What all venues show on the bid (``BUY``) or offer (``SELL``) side, level by level, best price first.
 
-        Asking for the first time subscribes to the levels; until a venue's book comes, its best price stands for it.
+        Asking for the first time subscribes to the levels; until a venue's book comes, and after a gap until it is
+        repaired, its best price stands for it.
         """
         return self._view(instrument or self.instrument, "levels").offers(side)
 
@@ -663,9 +664,10 @@ class Agent:
         view = views[instrument.symbol]
         if wanted not in view.asked:
             view.asked.update((wanted, "quotes"))
-            request = MarketDataRequest.of({"quotes": True, "levels": wanted == "levels"})
             for venue in view.venues:
-                self._session.subscribe(instrument, venue, request)
+                if wanted == "levels":
+                    view.books[venue] = self._session.keep_book(instrument, venue)
+                self._session.subscribe(instrument, venue, MarketDataRequest.of({"quotes": True}))
         return view
 
 

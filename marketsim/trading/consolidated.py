@@ -134,7 +134,7 @@ class View:
         self.venues = tuple(venues)
         self.quotes: dict[str, Quote] = {}
         self.arrived: dict[str, int] = {}
-        self.books: dict[str, LocalBook] = {}
+        self.books: dict[str, LocalBook] = {}  # those that the session keeps, and repairs after a gap
         self.asked: set[str] = set()  # what was subscribed to for it
         self._delays: dict[str, int] = {}
 
@@ -146,16 +146,6 @@ class View:
         delay = now - quote.time
         known = self._delays.get(venue, delay)
         self._delays[venue] = known + (delay - known) // _SMOOTHING
-
-    def take_level(self, update: LevelUpdate) -> None:
-        """An increment of a venue's book has arrived."""
-        book = self.books.get(update.venue)
-        if book is not None:
-            book.apply(update)
-
-    def take_book(self, book: BookSnapshot) -> None:
-        """A venue's whole book has arrived."""
-        self.books.setdefault(book.venue, LocalBook()).apply_snapshot(book)
 
     def delay(self, venue: str) -> int:
         """Nanoseconds that a venue's feed takes to arrive, a moving average of those seen; 0 as long as none was."""
@@ -170,7 +160,7 @@ class View:
     def offers_of(self, venue: str, side: Side) -> list[Offer]:
         """What a venue shows on its bid side (``BUY``) or its offer side, best first.
 
-        All levels where its book is followed and whole, else its best price.
+        All levels where its book is followed and whole, else its best price: after a gap until the book is repaired.
         """
         book = self.books.get(venue)
         if book is not None and book.synchronized:
@@ -224,12 +214,10 @@ class Consolidation:
             tell(view)
 
     def on_level(self, update: LevelUpdate) -> None:
-        """Take it in."""
-        self.views[update.instrument.symbol].take_level(update)
+        """The session's own book has taken it in."""
 
     def on_book(self, book: BookSnapshot) -> None:
-        """Take it in."""
-        self.views[book.instrument.symbol].take_book(book)
+        """The session's own book has taken it in."""
 
     def on_report(self, report: Report, order: Order | None) -> None:
         """Pass it on."""

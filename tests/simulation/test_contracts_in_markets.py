@@ -182,6 +182,13 @@ def test_a_future_ends_with_all_its_orders_and_positions() -> None:
     assert {row["position"] for row in execution.world.engine.accounts()} == {0}
 
 
+def test_the_end_of_a_future_is_in_the_log() -> None:
+    phases = market("future").run().phases
+    assert [(int(row.time), row.phase, row.before, row.reason) for row in phases.itertuples()] == [
+        (7 * 10**9, "CLOSED", "CONTINUOUS", "SCHEDULE")
+    ]
+
+
 def test_who_has_no_margin_is_refused_then_called_then_closed() -> None:
     """60 at about 100 with a tenth asked for need 600: with 500 they are refused, with little more soon closed."""
     poor = market(cash=500).start()

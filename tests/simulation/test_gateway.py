@@ -229,6 +229,31 @@ def test_a_conflated_book_mends_itself_too() -> None:
         assert (keeper.book.bids, keeper.book.asks) == sides_of(execution.world)
 
 
+class Ladder(ms.Agent):
+    """Looks at the depth over all venues."""
+
+    def on_start(self) -> None:
+        """From the beginning on."""
+        self.consolidated_depth(ms.BUY)
+
+
+def test_depth_over_venues_mends_itself_too() -> None:
+    sim = ms.Simulation(5, "5s", latency=ms.LogNormal(median="500us", sigma=0.6))
+    for venue in ("A", "B"):
+        sim.add_venue(venue, [ABC], heartbeat="100ms")
+        sim.add_agents(Sprinkler(until="3s"), 4, f"on_{venue.lower()}", venues=[venue])
+    sim.add_agent(Ladder(), "ladder").add_fault(ms.Loss(0.2), "ladder")
+    execution = sim.start()
+    execution.run()
+    ladder: Any = execution.world.sessions["ladder"].agent
+    for market, venue in enumerate(("A", "B")):
+        assert ladder.keep_book(venue=venue).gaps > 3
+        for side in (ms.BUY, ms.SELL):
+            seen = [(price, lots) for place, price, lots in ladder.consolidated_depth(side) if place == venue]
+            assert seen == [(price, lots) for price, lots, _ in execution.world.core.depth(market, side)]
+            assert seen
+
+
 def test_all_is_delivered_where_nothing_is_lost() -> None:
     keepers, world = kept(0.0)
     count = int(world.core._books.rows["sequence"][0])

@@ -120,7 +120,7 @@ def test_depth_over_venues_is_one_ladder() -> None:
     agent = ms.Agent()
     market = HandMarket(agent, venues=VENUES[:2])
     assert agent.consolidated_depth(Side.SELL) == []
-    assert [request.instructions for request in market.asked(Kind.SUBSCRIBE)] == [Wanted.QUOTES | Wanted.LEVELS] * 2
+    assert [request.instructions for request in market.asked(Kind.SUBSCRIBE)] == [Wanted.LEVELS, Wanted.QUOTES] * 2
     market.quote(99, 5, 101, 7, market=1)
     assert agent.consolidated_depth(Side.SELL) == [Offer("B", 101, 7)]
     market.book([(99, 5), (97, 1)], [(101, 3), (103, 4)], 8, market=0)
@@ -140,6 +140,20 @@ def test_a_book_with_a_gap_is_not_believed() -> None:
     market.quote(0, 0, 101, 3)
     market.level(Side.SELL, 101, 1, 10)
     assert agent.consolidated_depth(Side.SELL) == [Offer("A", 101, 3)]
+    assert len(market.asked(Kind.SNAPSHOT_REQUEST)) == 1
+    market.level(Side.SELL, 103, 2, 11)
+    market.book([], [(101, 1), (103, 4)], 10)
+    assert agent.consolidated_depth(Side.SELL) == [Offer("A", 101, 1), Offer("A", 103, 2)]
+
+
+def test_a_book_that_was_asked_for_once_is_not_believed_for_ever() -> None:
+    agent = ms.Agent()
+    market = HandMarket(agent, venues=("A",))
+    agent.consolidated()
+    agent.ask_book()
+    market.book([], [(101, 3), (103, 4)], 8)
+    market.quote(0, 0, 105, 2)
+    assert agent.consolidated_depth(Side.SELL) == [Offer("A", 105, 2)]
 
 
 def test_another_instrument_is_refused() -> None:
