@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from marketsim.domain.units import MICROSECOND, MILLISECOND, NANOSECOND, SECOND
 from marketsim.errors import DataError, InvalidValueError, did_you_mean
 
 TIME_UNITS = {"ns": NANOSECOND, "us": MICROSECOND, "ms": MILLISECOND, "s": SECOND}
+_DIGITS = 19  # of the largest number of 64 bits
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
 
 
@@ -96,7 +97,10 @@ class Fields:
         column = self.columns[name]
         empty = self.missing(name)
         if not _is_text(column):
-            values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            try:
+                values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            except pa.ArrowException:  # lists, bytes, words in a dictionary
+                values = np.array([_number(value) for value in column.to_pylist()])
         else:
             values = np.full(len(self), np.nan)
             texts = np.array(self.texts(name), dtype=object)
@@ -156,8 +160,10 @@ def _scale(value: Any, digits: int) -> int | None:
     """One number times ten to the power of ``digits``; None when that is not whole. A float by its shortest text."""
     try:
         scaled = Decimal(str(value).strip()).scaleb(digits)
+        if scaled.adjusted() > _DIGITS:
+            return None
         whole = int(scaled)
-    except (InvalidOperation, ValueError, OverflowError):
+    except (ArithmeticError, ValueError):
         return None
     return whole if whole == scaled and _SMALLEST <= whole <= _LARGEST else None
 
@@ -260,9 +266,17 @@ def _parquet(place: Path) -> tuple[Any, NDArray[np.int64], int]:
 
     try:
         table = pq.read_table(place)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"not a whole Parquet file (truncated?): {error}", source=place.name) from error
     return table, np.arange(1, len(table) + 1), len(table)
+
+
+def _check_encoding(text: bytes, source: str) -> None:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        row = text.count(b"\n", 0, error.start) + 1
+        raise DataError(f"the byte 0x{text[error.start]:02x} is no UTF-8 text", source=source, record=row) from None
 
 
 def _csv(place: Path, findings: Findings) -> tuple[Any, NDArray[np.int64], int]:
@@ -274,7 +288,11 @@ def _csv(place: Path, findings: Findings) -> tuple[Any, NDArray[np.int64], int]:
     header = text[: text.find(b"\n") + 1 or len(text)].decode("utf-8-sig", "replace")
     if not header.strip():
         raise DataError("empty file, expected a header with the names of the columns", source=place.name)
-    names = [name.strip() for name in next(csv.reader(io.StringIO(header)))]
+    _check_encoding(text, place.name)
+    try:
+        names = [name.strip() for name in next(csv.reader(io.StringIO(header)))]
+    except csv.Error as error:
+        raise DataError(f"the header cannot be read as CSV: {error}", source=place.name, record=1) from error
     broken: list[int] = []
 
     def ragged(row: Any) -> str:

@@ -274,6 +274,8 @@ def _tape(
     per_tick = int(tick / _UNIT)
     good = good & _on_ticks(messages, states, visible, per_tick, files, findings)
     findings.settle()
+    if not good.any():
+        raise DataError("no good row is left", source=files.messages.name)
     events = _events(messages, good, per_tick)
     numbers = _number(events, messages, good)
     book = None if states is None else _book(states, good, per_tick)

@@ -39,17 +39,28 @@ def to_json(noun: Any) -> str:
 
 
 def from_dict(kind: type[T], form: Mapping[str, Any]) -> T:
-    """The noun of a class that a dictionary describes."""
+    """The noun of a class that a dictionary describes; InvalidValueError where it describes none."""
+    if not isinstance(form, Mapping):
+        raise InvalidValueError(f"{form!r} is no {kind.__name__}: write a mapping of its fields")
     hints = _hints(cast(Any, kind))
     for name in form:
         if name not in hints:
             raise InvalidValueError(f"{kind.__name__} has no field {name!r}{did_you_mean(name, hints)}")
-    return kind(**{name: _read(hints[name], value) for name, value in form.items()})
+    try:
+        return kind(**{name: _read(hints[name], value) for name, value in form.items()})
+    except InvalidValueError:
+        raise
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise InvalidValueError(f"no {kind.__name__}: {error}") from error
 
 
 def from_json(kind: type[T], text: str) -> T:
-    """The noun of a class that JSON describes."""
-    return from_dict(kind, json.loads(text))
+    """The noun of a class that JSON describes; InvalidValueError where it describes none."""
+    try:
+        form = json.loads(text)
+    except ValueError as error:
+        raise InvalidValueError(f"no JSON: {error}") from error
+    return from_dict(kind, form)
 
 
 def _plain(value: Any) -> Any:

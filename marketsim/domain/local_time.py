@@ -38,9 +38,18 @@ def since_epoch(day: dt.date, time: int, time_zone: str) -> int:
     """
     days, rest = divmod(time, DAY)
     seconds, fraction = divmod(rest, SECOND)
-    wall = dt.datetime.combine(day + dt.timedelta(days=days), dt.time()) + dt.timedelta(seconds=seconds)
-    moment = wall.replace(tzinfo=zone(time_zone))
-    return (moment - _EPOCH) // _WHOLE_SECOND * SECOND + fraction
+    try:
+        wall = dt.datetime.combine(day + dt.timedelta(days=days), dt.time()) + dt.timedelta(seconds=seconds)
+        moment = wall.replace(tzinfo=zone(time_zone))
+        return (moment - _EPOCH) // _WHOLE_SECOND * SECOND + fraction
+    except OverflowError:
+        raise _beyond(day) from None
+
+
+def _beyond(day: dt.date) -> InvalidValueError:
+    return InvalidValueError(
+        f"a run from {day} on leaves the years 1 to 9999: use a date within them, or a shorter run"
+    )
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,11 @@ class LocalTime:
 
     def at(self, time: int, time_zone: str | None = None) -> dt.datetime:
         """Date and local time of a nanosecond of the run, cut to microseconds, which is what a datetime holds."""
-        moment = _EPOCH + dt.timedelta(microseconds=(self.origin + time) // 1000)
-        return moment.astimezone(zone(time_zone or self.time_zone))
+        try:
+            moment = _EPOCH + dt.timedelta(microseconds=(self.origin + time) // 1000)
+            return moment.astimezone(zone(time_zone or self.time_zone))
+        except OverflowError:
+            raise _beyond(self.date) from None
 
     def text(self, time: int, time_zone: str | None = None) -> str:
         """Such as ``2026-03-05 09:30:00.000000000``."""

@@ -35,6 +35,8 @@ _UNITS = {
 }
 _PART = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*([a-zµ]+)")
 _CLOCK = re.compile(r"^([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]{1,9})?)?$")
+_LONGEST = (1 << 63) - 1
+_ORDERS_OF_MAGNITUDE = 60  # a number may have; exact arithmetic writes the digits of larger ones out
 _RULE = 'write a number with a unit (ns, us, ms, s, min, h, d), such as "150us" or "1h 30min"'
 
 
@@ -44,7 +46,7 @@ def duration(value: object) -> int:
     Raises InvalidValueError for a float (ambiguous unit), an unknown unit, or a part finer than a nanosecond.
     """
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return _of_64_bits(value, value)
     if not isinstance(value, str):
         raise InvalidValueError(f"{value!r} is not a duration: {_RULE}")
     text, position, total = value.strip(), 0, Decimal(0)
@@ -54,11 +56,20 @@ def duration(value: object) -> int:
         part = _PART.match(text, position)
         if part is None or part.group(2) not in _UNITS:
             raise InvalidValueError(f"{value!r} is not a duration: {_RULE}")
-        total += Decimal(part.group(1)) * _UNITS[part.group(2)]
+        try:
+            total += Decimal(part.group(1)) * _UNITS[part.group(2)]
+        except ArithmeticError:
+            raise InvalidValueError(f"{value!r} is too long or too short a time: {_RULE}") from None
         position = part.end()
     if not text or total != total.to_integral_value():
         raise InvalidValueError(f"{value!r} is not a whole number of nanoseconds: {_RULE}")
-    return int(total)
+    return _of_64_bits(total, value)
+
+
+def _of_64_bits(nanoseconds: int | Decimal, value: object) -> int:
+    if not -_LONGEST <= nanoseconds <= _LONGEST:
+        raise InvalidValueError(f"{str(value)[:60]} is too long a time: the longest is about 292 years")
+    return int(nanoseconds)
 
 
 def time_of_day(value: object) -> int:
@@ -102,6 +113,11 @@ def decimal(value: object) -> Decimal:
         raise InvalidValueError(f"{value!r} is not a number") from None
     if not result.is_finite():
         raise InvalidValueError(f"{value!r} is not a finite number")
+    if abs(result.adjusted()) > _ORDERS_OF_MAGNITUDE:
+        raise InvalidValueError(
+            f"{value!r} is too large or too small a number: write one between 1e-{_ORDERS_OF_MAGNITUDE} and "
+            f"1e{_ORDERS_OF_MAGNITUDE}"
+        )
     return result
 
 
@@ -110,7 +126,9 @@ def steps(value: object, step: Decimal, what: str) -> int:
     amount = decimal(value)
     count = amount / step
     whole = count.to_integral_value()
-    if count != whole:
+    if abs(whole) > _LONGEST:
+        raise InvalidValueError(f"{what} {amount} is too large: more than 2**63 times {step}")
+    if count != whole or whole * step != amount:  # 28 digits may have rounded the quotient
         low = (count // 1) * step
         raise InvalidValueError(
             f"{what} {amount} is not a multiple of {step}: use {low.normalize():f} or {(low + step).normalize():f}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from enum import IntEnum
 from functools import cache
 from operator import index
 from typing import Any, NamedTuple, Protocol
@@ -55,6 +56,8 @@ from marketsim.kernel.compiled import Record, Rows, Table, array_at, compiled, e
 _CHUNK = 8_192
 _ID_GAP = 1 << 24  # the table of ids is dense: 8 bytes for each number up to the highest used
 _OWNERS = 1 << 31  # as the rows of the log hold them
+_ACCOUNTS = 1 << 24  # the table of accounts is dense, too
+_BEYOND = 1 << 63
 _TRADE = int(EventKind.TRADE)
 _UNKNOWN_CODE = -100
 _NEW, _CANCEL, _REPLACE, _EXPIRE, _CANCEL_OWNER, _PHASE, _END_SESSION, _SETTLE = range(8)
@@ -279,11 +282,11 @@ class MatchingCore:
     ) -> None:
         """Cancel all that an owner has in some markets."""
         first, last = self._market(first_market), self._market(last_market)
-        self._ask(_CANCEL_OWNER, time, owner, first, last, reason)
+        self._ask(_CANCEL_OWNER, time, owner, first, last, _code(Reason, reason))
 
     def set_phase(self, time: int, market: int, phase: int, reason: int = Reason.SCHEDULE) -> None:
         """A market enters a phase of its day; an auction that ends uncrosses first."""
-        self._ask(_PHASE, time, 0, self._market(market), int(Phase(index(phase))), int(Reason(index(reason))))
+        self._ask(_PHASE, time, 0, self._market(market), _code(Phase, phase), _code(Reason, reason))
 
     def end_session(self, time: int, market: int) -> None:
         """Orders for the day expire, whatever the phase, which stays."""
@@ -293,13 +296,15 @@ class MatchingCore:
 
     def prevent_self_trades(self, market: int, mode: int = SelfTrade.CANCEL_NEWEST) -> None:
         """What becomes of orders that would trade with their own account's."""
-        self._books.rows["guarded"][self._market(market)] = int(SelfTrade(index(mode)))
+        self._books.rows["guarded"][self._market(market)] = _code(SelfTrade, mode)
         self._judge(market)
 
     def set_account(self, owner: int, account: int) -> None:
         """Orders of owners with the same account, a number from 0 on, are own to each other."""
-        if index(owner) < 0 or index(account) < 0:
-            raise InvalidValueError(f"owner {owner}, account {account}: both are numbers from 0 on")
+        if not 0 <= index(owner) < _ACCOUNTS or not 0 <= index(account) < _BEYOND:
+            raise InvalidValueError(
+                f"owner {owner}, account {account}: both are numbers from 0 on, of owners below {_ACCOUNTS}"
+            )
         known = len(self._accounts)
         self._accounts.grow(owner + 1)
         self._accounts.rows[known:] = np.arange(known, len(self._accounts))
@@ -310,10 +315,11 @@ class MatchingCore:
         self, market: int, pro_rata: bool, top_lots: int = 0, fifo_percent: int = 0, least_allocation: int = 0
     ) -> None:
         """Whether the orders of a price share an aggressor by size, and what goes by time before that."""
-        if index(top_lots) < 0 or not 0 <= index(fifo_percent) <= 100 or index(least_allocation) < 0:
+        lots = 0 <= index(top_lots) < _BEYOND and 0 <= index(least_allocation) < _BEYOND
+        if not lots or not 0 <= index(fifo_percent) <= 100:
             raise InvalidValueError(
                 f"top_lots={top_lots}, fifo_percent={fifo_percent}, least_allocation={least_allocation}: "
-                "lots are 0 or more, the percentage lies between 0 and 100"
+                "lots are 0 or more and of 64 bits, the percentage lies between 0 and 100"
             )
         row = self._books.rows[self._market(market)]
         row["pro_rata"], row["top_lots"] = int(pro_rata), top_lots
@@ -324,14 +330,15 @@ class MatchingCore:
         self, market: int, static_low: int, static_high: int, dynamic: int = 0, action: int = BandAction.REFUSE
     ) -> None:
         """No trade outside ``static_low`` … ``static_high``, nor further than ``dynamic`` ticks from the last price."""
-        if index(static_low) > index(static_high) or index(dynamic) < 0:
+        if not -_BEYOND <= index(static_low) <= index(static_high) < _BEYOND or not 0 <= index(dynamic) < _BEYOND:
             raise InvalidValueError(
-                f"static_low={static_low}, static_high={static_high}, dynamic={dynamic}: "
+                f"static_low={static_low}, static_high={static_high}, dynamic={dynamic}: ticks of 64 bits; "
                 "the low may not be above the high, nor the distance below 0"
             )
+        what = _code(BandAction, action)
         row = self._books.rows[self._market(market)]
         row["banded"], row["static_low"], row["static_high"] = 1, static_low, static_high
-        row["dynamic"], row["band_action"] = dynamic, int(BandAction(index(action)))
+        row["dynamic"], row["band_action"] = dynamic, what
         self._judge(market)
 
     def clear_bands(self, market: int) -> None:
@@ -341,6 +348,8 @@ class MatchingCore:
 
     def set_reference(self, market: int, price: int) -> None:
         """What counts as the last price, in ticks, until something has traded."""
+        if not -_BEYOND <= index(price) < _BEYOND:
+            raise InvalidValueError(f"price {price}: ticks have at most 64 bits")
         self._books.rows["reference"][self._market(market)] = index(price)
 
     def _judge(self, market: int) -> None:
@@ -409,7 +418,7 @@ class MatchingCore:
 
     def order(self, order_id: int) -> dict[str, int] | None:
         """The fields of a live order by name; None when it is not live."""
-        if not 0 < order_id < len(self._slots):
+        if not 0 < index(order_id) < len(self._slots):
             return None
         slot = int(self._slots.rows[order_id])
         if slot <= 0:
@@ -619,6 +628,14 @@ class MatchingCore:
             order = self._orders.rows[slot]
             yield order
             slot = int(order["next"])
+
+
+def _code(kind: type[IntEnum], value: int) -> int:
+    """The number of a code; a wrong one would silently be cut to a byte further down."""
+    try:
+        return int(kind(index(value)))
+    except ValueError:
+        raise InvalidValueError(f"{kind.__name__} {value}: use one of the codes of {kind.__name__}") from None
 
 
 def _objection(*request: Any) -> Exception:

@@ -38,8 +38,11 @@ def read_latencies(file: str | Path, column: str = "", unit: str = "ns") -> NDAr
     path, scale = Path(file), nanoseconds_per(unit)
     if not path.is_file():
         raise DataError("no such file of measured latencies", source=str(path))
-    rows = _reader(path)(path, column)
-    result = np.fromiter((_number(path, row, value) * scale for row, value in rows), np.float64)
+    try:
+        rows = _reader(path)(path, column)
+        result = np.fromiter((_number(path, row, value) * scale for row, value in rows), np.float64)
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise DataError(f"cannot be read: {error}", source=str(path)) from error
     if not len(result):
         raise DataError("holds no latencies", source=str(path))
     return result
@@ -91,7 +94,10 @@ def _parquet_rows(path: Path, column: str) -> Iterable[tuple[int, object]]:
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"is not a readable Parquet file ({error})", source=str(path)) from error
     name = names[_place(path, names, column)]
-    return enumerate(parquet.read_table(path, columns=[name]).column(0).to_pylist(), 1)
+    try:
+        return enumerate(parquet.read_table(path, columns=[name]).column(0).to_pylist(), 1)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"is not a readable Parquet file ({error})", source=str(path)) from error
 
 
 def _place(path: Path, names: list[str], column: str) -> int:

@@ -156,7 +156,7 @@ def send(address: int) -> int:
     message = to_venue(world, request, request.sender, request.sent)
     call.sequence = world.sequence
     call.time = message.time
-    return request.order_id
+    return max(request.order_id, 0)  # below 0 it would be taken for a SHORT_OF code
 
 
 @compiled

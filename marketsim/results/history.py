@@ -34,7 +34,8 @@ class OrderIndex:
         self._sorted: Ints | None = None
         self._table: NDArray[Any]
         largest = int(ids.max()) if len(ids) else 0
-        if largest <= 8 * len(ids) + 1_000_000:
+        smallest = int(ids.min()) if len(ids) else 0
+        if smallest >= 0 and largest <= 8 * len(ids) + 1_000_000:
             self._table = np.full(largest + 1, -1, np.int32)
             self._table[ids[::-1]] = np.arange(len(ids) - 1, -1, -1, dtype=np.int32)  # the first of an id counts
         else:
@@ -86,8 +87,8 @@ class _Book:
         self._publish()
 
     def room_for(self, rows: int) -> None:
-        """Each row adds at most one level, and so does the order that rests before it."""
-        needed = int(max(self.state["bids_count"][0], self.state["asks_count"][0])) + 2 * rows + 2
+        """Each row adds at most two levels, even nonsense, and so does the order that rests before it one."""
+        needed = int(max(self.state["bids_count"][0], self.state["asks_count"][0])) + 3 * rows + 3
         if needed > len(self._bids):
             self._bids.grow(needed)
             self._asks.grow(needed)

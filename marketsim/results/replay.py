@@ -387,7 +387,7 @@ def _reprice(state: Record, slot: int, price: int, order_type: int) -> None:
 def _apply(state: Record, kind: int, slot: int, match: int, price: int, quantity: int, leaves: int, side: int,
            order_type: int, time_in_force: int, flags: int, market: int) -> int:  # fmt: skip
     """What a row does to its orders. Answers by how much a level changes, at the price that the order had before."""
-    if kind == _PHASE:
+    if kind == _PHASE and 0 <= quantity < 128:
         array_at(state.phases, MARKETS, PHASE)[market] = quantity
     if slot < 0 or (kind == _TRADE and match < 0):
         return 0
@@ -512,7 +512,7 @@ def changes_of_levels(block: Block, states: Rows, finish: bool, times: Rows, num
 
 @compiled
 def _sample(state: Record, every: int, before: int, times: Rows, out: Rows, count: int) -> int:
-    while state.sample < before:
+    while state.sample < before and count < len(times):  # the times of a damaged log may be out of order
         _show(state, out[count])
         times[count] = state.sample
         state.sample += every
@@ -696,7 +696,8 @@ def follow_orders(block: Block, stories: Rows, created: int) -> int:
                 stories[slot].price = block.price[i]
         elif kind == _TRADE:
             _fill(stories[slot], block.quantity[i], block.time[i])
-            _fill(stories[block.match[i]], block.quantity[i], block.time[i])
+            if block.match[i] >= 0:
+                _fill(stories[block.match[i]], block.quantity[i], block.time[i])
         elif kind == _CANCELED or kind == _EXPIRED:
             _end(stories[slot], kind, block.quantity[i], block.leaves[i], block.reason[i], block.time[i])
         elif kind == _REPLACED:

@@ -40,7 +40,7 @@ def _type_findings(raw: Raw, registry: Registry) -> Found:
     for path, section in typed_sections(raw):
         yield from _typed(raw, registry, path, section)
     yield from ((finding, False) for finding in _overlaps(raw, registry))
-    for index, shock in enumerate(raw.get("timeline") or ()):
+    for index, shock in enumerate(items(raw.get("timeline"))):
         if isinstance(shock, Mapping) and shock.get("type") == "set":
             yield from _changed_parameter(raw, registry, ("timeline", index), shock)
 
@@ -58,8 +58,7 @@ def typed_sections(raw: Raw) -> Iterator[tuple[Path, Raw]]:
             yield (field, name), section
             if field == "agents" and isinstance(section.get("latency"), Mapping):
                 yield ("agents", name, "latency"), section["latency"]
-    timeline = raw.get("timeline")
-    for index, shock in enumerate(timeline if isinstance(timeline, (list, tuple)) else ()):
+    for index, shock in enumerate(items(raw.get("timeline"))):
         if isinstance(shock, Mapping):
             yield ("timeline", index), shock
 

@@ -141,7 +141,9 @@ def read(text: str, source: str = "", *, pure: bool = False) -> tuple[Node, list
     except pyyaml.MarkedYAMLError as error:
         return Node({}, Mark(source, 1, 1)), [_syntax_finding(error, source)]
     except pyyaml.reader.ReaderError as error:
-        return Node({}, Mark(source, 1, 1)), [_character_finding(error, text, source)]
+        return Node({}, Mark(source, 1, 1)), [_character_finding(error.position, error.character, text, source)]
+    except UnicodeEncodeError as error:  # half a surrogate pair, such as the command line makes of bytes
+        return Node({}, Mark(source, 1, 1)), [_character_finding(error.start, text[error.start], text, source)]
     finally:
         if loader is not None:
             loader.dispose()
@@ -157,10 +159,10 @@ def _syntax_finding(error: pyyaml.MarkedYAMLError, source: str) -> Finding:
     return Finding((), f"not valid YAML: {error.problem or 'unreadable'}{context}", where)
 
 
-def _character_finding(error: pyyaml.reader.ReaderError, text: str, source: str) -> Finding:
-    before = text[: error.position]
+def _character_finding(position: int, found: int | str, text: str, source: str) -> Finding:
+    before = text[:position]
     where = Mark(source, before.count("\n") + 1, len(before) - before.rfind("\n"))
-    character = error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or "\0")
+    character = found if isinstance(found, int) else ord(str(found)[:1] or "\0")
     return Finding((), f"not valid YAML: the character U+{character:04X} is not allowed; remove it", where)
 
 

@@ -85,9 +85,11 @@ class OrderByOrderBook:
         self.synchronized = self._missing == 0
 
     def _continue(self, update: OrderUpdate) -> bool:
-        """One more order of a snapshot."""
-        if update.sequence != self.sequence:  # the snapshot came only in part
+        """One more order of a snapshot; an increment that was overtaken by it tells nothing that it lacks."""
+        if update.sequence > self.sequence:  # the snapshot came only in part
             self._missing = 0
+            return False
+        if update.sequence < self.sequence or update.action is not _ADDED or update.order_id in self.orders:
             return False
         self._change(update)
         self._missing -= 1

@@ -351,6 +351,11 @@ def test_nothing_good_is_left(tmp_path: Path) -> None:
         read_lobster(path, on_error="skip")
 
 
+def test_no_row_is_on_the_grid(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no good row is left"):
+        read_lobster(write_pair(tmp_path), tick_size=7, on_error="skip")
+
+
 def test_a_header_is_not_expected(tmp_path: Path) -> None:
     path = write_pair(tmp_path, ["time,type,id,size,price,direction", *MESSAGES[1:]])
     with pytest.raises(DataError, match=r"csv:1: column 1 \(time\): 'time', expected a number"):

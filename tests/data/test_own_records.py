@@ -244,6 +244,28 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_events(packed, symbol="ABC")
 
 
+def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
+    path = written(tmp_path, ROWS)
+    path.write_bytes(path.read_bytes() + b"9,add,\xff,buy,1,1\n")
+    with pytest.raises(DataError, match=rf"mine\.csv:{len(ROWS) + 2}: the byte 0xff is no UTF-8 text"):
+        read_events(path, symbol="ABC")
+    path.write_bytes(b"time,\rkind\n1,2\n")
+    with pytest.raises(DataError, match="the header cannot be read as CSV"):
+        read_events(path, symbol="ABC")
+
+
+def test_columns_of_types_that_hold_no_numbers(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"time": [1, 2], "price": [[1.0], [2.0]], "quantity": [b"1", b"x"]})
+    frame.to_parquet(tmp_path / "odd.parquet")
+    with pytest.raises(DataError, match=r"odd\.parquet:1: price .* expected a number"):
+        read_trades(tmp_path / "odd.parquet", symbol="ABC")
+
+
+def test_a_time_of_a_hundred_million_digits_costs_no_time(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected a number of ns"):
+        read_trades(written(tmp_path, ["1e99999999,1,1"], "time,price,quantity"), symbol="ABC")
+
+
 @st.composite
 def flows(draw: st.DrawFn) -> list[tuple[int, ...]]:
     time, rows = draw(st.integers(0, 10**18)), []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from marketsim.domain.event import EVENT, EventKind
-from marketsim.domain.fees import FeeSchedule
+from marketsim.domain.fees import Fee, FeeSchedule
 from marketsim.domain.forms import from_dict, from_json, to_dict, to_json
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import (
@@ -101,6 +101,12 @@ def test_an_unknown_member_is_named() -> None:
 def test_unknown_fields_are_named() -> None:
     with pytest.raises(InvalidValueError, match="has no field 'pric'; did you mean \"price\""):
         from_dict(TradePrint, {"pric": 1})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "5", '{"unit": 5}', '{"rate": "x"}', '{"rate": [1]}'])
+def test_json_that_describes_no_noun(text: str) -> None:
+    with pytest.raises(InvalidValueError):
+        from_json(Fee, text)
 
 
 def test_what_is_no_noun_is_refused() -> None:

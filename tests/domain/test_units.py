@@ -29,6 +29,12 @@ def test_bad_durations_say_the_rule(value: Any) -> None:
         units.duration(value)
 
 
+@pytest.mark.parametrize("value", ["1e30d", f"1e{'9' * 40}s", "300000d", 2**63, -(2**63)])
+def test_durations_beyond_64_bits(value: Any) -> None:
+    with pytest.raises(InvalidValueError, match="too long"):
+        units.duration(value)
+
+
 @given(st.integers(0, 10**18))
 def test_a_formatted_duration_reads_back(nanoseconds: int) -> None:
     assert units.duration(units.format_duration(nanoseconds)) == nanoseconds
@@ -68,6 +74,18 @@ def test_decimals_are_exact_and_finite() -> None:
     for bad in ("nan", "inf", True, None, "x"):
         with pytest.raises(InvalidValueError):
             units.decimal(bad)
+
+
+@pytest.mark.parametrize("value", ["1e910100", "-1e61", "1e-9999999", "0e999999"])
+def test_decimals_whose_digits_nobody_could_write_out(value: str) -> None:
+    with pytest.raises(InvalidValueError, match="too large or too small a number"):
+        units.decimal(value)
+
+
+@pytest.mark.parametrize("price", ["9" * 40, "1e50", "100.00000000000000000000000000000001"])
+def test_prices_are_never_rounded_silently(price: str) -> None:
+    with pytest.raises(InvalidValueError, match="too large|not a multiple"):
+        Instrument("ABC").to_ticks(price)
 
 
 def test_steps_name_the_neighbours() -> None:

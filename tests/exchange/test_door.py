@@ -120,6 +120,33 @@ def test_a_market_that_does_not_exist(core: MatchingCore, market: int, call: Cal
         call(core, market)
 
 
+@pytest.mark.parametrize(
+    ("says", "call"),
+    [
+        ("Phase 9", lambda core: core.set_phase(1, 0, 9)),
+        ("Reason 256", lambda core: core.set_phase(1, 0, 1, 256)),
+        ("Reason -1", lambda core: core.cancel_owner(1, 1, 0, 0, -1)),
+        ("SelfTrade 7", lambda core: core.prevent_self_trades(0, 7)),
+        ("BandAction 5", lambda core: core.set_bands(0, 1, 2, 0, 5)),
+        ("64 bits", lambda core: core.set_bands(0, 1, 2**63)),
+        ("64 bits", lambda core: core.set_bands(0, 1, 2, 2**63)),
+        ("64 bits", lambda core: core.set_reference(0, -(2**63) - 1)),
+        ("64 bits", lambda core: core.set_allocation(0, True, 2**63)),
+        ("owner 16777216", lambda core: core.set_account(2**24, 1)),
+        ("account 9223372036854775808", lambda core: core.set_account(1, 2**63)),
+    ],
+)
+def test_settings_that_no_table_could_hold(core: MatchingCore, says: str, call: Callable[..., Any]) -> None:
+    with pytest.raises(InvalidValueError, match=says):
+        call(core)
+    assert core._books.rows["banded"][0] == 0, "a refused setting changes nothing"
+
+
+def test_orders_are_asked_for_by_whole_numbers(core: MatchingCore) -> None:
+    with pytest.raises(TypeError):
+        core.order(1.0)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("markets", [0, -1, 65_001])
 def test_how_many_markets(markets: int) -> None:
     with pytest.raises(InvalidValueError, match="65000"):

@@ -48,11 +48,13 @@ def test_one_column_needs_no_name(tmp_path: Path) -> None:
         ("a.csv", "when,latency\n1,2\n", "", r"needs the name of a column; known: latency, when"),
         ("a.csv", "when,latency\n1,2\n3\n", "latency", r"a.csv:3: expected a latency"),
         ("a.parquet", "not parquet", "latency", r"a.parquet: is not a readable Parquet file"),
+        ("a.txt", "\x81\x82", "", r"a.txt: cannot be read"),
+        ("a.csv", "latency\n\x81\x82\n", "", r"a.csv: cannot be read"),
     ],
 )
 def test_a_bad_file_is_named_with_its_row(tmp_path: Path, name: str, content: str, column: str, words: str) -> None:
     file = tmp_path / name
-    file.write_text(content)
+    file.write_text(content, encoding="latin-1")
     with pytest.raises(DataError, match=words):
         Empirical(file=str(file), column=column)
 

@@ -275,6 +275,17 @@ def test_places_of_ids_near_and_far_apart(offset: int) -> None:
     assert OrderIndex(np.empty(0, np.int64)).slots(np.array([0, 1])).tolist() == [-1, -1]
 
 
+def test_an_id_below_zero_has_a_place_like_others() -> None:
+    index = OrderIndex(np.array([-5, 2, -(1 << 62)], np.int64))
+    assert index.slots(np.array([2, -5, -(1 << 62), -1, 0], np.int64)).tolist() == [1, 0, 2, -1, -1]
+
+
+def test_times_out_of_order_write_nothing_beyond_the_samples() -> None:
+    rows = [row(time, 1, order + 1) for order, time in enumerate((5, 1 << 40, 6))]
+    found = History(MemoryEvents([np.array(rows, EVENT)])).samples([0], 1, 1, 0, 8)
+    assert len(found.time) <= 9
+
+
 # --- logs that end early ---------------------------------------------------------------------------------------------
 
 

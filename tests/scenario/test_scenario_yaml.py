@@ -260,3 +260,11 @@ def test_without_libyaml_everything_still_works() -> None:
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert done.stdout == "{'a': '10:30'} t.yaml:2:1  a: given twice, first in line 1: keep one of them\n"
+
+
+@pytest.mark.parametrize("pure", [False, True])
+def test_half_a_surrogate_pair_is_told_with_its_place(pure: bool) -> None:
+    """As the command line makes it of bytes that are no text."""
+    _, (finding,) = yaml.read("a: 1\nb: [\udcff]\n", "t.yaml", pure=pure)
+    assert "U+DCFF is not allowed" in finding.message
+    assert (finding.mark.line, finding.mark.column) == (2, 5)

@@ -71,6 +71,15 @@ def test_after_a_gap_only_a_snapshot_helps() -> None:
     assert (book.levels(Side.BUY), book.levels(Side.SELL)) == ([], [(101, 2, 1)])
 
 
+def test_increments_that_a_snapshot_overtook_are_not_taken_for_its_orders() -> None:
+    begun = (update(BEGIN, 4, quantity=2), update(ADDED, 4, 1, 5, 5))
+    for late in (update(REMOVED, 3, 1, 5), update(REMOVED, 4, 9, 5), update(ADDED, 4, 1, 5, 5)):
+        book = book_of(*begun, late)
+        assert not book.synchronized
+        assert book.apply(update(ADDED, 4, 2, 7, 7))
+        assert (book.synchronized, book.levels(Side.BUY)) == (True, [(100, 12, 2)])
+
+
 def test_a_snapshot_that_came_in_part_is_none() -> None:
     book = book_of(update(BEGIN, 4, quantity=2), update(ADDED, 4, 1, 5, 5), update(ADDED, 5, 2, 5, 5))
     assert not book.synchronized
