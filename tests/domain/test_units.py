@@ -84,7 +84,7 @@ def test_decimals_whose_digits_nobody_could_write_out(value: str) -> None:
 
 @pytest.mark.parametrize("price", ["9" * 40, "1e50", "100.00000000000000000000000000000001"])
 def test_prices_are_never_rounded_silently(price: str) -> None:
-    with pytest.raises(InvalidValueError, match="too large|not a multiple"):
+    with pytest.raises(InvalidValueError, match=r"too large|not a multiple"):
         Instrument("ABC").to_ticks(price)
 
 

@@ -99,8 +99,18 @@ def _orders(draw: Random, trace: Trace) -> int:
                     trace.note(update)
                     book.apply(update)
         elif hostile and draw.random() < 0.1:
-            odd = OrderUpdate(0, ABC, draw.choice(list(OrderAction)), word64(draw, 9), draw.choice(list(Side)), word64(draw, 3),
-                              word64(draw), word64(draw), word64(draw), word64(draw, place))  # fmt: skip
+            odd = OrderUpdate(
+                0,
+                ABC,
+                draw.choice(list(OrderAction)),
+                word64(draw, 9),
+                draw.choice(list(Side)),
+                word64(draw, 3),
+                word64(draw),
+                word64(draw),
+                word64(draw),
+                word64(draw, place),
+            )
             trace.note(odd)
             book.apply(odd)
         elif place < STEPS:

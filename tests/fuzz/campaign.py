@@ -1,9 +1,9 @@
 """A campaign of fuzzing: which targets there are, whose turn it is, and what counts as a finding.
 
-A target is a function ``target(draw, trace) -> inputs``: it draws one case, feeds it, checks what must hold, and answers
-how many inputs that were. All its chance comes from ``draw``, which is seeded by seed, target and number of the case, so
-each case can be played again alone. It notes in ``trace`` what it is about to feed. Errors of marketsim are what bad
-input gets; everything else, an InvariantViolation too, is a finding.
+A target is a function ``target(draw, trace) -> inputs``: it draws one case, feeds it, checks what must hold, and
+answers how many inputs that were. All its chance comes from ``draw``, which is seeded by seed, target and number of the
+case, so each case can be played again alone. It notes in ``trace`` what it is about to feed. Errors of marketsim are
+what bad input gets; everything else, an InvariantViolation too, is a finding.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def play(name: str, target: Target, seed: int, case: int, whole: bool = False) -
             return target(Random(f"{seed}/{name}/{case}"), trace), None
     except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
         told = "".join(traceback.format_exception(error)[-6:])
-        last = traceback.extract_tb(error.__traceback__)[-1]
+        last = traceback.extract_tb((error.__cause__ or error).__traceback__)[-1]
         place = f"{type(error).__name__} at {last.filename}:{last.lineno}"
         return max(len(trace.inputs), 1), Finding(name, seed, case, place, told, trace.text(not whole))
 

@@ -30,7 +30,6 @@ def _sound() -> Path:
     sim.add_venue("XSIM", [ms.Instrument("ABC"), ms.Instrument("DEF", tick_size="0.05")], maker_fee="-1bps")
     sim.add_agents(ms.agents.Noise(rate="20/s"), 10, "noise")
     run = sim.run()
-    run.remarks.add(5, "noise.0", "mood", 1.5)
     parent = Path(tempfile.mkdtemp(prefix="fuzz-"))
     weakref.finalize(_sound, shutil.rmtree, parent, ignore_errors=True)
     return run.save(parent / "run").path or parent

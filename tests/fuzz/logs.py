@@ -31,9 +31,18 @@ def _sound() -> np.ndarray:
 
 def _row(draw: Random) -> tuple[int, ...]:
     narrow = [draw.randint(0, 2**31 - 1) if draw.random() < 0.1 else draw.randint(0, 4) for _ in range(2)]
-    return (draw.randint(0, 99), *(word64(draw, 9) for _ in range(5)), *narrow, draw.choice((0, 0, 1, 65_535)),
-            draw.choice((draw.randint(0, 26), draw.randint(1, 10), draw.randint(0, 255))), draw.choice((-1, 1, 0, 127)),
-            draw.randint(0, 40), draw.randint(0, 12), draw.randint(0, 9), draw.choice((0, 0, 4, 16, 64, 255)))  # fmt: skip
+    return (
+        draw.randint(0, 99),
+        *(word64(draw, 9) for _ in range(5)),
+        *narrow,
+        draw.choice((0, 0, 1, 65_535)),
+        draw.choice((draw.randint(0, 26), draw.randint(1, 10), draw.randint(0, 255))),
+        draw.choice((-1, 1, 0, 127)),
+        draw.randint(0, 40),
+        draw.randint(0, 12),
+        draw.randint(0, 9),
+        draw.choice((0, 0, 4, 16, 64, 255)),
+    )
 
 
 def _damaged(draw: Random, rows: np.ndarray) -> np.ndarray:

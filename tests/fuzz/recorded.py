@@ -30,9 +30,10 @@ _MESSAGES = """34200.000000001,1,11,100,1000000,1
 34203,7,0,0,1,-1
 34204,3,11,90,1000000,1
 """
-_BOOK = "".join(
-    f"{ask},0,1000000,100,9999999999,0,-9999999999,0\n" for ask in (9999999999, *[1000200] * 6)
-) + "1000200,30,-9999999999,0,9999999999,0,-9999999999,0\n"  # fmt: skip
+_BOOK = (
+    "".join(f"{ask},0,1000000,100,9999999999,0,-9999999999,0\n" for ask in (9999999999, *[1000200] * 6))
+    + "1000200,30,-9999999999,0,9999999999,0,-9999999999,0\n"
+)
 _EVENTS = """time,kind,order_id,side,price,quantity
 1,add,a,buy,100.00,5
 2,add,b,sell,100.02,7
@@ -80,8 +81,16 @@ def _parquet(draw: Random, columns: int) -> bytes:
     import pyarrow.parquet as pq
 
     names = ["time", "kind", "order_id", "side", "price", "quantity"][:columns]
-    choices: list[Any] = [[1, 2, 3], [1.5, float("nan"), -1.0], ["add", "1", ""], [None, 1, 2], [True, False, True], [b"a", b"", b"\xff"],
-                          [[1], [2], []], [2**63 - 1, -(2**63), 0]]  # fmt: skip
+    choices: list[Any] = [
+        [1, 2, 3],
+        [1.5, float("nan"), -1.0],
+        ["add", "1", ""],
+        [None, 1, 2],
+        [True, False, True],
+        [b"a", b"", b"\xff"],
+        [[1], [2], []],
+        [2**63 - 1, -(2**63), 0],
+    ]
     sound: list[Any] = [
         [1, 2, 3],
         ["add", "add", "delete"],

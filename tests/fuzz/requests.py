@@ -28,10 +28,22 @@ _FIRST_ANSWERS = {  # of EventKind
 _REFUSALS = (8, 9, 10)
 _REQUESTS = ("new", "cancel", "replace", "expire", "cancel_owner", "set_phase", "end_session")
 _WEIGHTS = {
-    "new": 60, "cancel": 10, "replace": 9, "expire": 2, "cancel_owner": 1, "set_phase": 2.5, "end_session": 0.4,
-    "set_bands": 0.6, "clear_bands": 0.3, "set_allocation": 0.4, "set_account": 0.4, "prevent_self_trades": 0.6,
-    "set_reference": 0.4, "ask": 1.5, "garbage": 2,
-}  # fmt: skip
+    "new": 60,
+    "cancel": 10,
+    "replace": 9,
+    "expire": 2,
+    "cancel_owner": 1,
+    "set_phase": 2.5,
+    "end_session": 0.4,
+    "set_bands": 0.6,
+    "clear_bands": 0.3,
+    "set_allocation": 0.4,
+    "set_account": 0.4,
+    "prevent_self_trades": 0.6,
+    "set_reference": 0.4,
+    "ask": 1.5,
+    "garbage": 2,
+}
 _KINDS, _CHANCES = tuple(_WEIGHTS), tuple(_WEIGHTS.values())
 
 
@@ -103,8 +115,23 @@ class Life:
         parent = draw.choice((0, 0, 0, 0, self._order())) if special else 0
         partner = draw.choice((0, 0, 0, 0, self._order())) if special else 0
         number = 0 if draw.random() < 0.97 else self.largest + draw.choice((-1, 0, 1, 2, 500))
-        fields = [draw.randint(0, 4), draw.randrange(self.markets), side, order_type, life, flags, price, stop, quantity,
-                  expire, max(number, 0), display, minimum, parent, partner]  # fmt: skip
+        fields = [
+            draw.randint(0, 4),
+            draw.randrange(self.markets),
+            side,
+            order_type,
+            life,
+            flags,
+            price,
+            stop,
+            quantity,
+            expire,
+            max(number, 0),
+            display,
+            minimum,
+            parent,
+            partner,
+        ]
         if draw.random() < self.hostile:
             for _ in range(draw.choice((1, 1, 2, 6))):
                 fields[draw.randrange(len(fields))] = word64(draw)
@@ -145,8 +172,14 @@ class Life:
 
     def _set_allocation(self) -> None:
         draw = self.draw
-        self._call("set_allocation", self._market(), draw.random() < 0.7, self._number(draw.randint(0, 5)),
-                   self._number(draw.choice((0, 0, 40, 100))), self._number(draw.randint(0, 3)))  # fmt: skip
+        self._call(
+            "set_allocation",
+            self._market(),
+            draw.random() < 0.7,
+            self._number(draw.randint(0, 5)),
+            self._number(draw.choice((0, 0, 40, 100))),
+            self._number(draw.randint(0, 3)),
+        )
 
     def _set_account(self) -> None:
         owner = self.draw.choice((self.draw.randint(0, 5), *EDGES)) if self.draw.random() < self.hostile else 1
@@ -174,10 +207,26 @@ class Life:
 
     def _garbage(self) -> None:
         """Python values that are no integers of 64 bits, at any place of any request."""
-        name, count = self.draw.choice((("new", 16), ("cancel", 4), ("replace", 6), ("expire", 2), ("cancel_owner", 5),
-                                        ("set_phase", 4), ("end_session", 2), ("set_bands", 5), ("clear_bands", 1),
-                                        ("set_account", 2), ("set_allocation", 5), ("prevent_self_trades", 2),
-                                        ("set_reference", 2), ("indicative", 1), ("order", 1), ("depth", 3)))  # fmt: skip
+        name, count = self.draw.choice(
+            (
+                ("new", 16),
+                ("cancel", 4),
+                ("replace", 6),
+                ("expire", 2),
+                ("cancel_owner", 5),
+                ("set_phase", 4),
+                ("end_session", 2),
+                ("set_bands", 5),
+                ("clear_bands", 1),
+                ("set_account", 2),
+                ("set_allocation", 5),
+                ("prevent_self_trades", 2),
+                ("set_reference", 2),
+                ("indicative", 1),
+                ("order", 1),
+                ("depth", 3),
+            )
+        )
         fields: list[Any] = [self.draw.choice((0, 1, 1)) for _ in range(count)]
         for _ in range(self.draw.choice((1, 1, 2))):
             fields[self.draw.randrange(count)] = self.draw.choice(NO_INTS)

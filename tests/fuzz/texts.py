@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -73,8 +74,14 @@ def _json(draw: Random, given: Any) -> None:
 
 
 def _dictionary(draw: Random, given: Any) -> None:
-    kind, written = draw.choice(((Quote, ("time", "bid", "instrument")), (Report, ("kind", "reason", "side", "maker")),
-                                 (LevelUpdate, ("side", "price")), (Fee, ("unit", "rate"))))  # fmt: skip
+    kind, written = draw.choice(
+        (
+            (Quote, ("time", "bid", "instrument")),
+            (Report, ("kind", "reason", "side", "maker")),
+            (LevelUpdate, ("side", "price")),
+            (Fee, ("unit", "rate")),
+        )
+    )
     forms.from_dict(kind, {name: given for name in written if draw.random() < 0.7})
 
 
@@ -92,8 +99,7 @@ def _plan(draw: Random, given: Any) -> None:
     """A calendar over some days: the changes of phase are in order and within the run."""
     bounds = sorted(draw.sample(range(24 * 60), 4))
     sessions = tuple(
-        Session(draw.choice(list(Phase)), a * 60_000_000_000, b * 60_000_000_000)
-        for a, b in zip(bounds, bounds[1:], strict=False)
+        Session(draw.choice(list(Phase)), a * 60_000_000_000, b * 60_000_000_000) for a, b in pairwise(bounds)
     )
     days = frozenset(draw.sample(range(7), draw.randint(0, 7)))
     date = dt.date.fromordinal(draw.randint(730_000, 740_000))
@@ -118,10 +124,24 @@ def _scalar(draw: Random, given: Any) -> None:
 
 
 _READERS: tuple[Callable[[Random, Any], Any], ...] = (
-    _duration, _instrument, _price, _rounded, _fee, _json, _dictionary, _moment, _plan, _steps, _scalar,
-    lambda _, given: time_of_day(given), lambda _, given: rate(given), lambda _, given: decimal(given),
-    lambda _, given: day(given), lambda _, given: zone(str(given)), lambda _, given: distance(given),
-)  # fmt: skip
+    _duration,
+    _instrument,
+    _price,
+    _rounded,
+    _fee,
+    _json,
+    _dictionary,
+    _moment,
+    _plan,
+    _steps,
+    _scalar,
+    lambda _, given: time_of_day(given),
+    lambda _, given: rate(given),
+    lambda _, given: decimal(given),
+    lambda _, given: day(given),
+    lambda _, given: zone(str(given)),
+    lambda _, given: distance(given),
+)
 
 
 def texts(draw: Random, trace: Trace) -> int:
