@@ -155,7 +155,7 @@ def cancel_everything(out: Record) -> None:
 def find_working(out: Record, order_id: int) -> Record:
     """The WORKING record of an own order; its ``order_id`` is another where the agent knows the order to be over."""
     working = array_at(out.working, out.working_length, WORKING)
-    if order_id >= out.working_of_length:
+    if not 0 <= order_id < out.working_of_length:
         return working[0]
     return working[array_at(out.working_of, out.working_of_length, _WORD)[order_id]]
 

@@ -90,7 +90,8 @@ def _end_working(world: Record, slot: int) -> None:
 def learn(world: Record, agent: Record, message: Record) -> None:
     """What an agent takes from a report before its policy sees it: position, cash, open orders."""
     event = message.kind - _REPORT
-    slot = working_index_of(world)[message.order_id] if message.order_id < world.working_of_length else 0
+    known = 0 <= message.order_id < world.working_of_length  # a policy may have asked for the cancel of any number
+    slot = working_index_of(world)[message.order_id] if known else 0
     if event == _TRADE:
         agent.position += message.side * message.quantity
         agent.cash -= message.side * message.quantity * message.price

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.domain.event import EVENT, EventKind
+from marketsim.errors import StoreError
 from marketsim.kernel.compiled import Table, zeros
 from marketsim.results import replay
 from marketsim.results.events import Events, block_rows
@@ -23,6 +24,7 @@ from marketsim.results.replay import Block
 Ints = NDArray[np.int64]
 
 _COLUMNS = (*(name for name in Block._fields if name not in ("number", "slot", "match")), "match_id")
+_LARGEST_ID = 1 << 62
 _CELLS = 2_000_000  # integers of a buffer of levels
 
 
@@ -158,7 +160,10 @@ class History:
         """
         book = _Book(len(self.index), levels)
         names = self.index.ids.copy()
-        book.state["fresh"] = 1 + (int(names.max()) if len(names) else 0)
+        largest = int(names.max()) if len(names) else 0
+        if largest > _LARGEST_ID:
+            raise StoreError(f"order id {largest}: no numbers above it are left for replaced orders; the log is damaged")
+        book.state["fresh"] = 1 + largest
         for block, finish in self._to_the_end({market}, _length(3 * levels)):
             book.room_for(len(block.time))
             rows = 3 * len(block.time) + 1

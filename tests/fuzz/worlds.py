@@ -137,8 +137,7 @@ class Rascal(ms.Agent):
         try:
             getattr(self, name)()
         except Exception as error:
-            wrong_type = isinstance(error, TypeError) or (name == "_garbage" and isinstance(error, AttributeError))
-            if not accepts(error) and not wrong_type:
+            if not accepts(error) and not isinstance(error, TypeError):
                 raise
 
     def _do(self, name: str, *given: Any, **terms: Any) -> Any:
@@ -189,10 +188,11 @@ class Rascal(ms.Agent):
             )
         )
         given, terms = list(given), dict(terms)
-        if terms and draw.random() < 0.6:
+        numbers = [place for place, each in enumerate(given) if type(each) in (int, str)]
+        if terms and (draw.random() < 0.6 or not numbers):
             terms[draw.choice(list(terms))] = value
-        elif given:
-            given[draw.randrange(len(given))] = value
+        elif numbers:
+            given[draw.choice(numbers)] = value
         self._do(name, *given, **terms)
 
     def _wire(self) -> None:

@@ -368,3 +368,29 @@ def test_policies_are_all_there() -> None:
     assert len(set(kinds)) == len(kinds)
     assert ms.policies is p
     assert ms.policy is p.policy
+
+
+@dataclass
+class Canceler(ms.CompiledAgent):
+    """Asks for the cancel of numbers that no order has."""
+
+    draw: int = field(default=0, init=False)
+    refused: int = field(default=0, init=False)
+
+    @ms.policy
+    def act(me, seen, out):
+        if seen.kind == p.START or seen.kind == p.WAKE:
+            me.draw += 1
+            p.cancel(out, -(1 << (3 * me.draw)))
+            p.wake_at(out, seen.now + 1_000_000)
+        elif seen.kind == p.CANCEL_REJECTED:
+            me.refused += 1
+            if p.find_working(out, seen.order_id).order_id == seen.order_id:
+                me.refused += 1_000
+
+
+@pytest.mark.boundscheck
+def test_cancels_of_numbers_below_zero_are_refused() -> None:
+    sim = ms.Simulation(1, "20ms").add_venue(instruments=[ms.Instrument("ABC")]).add_agents(Canceler(), 1, "own")
+    rows = sim.run().events
+    assert (rows["kind"] == 9).sum() == len(rows) > 15
