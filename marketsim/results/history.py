@@ -162,7 +162,7 @@ class History:
         names = self.index.ids.copy()
         largest = int(names.max()) if len(names) else 0
         if largest > _LARGEST_ID:
-            raise StoreError(f"order id {largest}: no numbers above it are left for replaced orders; the log is damaged")
+            raise StoreError(f"order id {largest}: replaced orders find no free number above it; the log is damaged")
         book.state["fresh"] = 1 + largest
         for block, finish in self._to_the_end({market}, _length(3 * levels)):
             book.room_for(len(block.time))
