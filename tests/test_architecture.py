@@ -105,7 +105,7 @@ def test_test_files_have_names_of_their_own() -> None:
 
 
 def test_tests_mirror_the_rooms() -> None:
-    others = {"benchmarks", "examples", "mesa", "mutation", "packaging"}
+    others = {"benchmarks", "examples", "fuzz", "mesa", "mutation", "packaging"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.glob("*.py"))}
     assert folders - _rooms() - others == set()
 
