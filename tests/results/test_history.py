@@ -281,8 +281,9 @@ def test_an_id_below_zero_has_a_place_like_others() -> None:
 
 
 def test_times_out_of_order_write_nothing_beyond_the_samples() -> None:
-    rows = [row(time, 1, order + 1) for order, time in enumerate((5, 1 << 40, 6))]
-    found = History(MemoryEvents([np.array(rows, EVENT)])).samples([0], 1, 1, 0, 8)
+    rows = np.zeros(3, EVENT)
+    rows["time"], rows["order_id"], rows["kind"] = (5, 1 << 40, 6), (1, 2, 3), int(EventKind.ACCEPTED)
+    found = History(MemoryEvents([rows])).samples([0], 1, 1, 0, 8)
     assert len(found.time) <= 9
 
 
