@@ -322,7 +322,7 @@ class MatchingCore:
                 "lots are 0 or more and of 64 bits, the percentage lies between 0 and 100"
             )
         row = self._books.rows[self._market(market)]
-        row["pro_rata"], row["top_lots"] = int(pro_rata), top_lots
+        row["pro_rata"], row["top_lots"] = 1 if pro_rata else 0, top_lots
         row["fifo_percent"], row["least_allocation"] = fifo_percent, least_allocation
         self._judge(market)
 

@@ -250,9 +250,23 @@ class Manifest(_Entry):
                 f"{source}: format {version} is of a newer marketsim; this one reads up to {FORMAT}: upgrade it"
             )
         try:
-            return cls(**raw)
+            found = cls(**raw)
         except (ValidationError, TypeError) as error:
             raise StoreError(f"{source}: not a manifest: {_first(error)}; run the scenario again") from error
+        try:
+            found._judge()
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise StoreError(f"{source}: damaged: {error}; run the scenario again") from error
+        return found
+
+    def _judge(self) -> None:
+        """Everything that entries mean can be made of them: dates, instruments, fees, finite numbers."""
+        _ = self.local_time, [(market.instrument, market.fees) for market in self.markets]
+        if not all(math.isfinite(number) for number in self.timings.values()):
+            raise ValueError("a timing is no finite number")
+        if not all(math.isfinite(agent.initial_cash) for agent in self.agents):
+            raise ValueError("an agent's initial_cash is no finite number")
+        _plain(self.spec, "spec")
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
