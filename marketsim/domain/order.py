@@ -19,6 +19,9 @@ class Side(IntEnum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
+MOST_PARTS = 10_000  # that an iceberg may be shown in: the log must have room for a row for each of them
+
+
 class OrderType(IntEnum):
     """How an order meets the book."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from marketsim.domain.order import OrderFlag, OrderType, TimeInForce
+from marketsim.domain.order import MOST_PARTS, OrderFlag, OrderType, TimeInForce
 
 _STAYING = (TimeInForce.GTC, TimeInForce.DAY, TimeInForce.GTD)
 _AUCTIONS = (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE)
@@ -82,6 +82,9 @@ def _of_visibility(
             yield f"{said}: an order that is {word} is for an auction only; leave {said} out, or say GTC, DAY or GTD"
         if said != "hidden" and hidden:
             yield f"{said} and hidden contradict each other; leave one out"
+    least = -(-quantity // MOST_PARTS)
+    if 0 < display < least:
+        yield f"display of {display} lots: an iceberg has {MOST_PARTS:,} parts at most; show {least} or more"
     if not 0 <= display <= quantity:
         yield f"display of {display} lots: an iceberg of {quantity} shows 1 to {quantity}; give less, or none"
 

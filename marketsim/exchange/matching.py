@@ -9,7 +9,7 @@ are special orders is settled afterwards, step by step. Time is handed in: there
 from __future__ import annotations
 
 from marketsim.domain.event import EventKind
-from marketsim.domain.order import OrderFlag, OrderType, Reason, TimeInForce
+from marketsim.domain.order import MOST_PARTS, OrderFlag, OrderType, Reason, TimeInForce
 from marketsim.domain.phase import BandAction, Phase
 from marketsim.exchange.execution import LOWEST_KEY, at_market, drain, execute, execute_plain
 from marketsim.exchange.ladder import best_key, key_of_price, remove, shrink
@@ -166,6 +166,11 @@ def has_known_codes(side: int, order_type: int, time_in_force: int, flags: int) 
     return known and (side == 1 or side == -1) and flags & ~_FLAGS == 0
 
 
+@inlined
+def _in_too_many_parts(quantity: int, display: int) -> bool:
+    return display > 0 and (quantity - 1) // display >= MOST_PARTS
+
+
 @compiled
 def _contradicts(
     order_id: int,
@@ -189,6 +194,8 @@ def _contradicts(
     if hidden and (not limit or not _stays(time_in_force)):
         return True
     if display < 0 or display > quantity or (display > 0 and (not limit or hidden or at_once)):
+        return True
+    if _in_too_many_parts(quantity, display):
         return True
     if minimum < 0 or minimum > quantity:
         return True
@@ -907,6 +914,8 @@ def replace_order(
     if distant and new_stop < _least_distance(order.order_type):
         return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _INVALID_PRICE)
     if order.instructions & SPECIAL and terms_of(core)[slot].parent != 0 and terms_of(core)[slot].reserve > 0:
+        return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _INVALID_INSTRUCTION)
+    if order.instructions & SPECIAL and _in_too_many_parts(quantity, terms_of(core)[slot].display):
         return refuse(core, _REPLACE_REJECTED, order_id, owner, price, quantity, _INVALID_INSTRUCTION)
     if quantity <= order.quantity - total_open(core, slot):
         _begin(core, market)

@@ -196,14 +196,19 @@ class Generator:
         }
         if self.regime.features:
             breaks["life"] = (5, draw.randint(1, 7))
+            if arguments[4] in (TRAILING_STOP, MARKET_TO_LIMIT, *PEGS):
+                breaks["a life that ends at once"] = (5, draw.choice((IOC, FOK)))
             breaks["display"] = (12, draw.choice((-1, 1, arguments[9], arguments[9] + 1)))
             breaks["minimum"] = (13, draw.choice((-1, 1, arguments[9], arguments[9] + 1)))
+            breaks["parts"] = (12, max(arguments[9] // 20_000, 1))
             breaks["parent"] = (14, draw.choice((-1, self._any_id(), self._order_id())))
             breaks["partner"] = (15, draw.choice((-1, self._any_id(), self._order_id())))
         arguments += [0] * (16 - len(arguments))
         for name in draw.sample(sorted(breaks), draw.choice((1, 1, 1, 2, 3))):
             place, value = breaks[name]
             arguments[place] = value
+            if name == "parts":
+                arguments[9] = 10_000 * value + draw.choice((0, 1))
 
     def _new_with_features(self, market: int, side: int) -> Command:
         """An order with a newer type, life or instruction: mostly one that is taken."""
@@ -380,6 +385,8 @@ class Generator:
             ),
             (4, 3, 4, 1.5, 0.3),
         )[0]
+        if 0 < order.display < 1_000 and draw.random() < 0.05:
+            quantity = 10_000 * order.display + draw.choice((0, 1))
         if draw.random() < 0.01:
             price = draw.choice((LARGEST + 1, -LARGEST - 1, 2**62, -(2**63)))
         if draw.random() < 0.01:

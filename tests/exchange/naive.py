@@ -69,6 +69,7 @@ CASES = (
     "new: 7a slide",
     "new: 7b hidden",
     "new: 7c display",
+    "new: 7c too many parts",
     "new: 7c display of another type",
     "new: 7d minimum",
     "new: 7d minimum of another type",
@@ -198,6 +199,7 @@ CASES = (
     "replace: 2 quantity out of range",
     "replace: 2 price out of range",
     "replace: 2 conditional order with a reserve",
+    "replace: 2 too many parts",
     "replace: 4 outside the bands",
     "replace: 4 post-only would trade",
     "replace: terms",
@@ -515,6 +517,8 @@ class NaiveCore:
             return "new: 7b hidden"
         if not 0 <= order.display <= order.quantity:
             return "new: 7c display"
+        if order.quantity > 10_000 * order.display > 0:
+            return "new: 7c too many parts"
         if order.display and (kind != LIMIT or flags & HIDDEN or passing):
             return "new: 7c display of another type"
         if not 0 <= order.minimum <= order.quantity:
@@ -600,6 +604,9 @@ class NaiveCore:
             return Reason.INVALID_PRICE
         if order.reserve and not order.iceberg:
             self._visit("replace: 2 conditional order with a reserve")
+            return Reason.INVALID_INSTRUCTION
+        if quantity > 10_000 * order.display > 0:
+            self._visit("replace: 2 too many parts")
             return Reason.INVALID_INSTRUCTION
         return Reason.NONE
 

@@ -135,8 +135,6 @@ class Life:
         if draw.random() < self.hostile:
             for _ in range(draw.choice((1, 1, 2, 6))):
                 fields[draw.randrange(len(fields))] = word64(draw)
-            if fields[11] > 0 and fields[8] // fields[11] > 1_000:
-                fields[11] = 0  # the log must hold a row for each slice of an iceberg
             fields[10] = min(fields[10], self.largest + 100_000)  # each id costs eight bytes
         time = self.time if draw.random() > self.hostile / 10 else word64(draw)
         self._call("new", time, *fields)
