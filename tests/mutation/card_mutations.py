@@ -72,8 +72,8 @@ CARD_MUTATIONS = (
     _in(
         "execution",
         "market-to-limit at the first price",
-        "            become_limited(core, slot, book.last_price)\n",
-        "            become_limited(core, slot, book.last_price - order.side)\n",
+        "            become_limited(core, slot, books_of(core)[order.market].last_price)\n",
+        "            become_limited(core, slot, books_of(core)[order.market].last_price - order.side)\n",
         "A market-to-limit order rests a tick behind its last trade.",
     ),
     _in(
