@@ -86,8 +86,8 @@ CARD_MUTATIONS = (
     _in(
         "execution",
         "FOK rests after links",
-        "    elif order.time_in_force == _FOK:  # links took away what had been counted\n",
-        "    elif order.time_in_force == _FOK and unlimited:\n",
+        "    if order.time_in_force == _FOK:  # links took away what had been counted\n",
+        "    if order.time_in_force == _FOK and unlimited:\n",
         "A FOK limit order that a link leaves short rests.",
     ),
     _in(
