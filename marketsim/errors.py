@@ -124,9 +124,9 @@ class InvariantViolation(MarketSimError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A suffix such as ``; did you mean "threshold"?``, or the known names when none is near."""
+    """A suffix such as ``; did you mean "threshold"?``, or the known names when none is near; names may be anything."""
     choices = sorted(set(known))
-    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.6)
     if near:
         return f'; did you mean "{near[0]}"?'
     return f"; known: {', '.join(choices)}" if choices else ""

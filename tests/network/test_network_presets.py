@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -148,3 +149,9 @@ def test_mistakes_in_a_topology_are_named_with_their_path(
 ) -> None:
     with pytest.raises(error, match=words):
         _written(**changes)
+
+
+@pytest.mark.parametrize("name", ["mars", 1.5, None, ["us"]])
+def test_what_is_no_preset(name: Any) -> None:
+    with pytest.raises(ConfigurationError, match="there is no network preset"):
+        preset_mapping(name)
