@@ -76,12 +76,13 @@ def _trade(me: Record, seen: Record, out: Record) -> None:
 def _limit(me: Record, seen: Record, side: int) -> int:
     """Distance from the own side's best price: geometric, or one tick better where the spread leaves room."""
     draw = uniform(seen.key, _PRICE, me.answer)
+    middle = seen.last_price if seen.last_price != 0 else me.reference
     if seen.bid_quantity > 0 and seen.ask_quantity > 0 and seen.bid >= seen.ask:
         best = (seen.bid + seen.ask) // 2  # an auction is on
     elif side > 0:
-        best = seen.bid if seen.bid_quantity > 0 else (seen.ask - 1 if seen.ask_quantity > 0 else me.reference - 1)
+        best = seen.bid if seen.bid_quantity > 0 else (seen.ask - 1 if seen.ask_quantity > 0 else middle - 1)
     else:
-        best = seen.ask if seen.ask_quantity > 0 else (seen.bid + 1 if seen.bid_quantity > 0 else me.reference + 1)
+        best = seen.ask if seen.ask_quantity > 0 else (seen.bid + 1 if seen.bid_quantity > 0 else middle + 1)
     if draw < me.improve_share:
         wide = seen.bid_quantity > 0 and seen.ask_quantity > 0 and seen.ask - seen.bid > 1
         return best + side if wide else best
@@ -97,7 +98,8 @@ class Noise(CompiledAgent):
     is sent; else a limit order, at the best price of its own side made one tick better with probability
     ``improve_share``, otherwise behind it by a geometric number of ticks of mean ``distance``, P(d) = (1−r)·r^d with
     r = distance/(1 + distance). Both sides have equal odds. An empty side begins one tick from the other one, or from
-    the reference price; where the quotes cross (in an auction), the middle of the two counts as the best price.
+    the last price, or from the reference price before any trade; where the quotes cross (in an auction), the middle of
+    the two counts as the best price.
     """
 
     rate: float | str = field(default=0.1, metadata={"unit": "rate", "help": "wake-ups a second"})

@@ -85,14 +85,14 @@ def _of_visibility(
     least = -(-quantity // MOST_PARTS)
     if 0 < display < least:
         yield f"display of {display} lots: an iceberg has {MOST_PARTS:,} parts at most; show {least} or more"
-    if not 0 <= display <= quantity:
+    if display and not 0 < display <= quantity:
         yield f"display of {display} lots: an iceberg of {quantity} shows 1 to {quantity}; give less, or none"
 
 
 def _of_minimum(
     order_type: OrderType, time_in_force: TimeInForce, flags: OrderFlag, quantity: int, minimum: int
 ) -> Iterator[str]:
-    if not 0 <= minimum <= quantity:
+    if minimum and not 0 < minimum <= quantity:
         yield f"minimum of {minimum} lots: an order of {quantity} can trade at most {quantity} at once; give less"
     at_once = time_in_force is TimeInForce.IOC and order_type in (OrderType.LIMIT, OrderType.MARKET)
     if minimum and not flags & OrderFlag.HIDDEN and order_type not in _PEGS and not at_once:

@@ -28,7 +28,7 @@ PIECES = {
         "venues.XSIM.auctions.interval=20s",
     ),
     "three_days": (
-        "start=17:00", "end=2026-03-09 09:20", "agents.fundamental.count=4", "agents.noise.count=3",
+        "start=17:00", "end=2026-03-09 09:20", "agents.fundamental.count=4", "agents.noise.count=6",
         "agents.fundamental.rate=1/h", "agents.noise.rate=2/h", "venues.XSIM.auctions.interval=30s",
     ),
     "two_venues_latency_arbitrage": ("duration=20s", "warm_up=0s"),
