@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from marketsim.agents.avellaneda_stoikov import AvellanedaStoikov
+    from marketsim.agents.client import Client
     from marketsim.agents.fundamental import Fundamental
     from marketsim.agents.ladder_maker import LadderMaker
     from marketsim.agents.liquidity_taker import LiquidityTaker
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from marketsim.agents.momentum import Momentum
     from marketsim.agents.noise import Noise
     from marketsim.agents.poisson_flow import PoissonFlow
+    from marketsim.agents.public_feed import PublicFeed
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
     from marketsim.agents.venue_arbitrage import VenueArbitrage
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AvellanedaStoikov": "avellaneda_stoikov",
+    "Client": "client",
     "Fundamental": "fundamental",
     "LadderMaker": "ladder_maker",
     "LiquidityTaker": "liquidity_taker",
@@ -32,6 +35,7 @@ _HOMES = {
     "Momentum": "momentum",
     "Noise": "noise",
     "PoissonFlow": "poisson_flow",
+    "PublicFeed": "public_feed",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
     "VenueArbitrage": "venue_arbitrage",
@@ -42,6 +46,7 @@ _HOMES = {
 
 __all__ = [
     "AvellanedaStoikov",
+    "Client",
     "Fundamental",
     "LadderMaker",
     "LiquidityTaker",
@@ -50,6 +55,7 @@ __all__ = [
     "Momentum",
     "Noise",
     "PoissonFlow",
+    "PublicFeed",
     "Replay",
     "RoutedFlow",
     "VenueArbitrage",

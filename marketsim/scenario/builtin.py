@@ -14,6 +14,7 @@ _LATENCY = "marketsim.network.latency"
 BUILTIN: dict[str, dict[str, str]] = {
     "agent": {
         "avellaneda_stoikov": f"{_AGENTS}.avellaneda_stoikov:AvellanedaStoikov",
+        "client": f"{_AGENTS}.client:Client",
         "fundamental": f"{_AGENTS}.fundamental:Fundamental",
         "ladder_maker": f"{_AGENTS}.ladder_maker:LadderMaker",
         "liquidity_taker": f"{_AGENTS}.liquidity_taker:LiquidityTaker",
@@ -22,6 +23,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "momentum": f"{_AGENTS}.momentum:Momentum",
         "noise": f"{_AGENTS}.noise:Noise",
         "poisson_flow": f"{_AGENTS}.poisson_flow:PoissonFlow",
+        "public_feed": f"{_AGENTS}.public_feed:PublicFeed",
         "replay": f"{_AGENTS}.replay:Replay",
         "routed_flow": f"{_AGENTS}.routed_flow:RoutedFlow",
         "venue_arbitrage": f"{_AGENTS}.venue_arbitrage:VenueArbitrage",

@@ -84,6 +84,11 @@ class Execution:
         return self.world.environment.now
 
     @property
+    def folder(self) -> Path | None:
+        """Where it is being recorded; None in memory."""
+        return self._recorder.folder
+
+    @property
     def events(self) -> int:
         """Events handled so far, compiled and Python."""
         return self.world.engine.events + self.world.environment.handled
@@ -95,10 +100,22 @@ class Execution:
             raise InvalidValueError(f"advance({until!r}): the run ends at {self.spec.end}; advance no further")
         self._guarded(lambda: self._go(moment))
 
+    def go_to(self, moment: int, progress: Callable[[Progress], None] | None = None) -> None:
+        """Run to a time in ns, telling now and then how far it is; a time that has passed is left alone."""
+        if moment > self.now:
+            self._guarded(lambda: self._run_out(moment, progress))
+
     def run(self, progress: Callable[[Progress], None] | None = None) -> Run:
         """Run to the end and close."""
-        self._guarded(lambda: self._run_out(progress))
+        self._guarded(lambda: self._run_out(self.spec.end, progress))
         return self.finish()
+
+    def conclude(self) -> Run:
+        """Close the run as a whole one that ends at the present time: whoever paces it decides when it is over."""
+        if self._run is None:
+            self._guarded(self._end_session)
+            self._run = self._close(None)
+        return self._run
 
     def finish(self) -> Run:
         """Close the run where it stands: complete when its end is reached, else marked incomplete."""
@@ -164,14 +181,14 @@ class Execution:
         with self._engine_runs():
             self.world.environment.run(until=moment)
 
-    def _run_out(self, progress: Callable[[Progress], None] | None) -> None:
+    def _run_out(self, end: int, progress: Callable[[Progress], None] | None) -> None:
         if progress is None:
-            self._go(self.spec.end)
+            self._go(end)
             return
         told = began = settled = wall.perf_counter()
         first = self.now
         for number in range(1, _SLICES + 1):
-            self._go(first + (self.spec.end - first) * number // _SLICES)
+            self._go(first + (end - first) * number // _SLICES)
             now = wall.perf_counter()
             if number == 1:
                 settled = now  # the first slice also waits for code that is loaded or compiled
@@ -184,7 +201,7 @@ class Execution:
         """The session ends with the run: DAY orders expire, agents are told."""
         with self._engine_runs():
             for market in self.world.markets:
-                self.world.core.end_session(self.spec.end, market.number)
+                self.world.core.end_session(self.now, market.number)
             stop = SimulatedSession.stop if self._profiler is None else self._profiler.stop
             for session in self.world.sessions.values():
                 stop(session)
@@ -217,6 +234,7 @@ class Execution:
             {"events handled": self.events, "of them in Python": self.world.environment.handled},
             {**self._timings, "wall": wall.perf_counter() - self._began},
             profile,
+            end=self.now if failure is None else self.spec.end,
         )
 
     def _close_log(self) -> str:

@@ -49,6 +49,11 @@ class Recorder:
             self._remove()
             raise
 
+    @property
+    def folder(self) -> Path | None:
+        """What it writes into; it gets its name at the end. None in memory."""
+        return self._partial
+
     def note(self, time: int, agent: str, key: str, value: str) -> None:
         """Remember a remark beside the events."""
         self.log.annotate(time, agent, key, value)
@@ -98,10 +103,13 @@ class Recorder:
         counts: dict[str, int],
         timings: dict[str, float],
         profile: Sequence[ProfileRow] | None = None,
+        *,
+        end: int,
     ) -> Run:
-        """Write the manifest of a log that is closed; ``failure`` marks the run incomplete."""
+        """Write the manifest of a log that is closed; ``failure`` marks the run incomplete. ``end``: ns."""
         remarks = self.log.annotations
         self._manifest = self._manifest.with_(
+            end=end,
             complete=failure is None,
             failure=failure,
             digest=digest,

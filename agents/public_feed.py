@@ -1,0 +1,212 @@
+"""The public feed: what a venue tells everybody, gathered for those who ask from outside of the simulation.
+
+It never trades. For each market it keeps the book, the last quote, the phase of trading, the latest trades, and bars of
+a second and of a minute, from which longer ones are made. Times are shifted by ``offset`` so that bars begin on full
+minutes of the calendar that people outside live by.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from marketsim.domain.instrument import Instrument
+from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Status, TradePrint
+from marketsim.domain.order import Side
+from marketsim.domain.phase import Phase
+from marketsim.domain.units import SECOND
+from marketsim.trading.agent import Agent
+from marketsim.trading.book import LocalBook
+
+_TRADES, _BARS = 100_000, 100_000  # that are remembered of a market
+MINUTE = 60 * SECOND
+
+
+class PublicTrade(NamedTuple):
+    """One public trade. ``number`` counts up from 0 in its market; ``time`` is shifted."""
+
+    number: int
+    time: int
+    price: int
+    quantity: int
+    side: Side  # the aggressor's
+
+
+class Candle:
+    """Trades of an interval. Prices in ticks, volume in lots, value in ticks x lots; ``start`` in shifted ns."""
+
+    __slots__ = (
+        "bought", "bought_value", "close", "first", "high", "last", "low", "open", "start", "trades", "value", "volume",
+    )  # fmt: skip
+
+    def __init__(self, start: int, price: int, number: int) -> None:
+        self.start = start
+        self.open = self.high = self.low = self.close = price
+        self.volume = self.value = self.trades = self.bought = self.bought_value = 0
+        self.first, self.last = number, number - 1
+
+    def add(self, trade: PublicTrade) -> None:
+        """Take in a trade."""
+        price, quantity = trade.price, trade.quantity
+        if self.trades == 0:
+            self.open = self.high = self.low = price
+            self.first = trade.number
+        self.high, self.low, self.close = max(self.high, price), min(self.low, price), price
+        self.volume += quantity
+        self.value += price * quantity
+        self.trades += 1
+        self.last = trade.number
+        if trade.side is Side.BUY:
+            self.bought += quantity
+            self.bought_value += price * quantity
+
+    def join(self, later: Candle) -> None:
+        """Take in a later bar that begins within this one's interval."""
+        if later.trades == 0:
+            return
+        if self.trades == 0:
+            self.open, self.high, self.low, self.first = later.open, later.high, later.low, later.first
+        self.high, self.low, self.close = max(self.high, later.high), min(self.low, later.low), later.close
+        self.last = later.last
+        for name in ("volume", "value", "trades", "bought", "bought_value"):
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+
+
+class MarketView:
+    """What is known of one market."""
+
+    def __init__(self, venue: str, instrument: Instrument, book: LocalBook) -> None:
+        self.venue = venue
+        self.instrument = instrument
+        self.book = book
+        self.quote: Quote | None = None
+        self.phase = Phase.CONTINUOUS
+        self.until = 0
+        self.trades: deque[PublicTrade] = deque(maxlen=_TRADES)
+        self.seconds: deque[Candle] = deque(maxlen=_BARS)
+        self.minutes: deque[Candle] = deque(maxlen=_BARS)
+        self.watched = False  # whether somebody takes what is new
+        self.new_trades: list[PublicTrade] = []
+        self.new_quote = False
+        self.changed: dict[tuple[int, int], int] = {}  # (side, price) -> quantity, since it was last taken
+        self.taken = -1  # sequence of the book at that time
+
+    @property
+    def last(self) -> PublicTrade | None:
+        """The latest trade."""
+        return self.trades[-1] if self.trades else None
+
+    def take_trade(self, trade: PublicTrade) -> None:
+        """A trade happened."""
+        self.trades.append(trade)
+        for bars, length in ((self.seconds, SECOND), (self.minutes, MINUTE)):
+            start = trade.time // length * length
+            if not bars or bars[-1].start != start:
+                bars.append(Candle(start, trade.price, trade.number))
+            bars[-1].add(trade)
+        if self.watched:
+            self.new_trades.append(trade)
+
+    def take_changes(self) -> dict[tuple[int, int], int]:
+        """What has changed in the book since the last call, as (side, price) -> quantity."""
+        changed, self.changed = self.changed, {}
+        self.taken = self.book.sequence
+        return changed
+
+    def bars(self, length: int, begin: int, end: int) -> Iterator[Candle]:
+        """Bars of a length from the one that holds ``begin`` to the one that holds ``end`` (shifted ns).
+
+        A bar without a trade stands at the price before it; before the first trade there is none. Weeks begin on
+        Mondays.
+        """
+        source = self.seconds if length < MINUTE else self.minutes
+        shift = 4 * 24 * 60 * MINUTE if length == 7 * 24 * 60 * MINUTE else 0
+        bars = iter(source)
+        bar = next(bars, None)
+        start = (max(begin, bar.start if bar else end + 1) - shift) // length * length + shift
+        price, number = 0, 0
+        while bar is not None and bar.start < start:
+            price, number = bar.close, bar.last + 1
+            bar = next(bars, None)
+        while start <= end:
+            whole = Candle(start, price, number)
+            while bar is not None and bar.start < start + length:
+                whole.join(bar)
+                bar = next(bars, None)
+            price, number = whole.close, whole.last + 1
+            if price or whole.trades:
+                yield whole
+            start += length
+
+    def day(self, now: int, span: int = 24 * 60 * MINUTE) -> Candle | None:
+        """The trades of the last ``span`` ns before ``now``, to the minute; None when there are none."""
+        whole: Candle | None = None
+        for bar in reversed(self.minutes):
+            if bar.start + MINUTE <= now - span:
+                break
+            earlier = Candle(bar.start, bar.open, bar.first)
+            earlier.join(bar)
+            if whole is not None:
+                earlier.join(whole)
+            whole = earlier
+        return whole
+
+
+@dataclass
+class PublicFeed(Agent):
+    """Listens to all public data of its markets, and never trades.
+
+    offset: ns that are added to the times of trades and bars.
+    """
+
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        self._views: dict[tuple[str, str], MarketView] = {}
+
+    def on_start(self) -> None:
+        """Open a view of each market."""
+        for instrument in self.instruments:
+            for venue in self._session.venues(instrument):
+                book = self.keep_book(instrument, venue=venue)
+                self._views[venue, instrument.symbol] = MarketView(venue, instrument, book)
+
+    @property
+    def views(self) -> list[MarketView]:
+        """All markets, in an order that the scenario decides."""
+        return list(self._views.values())
+
+    def view(self, venue: str, symbol: str) -> MarketView:
+        """One market."""
+        return self._views[venue, symbol]
+
+    def on_quote(self, quote: Quote) -> None:
+        """Keep the best bid and ask."""
+        view = self._views[quote.venue, quote.instrument.symbol]
+        view.quote, view.new_quote = quote, True
+
+    def on_trade(self, trade: TradePrint) -> None:
+        """Keep the trade."""
+        view = self._views[trade.venue, trade.instrument.symbol]
+        number = view.trades[-1].number + 1 if view.trades else 0
+        view.take_trade(PublicTrade(number, trade.time + self.offset, trade.price, trade.quantity, trade.side))
+
+    def on_level(self, update: LevelUpdate) -> None:
+        """Remember that a level changed."""
+        view = self._views[update.venue, update.instrument.symbol]
+        if view.watched:
+            view.changed[int(update.side), update.price] = update.quantity
+
+    def on_book(self, book: BookSnapshot) -> None:
+        """A whole book: all of its levels may have changed, and those that were there before."""
+        view = self._views[book.venue, book.instrument.symbol]
+        if view.watched:
+            for side, levels in ((Side.BUY, view.book.bids), (Side.SELL, view.book.asks)):
+                view.changed.update(((int(side), price), quantity) for price, quantity in levels.items())
+
+    def on_status(self, status: Status) -> None:
+        """Keep the phase of trading."""
+        view = self._views[status.venue, status.instrument.symbol]
+        view.phase, view.until = status.phase, status.until
