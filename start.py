@@ -44,7 +44,7 @@ def main(words: list[str]) -> int:
             warm()
             os.chdir(ROOT)
             return hand_over([str(PYTHON), "-m", "pytest", *FAST_TESTS, *words[1:]])
-        install()
+        install("serve" if words[:1] == ["serve"] else "")
         return hand_over([str(MARKETSIM), *words])
     except Stop as stop:
         say(str(stop))
@@ -77,7 +77,10 @@ def install(extra: str = "") -> None:
     make_environment()
     extras |= {extra} if extra else set()
     target = ".[%s]" % ",".join(sorted(extras)) if extras else "."
-    what = "marketsim, its libraries and the test tools" if extra else "marketsim and its libraries"
+    what = {
+        "dev": "marketsim, its libraries and the test tools",
+        "serve": "marketsim, its libraries and the server",
+    }.get(extra, "marketsim and its libraries")
     say("installing %s into .venv (once; a minute or two, about 1 GB)" % what)
     STAMP.unlink(missing_ok=True)
     run_pip(["install", "--editable", target])

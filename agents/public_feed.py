@@ -91,7 +91,7 @@ class MarketView:
         self.new_trades: list[PublicTrade] = []
         self.new_quote = False
         self.changed: dict[tuple[int, int], int] = {}  # (side, price) -> quantity, since it was last taken
-        self.taken = -1  # sequence of the book at that time
+        self.known: set[tuple[int, int]] = set()  # (side, price) of all levels
 
     @property
     def last(self) -> PublicTrade | None:
@@ -112,7 +112,6 @@ class MarketView:
     def take_changes(self) -> dict[tuple[int, int], int]:
         """What has changed in the book since the last call, as (side, price) -> quantity."""
         changed, self.changed = self.changed, {}
-        self.taken = self.book.sequence
         return changed
 
     def bars(self, length: int, begin: int, end: int) -> Iterator[Candle]:
@@ -196,15 +195,28 @@ class PublicFeed(Agent):
     def on_level(self, update: LevelUpdate) -> None:
         """Remember that a level changed."""
         view = self._views[update.venue, update.instrument.symbol]
+        if not view.book.synchronized:
+            return  # a whole book follows
+        place = int(update.side), update.price
+        if update.quantity:
+            view.known.add(place)
+        else:
+            view.known.discard(place)
         if view.watched:
-            view.changed[int(update.side), update.price] = update.quantity
+            view.changed[place] = update.quantity
 
     def on_book(self, book: BookSnapshot) -> None:
-        """A whole book: all of its levels may have changed, and those that were there before."""
+        """A whole book: all of its levels may have changed, and those that are gone."""
         view = self._views[book.venue, book.instrument.symbol]
+        there = {
+            (int(side), price): quantity
+            for side, levels in ((Side.BUY, view.book.bids), (Side.SELL, view.book.asks))
+            for price, quantity in levels.items()
+        }
         if view.watched:
-            for side, levels in ((Side.BUY, view.book.bids), (Side.SELL, view.book.asks)):
-                view.changed.update(((int(side), price), quantity) for price, quantity in levels.items())
+            view.changed.update(dict.fromkeys(view.known - there.keys(), 0))
+            view.changed.update(there)
+        view.known = set(there)
 
     def on_status(self, status: Status) -> None:
         """Keep the phase of trading."""

@@ -13,6 +13,7 @@ from marketsim.cli.listing import listing
 from marketsim.cli.replay import replay
 from marketsim.cli.report import report
 from marketsim.cli.run import run
+from marketsim.cli.serve import serve
 from marketsim.cli.verify import verify
 
 _EXIT_CODES = (
@@ -55,4 +56,5 @@ app.command()(report)
 app.command()(compare)
 app.command()(verify)
 app.command()(replay)
+app.command()(serve)
 app.command(name="list")(listing)

@@ -47,7 +47,7 @@ def run(
     attempt = _Attempt(spec, profile)
     with interrupts_are_heard(attempt.end):
         done = _run(attempt, None if no_save else out, keep=not no_save, debug=debug)
-        _tell(done, with_report=not (no_report or no_save), profile=profile, browse=browse)
+        tell(done, with_report=not (no_report or no_save), profile=profile, browse=browse)
 
 
 def _run(attempt: _Attempt, out: Path | None, *, keep: bool, debug: bool) -> Run:
@@ -125,7 +125,8 @@ class _Attempt:
 # --- what came of it ---
 
 
-def _tell(done: Run, *, with_report: bool, profile: bool, browse: bool) -> None:
+def tell(done: Run, *, with_report: bool, profile: bool, browse: bool) -> None:
+    """Show what came of a run, and write its report."""
     from marketsim.analysis.accounting import accounts
     from marketsim.analysis.summary import summarize
     from marketsim.cli.report import REPORT, open_in_browser, write_report

@@ -22,6 +22,7 @@ from marketsim.scenario.spec import ScenarioSpec
 from marketsim.simulation.execution import Execution, Progress
 
 FEED = "public_feed"
+Side = list[tuple[int, int, int]]  # price, lots, orders
 
 
 class LiveSession:
@@ -29,7 +30,7 @@ class LiveSession:
 
     spec: a scenario with at least one agent of type ``client``; ``with_seats`` adds what is missing.
     folder: where the run and its journal are kept.
-    epoch: ms since 1970 that the start of the scenario stands for.
+    epoch: tells, once everything is ready, which ms since 1970 the start of the scenario stands for.
     lease: simulated ns that the clock may go on without a word in the journal.
     past: the journal of an earlier session, which happens again first.
     """
@@ -39,20 +40,21 @@ class LiveSession:
         spec: ScenarioSpec,
         folder: str | Path,
         *,
-        epoch: int = 0,
+        epoch: Callable[[], int] = lambda: 0,
         lease: int = SECOND,
         durable: bool = False,
         past: Past | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.spec = spec
-        self.epoch = int(past.facts.get("epoch", epoch)) if past is not None else epoch
         self._lease = lease
         self._leased = spec.start
         self._journal: Journal | None = None
         self.execution = Execution(spec, folder=folder)
         try:
             self._clients = seats(self.execution)
+            self.execution.advance(spec.start + 1)  # brings the compiled code along, which takes a while at first
+            self.epoch = epoch() if past is None else int(past.facts.get("epoch", 0))
             self.feed = feed_of(self.execution, self.epoch - spec.start // 1_000_000)
             if past is None:
                 facts = {"epoch": self.epoch, "scenario": spec.fingerprint(), "clients": sorted(self._clients)}
@@ -119,12 +121,15 @@ class LiveSession:
     def resting(self, number: int) -> int:
         """Lots of an order that its venue still holds; reports of the rest may be under way."""
         found = self.execution.world.core.order(number)
-        return 0 if found is None else found["leaves"]
+        return 0 if found is None else found["leaves"] + found["reserve"]
 
-    def depth(self, market: int, levels: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
-        """The venue's own book of a market: (price, lots, orders) of bids and asks, best first."""
-        core = self.execution.world.core
-        return core.depth(market, 1, levels), core.depth(market, -1, levels)
+    def book(
+        self, venue: str, symbol: str, levels: int
+    ) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+        """A venue's own book now: (price, lots, orders) of bids and asks, best first."""
+        world = self.execution.world
+        number = next(m.number for m in world.markets if (m.venue, m.instrument.symbol) == (venue, symbol))
+        return world.core.depth(number, 1, levels), world.core.depth(number, -1, levels)
 
     # --- the end ---
 

@@ -1,0 +1,328 @@
+"""The desk: takes orders, cancels and amendments of the dialect to the seats of a live session, and waits for answers.
+
+A request is answered when the simulated venue's reports have come back to the seat, so answers take the simulated
+latency. Whatever happens to an order is also told to those who listen to the account. It opens no socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from marketsim.agents.client import Client, Record, Refusal
+from marketsim.domain.event import EventKind
+from marketsim.domain.market_data import Report
+from marketsim.domain.order import OrderState, Side
+from marketsim.gateway.binance import orders
+from marketsim.gateway.binance.audience import Audience
+from marketsim.gateway.binance.errors import VenueError, of_reason, timeout, unknown_cancel, unknown_order
+from marketsim.gateway.binance.markets import ServedMarket, ServedMarkets
+from marketsim.kernel.pacing import Pacer
+from marketsim.kernel.token import fresh_token
+from marketsim.simulation.live import LiveSession
+
+PATIENCE = 10.0  # wall seconds in which the simulated venue must have answered
+_NO_CHANGE = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED)
+_AMENDED = (EventKind.REPLACED, EventKind.REPLACE_REJECTED)
+
+
+class _Waiter:
+    """Somebody who waits for the answer to a request about an order."""
+
+    __slots__ = ("asked", "future", "rest")
+
+    def __init__(self, asked: str, future: asyncio.Future[Report | None]) -> None:
+        self.asked = asked
+        self.future = future
+        self.rest = -1  # lots that the venue held when it accepted the order
+
+    def hears(self, record: Record, report: Report, resting: Callable[[int], int]) -> bool:
+        """Whether this report is the answer."""
+        if self.asked == "new":
+            if not record.live:
+                return True
+            if report.kind is EventKind.ACCEPTED:
+                self.rest = resting(record.number)
+            return self.rest >= 0 and record.order.leaves <= self.rest
+        if self.asked == "cancel":
+            return not record.live or report.kind is EventKind.CANCEL_REJECTED
+        return not record.live or report.kind in _AMENDED
+
+
+class Desk:
+    """Takes requests about orders to the simulated venue.
+
+    audience: is told what happens on an account, as the dialect's user events.
+    """
+
+    def __init__(
+        self, live: LiveSession, pacer: Pacer, markets: ServedMarkets, self_trades: str, audience: Audience
+    ) -> None:
+        self._live = live
+        self._pacer = pacer
+        self._markets = markets
+        self.self_trades = self_trades
+        self._audience = audience
+        self._waiting: dict[int, list[_Waiter]] = {}  # by the identity of a record
+        self._start = live.spec.start
+        self.patience = PATIENCE
+        self.taken = 0  # requests to the simulated venue
+        for client in live.clients.values():
+            client.hear(self._hear)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that have no answer yet."""
+        return len(self._waiting)
+
+    def epoch(self, time: int) -> int:
+        """Simulated ns as ms since 1970."""
+        return self._live.epoch + (time - self._start) // 1_000_000
+
+    # --- requests ---
+
+    def terms(self, asked: Mapping[str, Any], market: ServedMarket) -> Any:
+        """The terms of a new order; VenueError where it contradicts itself or a filter."""
+        prevention = asked["selfTradePreventionMode"]
+        if prevention is not None and prevention != self.self_trades:
+            raise VenueError(
+                -1130, f"Data sent for parameter 'selfTradePreventionMode' is not valid: {self.self_trades}."
+            )
+        name = asked["newClientOrderId"] or fresh_token(22)
+        side = Side.BUY if asked["side"] == "BUY" else Side.SELL
+        return orders.terms_of(asked, market, name, lambda lots: self.estimate(market, side, lots))
+
+    async def place(self, client: Client, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """A new order, answered once the venue has taken it and what traded at once has come back."""
+        market = self._markets[asked["symbol"]]
+        terms = self.terms(asked, market)
+        response = asked["newOrderRespType"] or ("FULL" if asked["type"] in ("MARKET", "LIMIT") else "ACK")
+        record = self._command(client, "place", *terms)
+        if record is Refusal.FUNDS:
+            raise VenueError(-2010, "Account has insufficient balance for requested action.")
+        if not isinstance(record, Record):
+            raise VenueError(-2010, "Duplicate order sent.")
+        await self._answer(record, "new")
+        if record.order.state is OrderState.REJECTED:
+            raise of_reason(record.order.reason)
+        return orders.answer_to_new(record, market, response, self.self_trades, self.epoch)
+
+    async def cancel(self, client: Client, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """A cancel, answered when it is done."""
+        market = self._markets[asked["symbol"]]
+        record = self.find(client, market, asked["orderId"], asked["origClientOrderId"], unknown_cancel)
+        wanted = asked["cancelRestrictions"]
+        if wanted is not None and (wanted == "ONLY_NEW") == bool(record.order.filled):
+            raise VenueError(-2011, "Order was not canceled due to cancel restrictions.")
+        name = asked["newClientOrderId"] or fresh_token(22)
+        answered = self._command(client, "cancel", record.number, name)
+        if not isinstance(answered, Record):
+            raise unknown_cancel()
+        await self._answer(record, "cancel")
+        if orders.status_of(record) != "CANCELED":
+            raise unknown_cancel()
+        return orders.answer_to_cancel(record, market, self.self_trades, self.epoch)
+
+    async def cancel_all(self, client: Client, symbol: str) -> list[dict[str, Any]]:
+        """The cancel of all open orders of a symbol."""
+        market = self._markets[symbol]
+        open_orders = [record for record in client.live() if record.terms.market == market.number]
+        if not open_orders:
+            raise unknown_cancel()
+        self._command(client, "cancel_all", market.number)
+        await asyncio.gather(*(self._answer(record, "cancel") for record in open_orders))
+        return [
+            orders.answer_to_cancel(record, market, self.self_trades, self.epoch)
+            for record in open_orders
+            if orders.status_of(record) == "CANCELED"
+        ]
+
+    async def amend(self, client: Client, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """A smaller quantity for an order that keeps its place."""
+        market = self._markets[asked["symbol"]]
+        record = self.find(client, market, asked["orderId"], asked["origClientOrderId"], unknown_order)
+        quantity = market.lots(asked["newQty"], "newQty")
+        name = asked["newClientOrderId"] or record.name
+        answered = self._command(client, "amend", record.number, quantity, name)
+        if answered is Refusal.SIZE:
+            raise VenueError(-2038, "The requested quantity must be less than the original and above what is filled.")
+        if not isinstance(answered, Record):
+            raise unknown_order()
+        report = await self._answer(record, "amend")
+        if report is None or report.kind is not EventKind.REPLACED:
+            raise VenueError(-2038, "Order amend (quantity decrease) was rejected.")
+        return {
+            "transactTime": self.epoch(record.updated),
+            "executionId": record.order.filled,
+            "amendedOrder": {
+                "symbol": market.symbol,
+                "orderId": record.number,
+                "orderListId": -1,
+                "origClientOrderId": record.name,
+                "clientOrderId": name,
+                "price": market.price(record.order.price),
+                "qty": market.quantity(record.order.quantity),
+                "executedQty": market.quantity(record.order.filled),
+                "preventedQty": "0.00000000",
+                "quoteOrderQty": "0.00000000",
+                "cumulativeQuoteQty": market.value(record.order.value),
+                "status": orders.status_of(record),
+                "timeInForce": orders.force_of(record.terms),
+                "type": record.terms.label,
+                "side": record.order.side.name,
+                "workingTime": self.epoch(record.created),
+                "selfTradePreventionMode": self.self_trades,
+            },
+        }
+
+    async def cancel_replace(self, client: Client, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """A cancel and a new order, the second only after the first unless ALLOW_FAILURE asks for both."""
+        market = self._markets[asked["symbol"]]
+        self.terms(asked, market)  # what is wrong with the new order is said before anything is canceled
+        canceled: dict[str, Any] | None = None
+        failed: VenueError | None = None
+        try:
+            canceled = await self.cancel(
+                client,
+                {
+                    "symbol": asked["symbol"],
+                    "orderId": asked["cancelOrderId"],
+                    "origClientOrderId": asked["cancelOrigClientOrderId"],
+                    "newClientOrderId": asked["cancelNewClientOrderId"],
+                    "cancelRestrictions": asked["cancelRestrictions"],
+                },
+            )
+        except VenueError as error:
+            failed = error
+            if asked["cancelReplaceMode"] == "STOP_ON_FAILURE" or error.code not in (-2011, -2013):
+                raise _half("FAILURE", "NOT_ATTEMPTED", error.body, None) from error
+        try:
+            placed = await self.place(client, asked)
+        except VenueError as error:
+            gone = failed.body if failed is not None else canceled
+            raise _half("SUCCESS" if failed is None else "FAILURE", "FAILURE", gone, error.body) from error
+        if failed is not None:
+            raise _half("FAILURE", "SUCCESS", failed.body, placed)
+        return {
+            "cancelResult": "SUCCESS",
+            "newOrderResult": "SUCCESS",
+            "cancelResponse": canceled,
+            "newOrderResponse": placed,
+        }
+
+    def silence(self, client: Client) -> None:
+        """A participant is gone: everything of it is canceled."""
+        if any(True for _ in client.live()):
+            self._command(client, "cancel_all")
+
+    # --- looking ---
+
+    def find(
+        self,
+        client: Client,
+        market: ServedMarket,
+        number: int | None,
+        name: str | None,
+        otherwise: Callable[[], VenueError],
+    ) -> Record:
+        """An own order by number or name."""
+        if number is None and name is None:
+            raise VenueError(
+                -1102,
+                "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!",
+            )
+        record = client.by_number(number) if number is not None else client.by_name(name or "")
+        if record is None or record.terms.market != market.number or not record.order.order_id:
+            raise otherwise()
+        if name is not None and number is not None and record.name != name:
+            raise otherwise()
+        return record
+
+    def estimate(self, market: ServedMarket, side: Side, lots: int) -> tuple[int, int]:
+        """Lots that an order of so many would meet in the book now, and their price in ticks x lots."""
+        book = market.view.book
+        levels = sorted(book.asks.items()) if side is Side.BUY else sorted(book.bids.items(), reverse=True)
+        left, cost = lots, 0
+        for price, there in levels:
+            taken = min(left, there)
+            cost += taken * price
+            left -= taken
+            if not left:
+                break
+        return lots - left, cost
+
+    # --- inner ---
+
+    def _command(self, client: Client, verb: str, *arguments: Any) -> Record | Refusal:
+        self._pacer.catch_up()
+        if self._live.now >= self._live.end:
+            raise VenueError(-2010, "Market is closed.")
+        self.taken += 1
+        return self._live.command(client.name, verb, *arguments)
+
+    async def _answer(self, record: Record, asked: str) -> Report | None:
+        """Wait for the venue's answer; None when the order was over before."""
+        if asked != "new" and not record.live:
+            return None
+        waiter = _Waiter(asked, asyncio.get_running_loop().create_future())
+        self._waiting.setdefault(id(record), []).append(waiter)
+        try:
+            return await asyncio.wait_for(waiter.future, self.patience)
+        except TimeoutError:
+            raise timeout() from None
+        finally:
+            waiting = self._waiting.get(id(record), [])
+            if waiter in waiting:
+                waiting.remove(waiter)
+            if not waiting:
+                self._waiting.pop(id(record), None)
+
+    def _hear(self, client: Client, record: Record, report: Report) -> None:
+        if self._audience.anyone(client.name):
+            self._tell(client, record, report)
+        for waiter in self._waiting.get(id(record), ()):
+            if not waiter.future.done() and waiter.hears(record, report, self._live.resting):
+                waiter.future.set_result(report)
+
+    def _tell(self, client: Client, record: Record, report: Report) -> None:
+        market = self._markets.numbered(record.terms.market)
+        event = orders.execution_report(record, report, market, self.self_trades, self.epoch)
+        if event is None:
+            return
+        self._audience.tell(client.name, event)
+        if report.kind is not EventKind.REJECTED:
+            self._audience.tell(client.name, self._position_event(client, market, report))
+
+    def _position_event(self, client: Client, market: ServedMarket, report: Report) -> dict[str, Any]:
+        """The balances that an order has touched, as a user event."""
+        balances = []
+        for own, shown in ((market.own_base, market.base), (market.own_quote, market.quote)):
+            balance = client.balance(own)
+            balances.append({"a": shown, "f": f"{balance.free:.8f}", "l": f"{balance.locked:.8f}"})
+        return {
+            "e": "outboundAccountPosition",
+            "E": self.epoch(report.time),
+            "u": self.epoch(report.time),
+            "B": balances,
+        }
+
+
+def _half(cancel: str, new: str, canceled: Any, placed: Any) -> VenueError:
+    both = cancel == "FAILURE" and new != "SUCCESS"
+    code, message = (
+        (-2022, "Order cancel-replace failed.") if both else (-2021, "Order cancel-replace partially failed.")
+    )
+    return VenueError(
+        code,
+        message,
+        400 if both else 409,
+        more={
+            "data": {
+                "cancelResult": cancel,
+                "newOrderResult": new,
+                "cancelResponse": canceled,
+                "newOrderResponse": placed,
+            }
+        },
+    )
