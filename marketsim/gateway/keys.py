@@ -143,7 +143,6 @@ class KeyStore:
 
     def _change(self, edit: Edit) -> None:
         self._take(self._shelf.change(edit))
-        self._due = float("-inf")
 
     def _refresh(self) -> None:
         now, stamp = self._clock(), self._shelf.stamp()
