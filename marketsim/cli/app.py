@@ -9,6 +9,7 @@ import typer
 from marketsim.cli.check import check
 from marketsim.cli.compare import compare
 from marketsim.cli.init import init
+from marketsim.cli.keys import keys
 from marketsim.cli.listing import listing
 from marketsim.cli.replay import replay
 from marketsim.cli.report import report
@@ -58,3 +59,4 @@ app.command()(verify)
 app.command()(replay)
 app.command()(serve)
 app.command(name="list")(listing)
+app.add_typer(keys)

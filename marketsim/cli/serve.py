@@ -40,9 +40,7 @@ def serve(
     ] = None,
     client: Annotated[
         list[str] | None,
-        typer.Option(
-            "--client", metavar="NAME", help="A client. May be repeated.", rich_help_panel=_MARKET
-        ),
+        typer.Option("--client", metavar="NAME", help="A client. May be repeated.", rich_help_panel=_MARKET),
     ] = None,
     venue: Annotated[
         str | None,

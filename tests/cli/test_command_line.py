@@ -12,7 +12,7 @@ import pytest
 
 import marketsim as package
 
-COMMANDS = ("run", "check", "init", "report", "compare", "verify", "replay", "list")
+COMMANDS = ("run", "check", "init", "report", "compare", "verify", "replay", "list", "keys")
 HEAVY = (
     "numba",
     "numpy",
@@ -25,6 +25,7 @@ HEAVY = (
     "yaml",
     "networkx",
     "duckdb",
+    "cryptography",
 )
 
 
