@@ -1,25 +1,30 @@
 """Control over HTTP: status, pause, resume, step, speed, the book as the venue has it, metrics, and the OpenAPI page.
 
-It is for whoever runs the market, not for those who trade on it: with a token, where one is set. It trades nothing.
+It is for whoever runs the market, not for those who trade on it: with a token where one is set, and without one for
+this machine only, under its own names, so that no page in a browser and no name that somebody else points here can use
+it. It trades nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-from fastapi import Body, Depends, FastAPI, Header, HTTPException, Path, Query
-from fastapi.openapi.utils import get_openapi
-from fastapi.responses import Response
+from fastapi import Body, Depends, FastAPI, Header, HTTPException, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException as AnyHTTPException
 from pydantic import BaseModel, Field
 
 from marketsim.domain.units import SECOND, duration, format_duration
 from marketsim.errors import InvalidValueError
 from marketsim.gateway.binance.exchange import BinanceExchange
 from marketsim.gateway.metrics import Metrics
-from marketsim.gateway.openapi import dialect_paths
+from marketsim.gateway.openapi import page, whole_description
 from marketsim.kernel.pacing import FASTEST, SLOWEST, Pacer
 from marketsim.simulation.live import LiveSession
 
@@ -30,6 +35,12 @@ class Refused(BaseModel):
     """Why something was not done."""
 
     detail: str
+
+
+class Health(BaseModel):
+    """That it is there."""
+
+    status: str
 
 
 class Status(BaseModel):
@@ -94,21 +105,42 @@ def control_application(
 ) -> FastAPI:
     """The application. ``token``: that X-MARKETSIM-TOKEN must say; "" for nobody has to. ``end``: ends the session."""
 
-    def permitted(x_marketsim_token: Annotated[str | None, Header()] = None) -> None:
-        given = (x_marketsim_token or "").encode("utf-8", "replace")
-        if token and not hmac.compare_digest(token.encode(), given):
-            raise HTTPException(401, "the header X-MARKETSIM-TOKEN must say the control token")
+    def permitted(
+        request: Request,
+        x_marketsim_token: Annotated[str | None, Header()] = None,
+        authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+    ) -> None:
+        if not token:
+            _check_neighbour(request)
+            return
+        given = x_marketsim_token or (authorization or "").removeprefix("Bearer ")
+        if not hmac.compare_digest(token.encode(), given.encode("utf-8", "replace")):
+            raise HTTPException(
+                401, "the header X-MARKETSIM-TOKEN must say the control token", {"WWW-Authenticate": "Bearer"}
+            )
 
     refusals: dict[int | str, dict[str, Any]] = {
         400: {"model": Refused, "description": "it cannot be done"},
         401: {"model": Refused, "description": "the control token is missing or wrong"},
+        403: {"model": Refused, "description": "there is no token, and the request does not come from this machine"},
+        422: {"model": Refused, "description": "the request is not written as it must be"},
     }
     application = FastAPI(
         title="marketsim",
         description="A simulated market as an exchange, in Binance's spot dialect, and its control.",
         version="1",
+        docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
+
+    @application.exception_handler(RequestValidationError)
+    async def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": _what_is_wrong(error.errors())}, 422)
+
+    @application.exception_handler(AnyHTTPException)
+    async def refused(request: Request, error: AnyHTTPException) -> JSONResponse:
+        return JSONResponse({"detail": str(error.detail)}, error.status_code, error.headers)
 
     def status() -> Status:
         pace = pacer.pace
@@ -205,31 +237,67 @@ def control_application(
             asks=shown[1],
         )
 
-    @application.get("/metrics", tags=["control"], response_class=Response, responses={
-        200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})  # fmt: skip
+    @application.get(
+        "/metrics",
+        dependencies=[Depends(permitted)],
+        tags=["control"],
+        response_class=Response,
+        responses={**refusals, 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     async def get_metrics() -> Response:
         """Metrics in Prometheus' text format."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    @application.get("/health", tags=["control"])
-    async def health() -> dict[str, str]:
+    @application.get("/health", response_model=Health, tags=["control"])
+    async def health() -> Health:
         """Whether the server is there."""
-        return {"status": "ok"}
+        return Health(status="ok")
+
+    @application.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(page(application.openapi()), headers=_ALONE)
 
     def described() -> dict[str, Any]:
         if application.openapi_schema is None:
-            schema = get_openapi(
-                title=application.title,
-                version=application.version,
-                description=application.description,
-                routes=application.routes,
-            )
-            schema["paths"] |= dialect_paths()
-            schema.setdefault("components", {}).setdefault("securitySchemes", {})["ApiKey"] = {
-                "type": "apiKey", "in": "header", "name": "X-MBX-APIKEY",
-            }  # fmt: skip
-            application.openapi_schema = schema
+            symbols = [market.symbol for market in exchange.markets.all]
+            application.openapi_schema = whole_description(application, symbols)
         return application.openapi_schema
 
     application.openapi = described  # type: ignore[method-assign]
     return application
+
+
+_ALONE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}  # the page needs nothing else
+_NAME = re.compile(r"(?:[a-z]+://)?(\[[0-9a-fA-F:.]+\]|[^:/\[\]]+)(?::[0-9]{1,5})?", re.ASCII)
+
+
+def _check_neighbour(request: Request) -> None:
+    """Refuse who is not on this machine, or was sent here by a page or a name of somebody else's."""
+    if request.client is not None and not _is_here(request.client.host):
+        raise HTTPException(
+            403, "without a control token only this machine may do this: start marketsim serve with --control-token"
+        )
+    for name in ("host", "origin"):
+        for value in request.headers.getlist(name):
+            found = _NAME.fullmatch(value)
+            if found is None or not _is_here(found[1].strip("[]")):
+                raise HTTPException(
+                    403, f"the header {name.capitalize()} names another place than this machine: use 127.0.0.1"
+                )
+
+
+def _is_here(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+def _what_is_wrong(errors: Sequence[Any]) -> str:
+    """Where and what, in a line, without repeating what was sent."""
+    told = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors[:3]]
+    return "; ".join(told).encode("ascii", "backslashreplace").decode()[:500]

@@ -1,18 +1,71 @@
 """The heart: lets the market and the server take turns on one event loop.
 
 After each turn of the market the streams are told what is new. While somebody waits for an answer it beats without a
-pause, else about once a millisecond. It decides nothing about the market.
+pause, else about once a millisecond. Requests pass a turnstile: when the market's turn is overdue they wait until it
+has been, and then go on in turns by connection, so that neither the market nor anybody else waits for one who asks
+much. It decides nothing about the market.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Hashable
 from time import perf_counter
 
 from marketsim.gateway.metrics import Metrics
 from marketsim.kernel.pacing import Pacer
+
+_GRACE = 0.004  # seconds by which the market's turn may be late before requests wait
+
+
+class Turnstile:
+    """Where requests wait while the market is overdue."""
+
+    def __init__(self) -> None:
+        self._due = float("inf")
+        self._queues: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        self._releasing = False
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait."""
+        return sum(len(queue) for queue in self._queues.values())
+
+    async def passed(self, who: Hashable) -> None:
+        """Come back when a request may be worked on. ``who``: takes turns with others, such as a connection."""
+        if not self._queues and not self._is_overdue():
+            return
+        place = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(who, deque()).append(place)
+        if not self._releasing and not self._is_overdue():
+            self._release()
+        await place
+
+    def turned(self, patience: float) -> None:
+        """The market has had its turn; the next is due after so many seconds."""
+        self._due = perf_counter() + patience
+        if self._queues and not self._releasing:
+            self._release()
+
+    def _release(self) -> None:
+        """Let one go on, and the next after it, until the market is overdue again."""
+        self._releasing = False
+        while self._queues and not self._is_overdue():
+            who, queue = next(iter(self._queues.items()))
+            place = queue.popleft()
+            del self._queues[who]
+            if queue:
+                self._queues[who] = queue  # at the end of the line
+            if not place.done():  # else it was canceled
+                place.set_result(None)
+                self._releasing = True
+                place.get_loop().call_soon(self._release)
+                return
+
+    def _is_overdue(self) -> bool:
+        return perf_counter() > self._due + _GRACE
 
 
 class Heart:
@@ -29,23 +82,32 @@ class Heart:
         busy: Callable[[], bool],
         over: Callable[[], bool],
         metrics: Metrics,
+        turnstile: Turnstile | None = None,
     ) -> None:
         self._pacer = pacer
         self._publish = publish
         self._busy = busy
         self._over = over
         self._turns = metrics.turns
+        self._late = metrics.late
+        self._turnstile = turnstile or Turnstile()
 
     async def beat(self) -> None:
         """Turn after turn; whatever a turn raises comes out."""
         gc.collect()
         gc.freeze()  # the market's own objects stay: looking through them would only make a pause
+        turned = self._turnstile.turned
         try:
             while not self._over():
                 began = perf_counter()
                 patience = self._pacer.turn()
                 self._publish()
-                self._turns.observe(perf_counter() - began)
-                await asyncio.sleep(0.0 if self._busy() else patience)
+                ended = perf_counter()
+                self._turns.observe(ended - began)
+                patience = 0.0 if self._busy() else patience
+                turned(patience)
+                await asyncio.sleep(patience)
+                self._late.observe(max(0.0, perf_counter() - ended - patience))
         finally:
+            turned(float("inf"))
             gc.unfreeze()

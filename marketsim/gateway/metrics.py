@@ -46,6 +46,10 @@ class Metrics:
             "marketsim_connections_cut_total", "Connections that the gateway ended, by reason", ["reason"], **mine
         )
         self.turns = Histogram("marketsim_turn_seconds", "Wall time of a turn of the market", buckets=_FINE, **mine)
+        self.late = Histogram(
+            "marketsim_late_seconds", "Wall time by which a turn of the market began late, as others held the thread",
+            buckets=_FINE, **mine,
+        )  # fmt: skip
         self._mine = mine
 
     def watch_pace(self, pace: Callable[[], Pace], start: int) -> None:
