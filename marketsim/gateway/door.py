@@ -90,12 +90,13 @@ class Door:
             return
         reply = await self._exchange.request(method, path, scope["query_string"], body, api_key, _address(scope))
         await _reply(send, reply)
-        self._metrics.requests.labels("http", str(reply.status)).inc()
-        if reply.status not in (404, 405):
-            spent = perf_counter() - arrived
-            self._metrics.latency.labels("http", f"{method} {path}").observe(spent)
-            if reply.status == 200 and method == "POST" and path == "/api/v3/order":
-                self._metrics.acknowledged.observe(spent)
+        if reply.status in (404, 405):
+            self._metrics.refused("http", reply.status)
+            return
+        spent = perf_counter() - arrived
+        self._metrics.answered("http", f"{method} {path}", reply.status, spent)
+        if reply.status == 200 and method == "POST" and path == "/api/v3/order":
+            self._metrics.acknowledged.observe(spent)
 
     # --- WebSocket ---
 

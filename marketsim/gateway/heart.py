@@ -14,6 +14,8 @@ from time import perf_counter
 from marketsim.gateway.metrics import Metrics
 from marketsim.kernel.pacing import Pacer
 
+_REST = 0.0003  # seconds between two turns, which are the server's
+
 
 class Heart:
     """Beats until the market is over.
@@ -34,18 +36,25 @@ class Heart:
         self._publish = publish
         self._busy = busy
         self._over = over
-        self._turns = metrics.turns
+        self._metrics = metrics
 
     async def beat(self) -> None:
         """Turn after turn; whatever a turn raises comes out."""
         gc.collect()
         gc.freeze()  # the market's own objects stay: looking through them would only make a pause
+        pacer, metrics = self._pacer, self._metrics
+        due = 0.0
         try:
             while not self._over():
                 began = perf_counter()
-                patience = self._pacer.turn()
-                self._publish()
-                self._turns.observe(perf_counter() - began)
+                patience = 0.0
+                if began >= due:
+                    metrics.see_lag(pacer.behind())
+                    patience = pacer.turn()
+                    self._publish()
+                    ended = perf_counter()
+                    metrics.turns.observe(ended - began)
+                    due = ended + _REST
                 await asyncio.sleep(0.0 if self._busy() else patience)
         finally:
             gc.unfreeze()

@@ -111,7 +111,7 @@ class Gateway:
         self._server = server = _quiet_server(uvicorn, config)
         heart = Heart(
             self.pacer,
-            self.exchange.streams.publish,
+            self._publish,
             lambda: self.exchange.desk.waiting > 0,
             self._is_over,
             self.metrics,
@@ -148,6 +148,10 @@ class Gateway:
         return self.live.finish()
 
     # --- inner ---
+
+    def _publish(self) -> None:
+        self.exchange.streams.publish()
+        self.exchange.desk.expire()
 
     def _is_over(self) -> bool:
         return self.live.now >= self.live.end

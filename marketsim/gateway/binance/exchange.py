@@ -230,7 +230,7 @@ class BinanceExchange:
         if not api_key or len(api_key) != 64 or not api_key.isalnum():
             raise VenueError(-2014, "API-key format invalid.", 401)
         key = self.keys.find(api_key)
-        if key is None or not allowed(address, key.addresses) or permission not in key.permissions:
+        if key is None or (key.addresses and not allowed(address, key.addresses)) or permission not in key.permissions:
             raise VenueError(-2015, _UNKNOWN_KEY, 401)
         return key
 

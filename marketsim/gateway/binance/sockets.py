@@ -200,13 +200,12 @@ class ApiSocket:
                 answer["rateLimits"] = limits
             self._connection.put(encode(answer))
             spent = perf_counter() - arrived
-            self._metrics.requests.labels("websocket", "200").inc()
-            self._metrics.latency.labels("websocket", method).observe(spent)
+            self._metrics.answered("websocket", method, 200, spent)
             if method in _ORDERS:
                 self._metrics.acknowledged.observe(spent)
 
     def _refuse(self, number: Any, error: VenueError) -> None:
-        self._metrics.requests.labels("websocket", str(error.status)).inc()
+        self._metrics.refused("websocket", error.status)
         self._connection.put(encode({"id": number, "status": error.status, "error": error.body}))
 
     # --- about the connection itself ---
@@ -279,13 +278,16 @@ def target(path: str, query: str) -> tuple[str, list[str], bool] | None:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=Written, parse_constant=_no_constant)
+        return _decode(text)
     except (ValueError, RecursionError) as error:
         raise VenueError(3, f"Invalid JSON: {str(error)[:80]}") from None
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+_decode = json.JSONDecoder(parse_float=Written, parse_constant=_no_constant).decode
 
 
 def _is_id(number: Any) -> bool:
