@@ -21,6 +21,7 @@ PARTS = (
     "memory",
     "compilation",
     "processes",
+    "gateway",
 )
 
 

@@ -1,4 +1,7 @@
-"""Verification: a kept run is run again from its own scenario, and the digests are compared. It changes nothing."""
+"""Verification: a kept run is run again from its own scenario, and the digests are compared. It changes nothing.
+
+A live session is run again from its journal.
+"""
 
 from __future__ import annotations
 
@@ -30,20 +33,26 @@ class Verification:
 
 
 def verify(path: str | Path, progress: Callable[[Progress], None] | None = None) -> Verification:
-    """Run the scenario of a run folder again and compare digests.
+    """Run the scenario of a run folder again and compare digests; of a live session with all that came from outside.
 
     Raises StoreError when the folder is missing or incomplete, ConfigurationError when its scenario cannot be built
     here, for example because its agents were classes of a notebook.
     """
+    from marketsim.results.journal import JOURNAL, Past, has_journal
     from marketsim.results.run import Run
     from marketsim.simulation import Simulation
+    from marketsim.simulation.live import replay_session
 
     run = Run.open(path)
     manifest = run.manifest
     if not manifest.complete:
         raise StoreError(f"{path}: {manifest.status}; only a complete one can be verified")
     _refuse_local_classes(manifest.spec)
-    again = Simulation.from_spec(ScenarioSpec.from_dict(manifest.spec)).run(progress=progress)
+    spec = ScenarioSpec.from_dict(manifest.spec)
+    if run.path is not None and has_journal(run.path):
+        again = replay_session(spec, Past(run.path / JOURNAL), progress)
+    else:
+        again = Simulation.from_spec(spec).run(progress=progress)
     return Verification(Path(path), run.digest, again.digest, _different(manifest.versions, again.manifest.versions))
 
 

@@ -31,9 +31,7 @@ class Outboxes:
 class Connection:
     """One client's end. ``address``: of the client. ``outboxes``: counts what waits for it among all."""
 
-    def __init__(
-        self, scope: dict[str, Any], send: Send, metrics: Metrics, outboxes: Outboxes | None = None
-    ) -> None:
+    def __init__(self, scope: dict[str, Any], send: Send, metrics: Metrics, outboxes: Outboxes | None = None) -> None:
         client = scope.get("client") or ("", 0)
         self.address: str = client[0]
         self._send = send

@@ -1,5 +1,5 @@
-"""The server's own protocols, with what uvicorn leaves open: requests that never end, heads that are too long, floods of
-small frames, clients that do not read, connections that do not go.
+"""The server's own protocols, with what uvicorn leaves open: requests that never end, heads that are too long, floods
+of small frames, clients that do not read, connections that do not go.
 
 Whoever oversteps is cut off, so that nobody waits for him. It answers nothing itself.
 """
@@ -118,7 +118,7 @@ class GuardedHttp(HttpToolsProtocol):
 
 
 class GuardedSocket(WebSocketsSansIOProtocol):
-    """A WebSocket whose connection can be ended at once by whoever serves it, and whose frames come in small portions."""
+    """A WebSocket that whoever serves it can end at once, and whose frames are taken in small portions."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)

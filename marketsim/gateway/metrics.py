@@ -21,7 +21,7 @@ class Metrics:
 
     def __init__(self) -> None:
         try:
-            from prometheus_client import CollectorRegistry, Counter, Histogram
+            from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
         except ImportError:
             raise MissingDependency("prometheus-client", "serve") from None
         self.registry = CollectorRegistry()
@@ -45,12 +45,38 @@ class Metrics:
         self.cut = Counter(
             "marketsim_connections_cut_total", "Connections that the gateway ended, by reason", ["reason"], **mine
         )
-        self.turns = Histogram("marketsim_turn_seconds", "Wall time of a turn of the market", buckets=_FINE, **mine)
-        self.late = Histogram(
-            "marketsim_late_seconds", "Wall time by which a turn of the market began late, as others held the thread",
+        self.lag = Histogram(
+            "marketsim_clock_lag_seconds", "By how much the simulated clock was behind when a turn began, wall time",
             buckets=_FINE, **mine,
         )  # fmt: skip
+        self.worst_lag = Gauge("marketsim_clock_lag_worst_seconds", "The most of it since somebody looked", **mine)
+        self.turns = Histogram("marketsim_turn_seconds", "Wall time of a turn of the market", buckets=_FINE, **mine)
         self._mine = mine
+        self._worst = 0.0
+        self._latencies: dict[tuple[str, str], Any] = {}  # looked up here in a fraction of a label's time
+        self._statuses: dict[tuple[str, int], Any] = {}
+
+    def answered(self, door: str, operation: str, status: int, seconds: float) -> None:
+        """A request was answered after so long."""
+        self.refused(door, status)
+        seen = self._latencies.get((door, operation))
+        if seen is None:
+            seen = self._latencies[door, operation] = self.latency.labels(door, operation)
+        seen.observe(seconds)
+
+    def refused(self, door: str, status: int) -> None:
+        """A request was answered, in no time that matters."""
+        counted = self._statuses.get((door, status))
+        if counted is None:
+            counted = self._statuses[door, status] = self.requests.labels(door, str(status))
+        counted.inc()
+
+    def see_lag(self, seconds: float) -> None:
+        """The clock was so far behind when a turn began."""
+        self.lag.observe(seconds)
+        if seconds > self._worst:
+            self._worst = seconds
+            self.worst_lag.set(seconds)
 
     def watch_pace(self, pace: Callable[[], Pace], start: int) -> None:
         """Show how the simulated clock goes."""
@@ -90,4 +116,5 @@ class Metrics:
         from prometheus_client import generate_latest
 
         written: bytes = generate_latest(self.registry)
+        self._worst = 0.0
         return written

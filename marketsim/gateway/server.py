@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
+import shutil
 import socket
 import ssl
 import threading
@@ -30,11 +32,15 @@ from marketsim.simulation.live import LiveSession, with_seats
 
 if TYPE_CHECKING:
     from marketsim.gateway.binance.exchange import BinanceExchange
+    from marketsim.gateway.heart import Turnstile
     from marketsim.gateway.metrics import Metrics
     from marketsim.results.run import Run
     from marketsim.simulation.execution import Progress
 
 PORT = 8080
+MOST_CONNECTIONS = 2_000
+_SPARE_FILES = 200  # of those that a process may open, for everything that is no connection
+_LAST_ANSWERS = 0.5  # seconds in which requests under way may still be answered when the session ends
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,31 @@ class Options:
     durable: bool = False
 
 
+class Ending:
+    """The wish that a session ends, from any thread, before or while it is served."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._tell: Callable[[], None] = lambda: None
+
+    def come(self) -> None:
+        """It should end."""
+        self._asked = True
+        self._tell()
+
+    async def wait(self) -> None:
+        """Come back when it should."""
+        loop, bell = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is over: so is what should end
+                loop.call_soon_threadsafe(bell.set)
+
+        self._tell = tell
+        if not self._asked:
+            await bell.wait()
+
+
 @dataclass
 class Gateway:
     """A live session that is served. ``fresh``: keys that were made for this session, by client."""
@@ -80,6 +111,7 @@ class Gateway:
     secure: ssl.SSLContext | None
     fresh: Mapping[str, NewKey] = field(default_factory=dict)
     failure: BaseException | None = None
+    _ends: Ending = field(default_factory=Ending)
 
     @property
     def url(self) -> str:
@@ -90,52 +122,41 @@ class Gateway:
 
     async def run(self, started: Callable[[], None] = lambda: None) -> None:
         """Serve until the session is over or ``stop`` is called. What broke the market is raised."""
-        from marketsim.gateway.control import control_application
-        from marketsim.gateway.door import LONGEST_MESSAGE, Door
-        from marketsim.gateway.guard import GuardedHttp, GuardedSocket
-        from marketsim.gateway.heart import Heart
+        from marketsim.gateway.guard import sweep
+        from marketsim.gateway.heart import Heart, Turnstile
 
-        uvicorn = _uvicorn()
-        control = control_application(
-            self.live, self.pacer, self.exchange, self.metrics, token=self.options.token, end=self.stop
-        )
-        door = Door(self.exchange, control, self.metrics, parse_addresses(self.options.allow))
-        self._watch(door)
-        config = uvicorn.Config(
-            door, http=GuardedHttp, ws=GuardedSocket, ws_max_size=LONGEST_MESSAGE, ws_per_message_deflate=False,
-            ws_ping_interval=20.0, ws_ping_timeout=60.0, lifespan="off", log_config=None, access_log=False,
-            timeout_keep_alive=30, timeout_graceful_shutdown=2, backlog=2048, limit_concurrency=2000,
-        )  # fmt: skip
-        config.load()
-        config.ssl = self.secure
-        self._server = server = _quiet_server(uvicorn, config)
+        turnstile = Turnstile()
+        server = self._server(turnstile)
         heart = Heart(
             self.pacer,
-            self.exchange.streams.publish,
+            self._publish,
             lambda: self.exchange.desk.waiting > 0,
             self._is_over,
             self.metrics,
+            turnstile,
         )
         self._guard_orders()
         serving = asyncio.create_task(server.serve(sockets=[self.socket]))
         beating = asyncio.create_task(heart.beat())
+        ending = asyncio.create_task(self._ends.wait())
+        sweeping = asyncio.create_task(sweep(server.server_state.connections))
         while not server.started and not serving.done():
             await asyncio.sleep(0.005)
         started()
-        await asyncio.wait((serving, beating), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((serving, beating, ending), return_when=asyncio.FIRST_COMPLETED)
         if beating.done() and beating.exception() is not None:
             self.failure = beating.exception()
+        await self._answer_the_last(beating)
         server.should_exit = True
         await serving
-        beating.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beating
+        for task in (beating, ending, sweeping):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
 
     def stop(self) -> None:
-        """Let ``run`` come to its end; from any thread."""
-        server = getattr(self, "_server", None)
-        if server is not None:
-            server.should_exit = True
+        """Let ``run`` come to its end; from any thread, also before it has begun."""
+        self._ends.come()
 
     def close(self) -> Run:
         """Close the session, in order or, when the market broke, marked incomplete."""
@@ -148,6 +169,45 @@ class Gateway:
         return self.live.finish()
 
     # --- inner ---
+
+    def _server(self, turnstile: Turnstile) -> Any:
+        from marketsim.gateway import guard
+        from marketsim.gateway.control import control_application
+        from marketsim.gateway.door import LONGEST_MESSAGE, Door
+
+        uvicorn = _uvicorn()
+        control = control_application(
+            self.live, self.pacer, self.exchange, self.metrics, token=self.options.token, end=self.stop
+        )
+        most = _most_connections()
+        door = Door(
+            self.exchange, control, self.metrics, parse_addresses(self.options.allow), turnstile,
+            lambda: len(server.server_state.connections) > most,
+        )  # fmt: skip
+        self._watch(door)
+        config = uvicorn.Config(
+            door, http=guard.GuardedHttp, ws=guard.GuardedSocket, ws_max_size=LONGEST_MESSAGE,
+            ws_per_message_deflate=False, ws_ping_interval=guard.PING_EVERY, ws_ping_timeout=guard.PING_PATIENCE,
+            lifespan="off", log_config=None, log_level="error", access_log=False, timeout_keep_alive=30,
+            timeout_graceful_shutdown=2, backlog=2048,
+        )  # fmt: skip
+        config.load()
+        config.ssl = self.secure
+        server = _quiet_server(uvicorn, config)
+        return server
+
+    async def _answer_the_last(self, beating: asyncio.Task[None]) -> None:
+        """Let requests under way be answered while the market still goes; tell the others that it does not."""
+        desk, clock = self.exchange.desk, asyncio.get_running_loop().time
+        until = clock() + _LAST_ANSWERS
+        while desk.waiting and not beating.done() and clock() < until:
+            await asyncio.sleep(0.005)
+        desk.give_up()
+        await asyncio.sleep(0.02)
+
+    def _publish(self) -> None:
+        self.exchange.streams.publish()
+        self.exchange.desk.expire()
 
     def _is_over(self) -> bool:
         return self.live.now >= self.live.end
@@ -182,7 +242,8 @@ class Gateway:
 
         def check(client: str) -> None:
             if not audience.anyone(client) and not self._is_over():
-                desk.silence(self.live.seat(client))
+                with contextlib.suppress(GatewayError):  # the market closes at this very moment
+                    desk.silence(self.live.seat(client))
 
         audience.when_gone(later)
 
@@ -202,15 +263,14 @@ def prepare(
     chosen = options or Options()
     _uvicorn()
     from marketsim.gateway.binance.exchange import BinanceExchange
-    from marketsim.gateway.binance.markets import check_servable
+    from marketsim.gateway.binance.markets import check_names
     from marketsim.gateway.metrics import Metrics
 
     secure = _secure(chosen)
-    parse_addresses(chosen.allow)
+    _check_words(chosen)
     check_span(spec.duration - spec.warm_up, chosen.speed)
     seated = spec if past is not None else with_seats(spec, chosen.clients, venue=chosen.venue)
-    for symbol in seated.instruments_of(_served(seated, chosen.venue)):
-        check_servable(seated.instrument(symbol))
+    check_names([seated.instrument(symbol) for symbol in seated.instruments_of(_served(seated, chosen.venue))])
     metrics = Metrics()
     listener = _listen(chosen)
     try:
@@ -233,6 +293,8 @@ def prepare(
     except BaseException:
         listener.close()
         live.abandon()
+        if past is None:  # nobody was served: nothing is left behind
+            shutil.rmtree(live.journal.path.parent, ignore_errors=True)
         raise
     return Gateway(live, pacer, exchange, metrics, chosen, listener, secure, fresh)
 
@@ -353,6 +415,30 @@ class _Both(KeyStore):
         return next((key for store in self._stores if (key := store.find(api_key)) is not None), None)
 
 
+def _check_words(options: Options) -> None:
+    """Refuse what would only be noticed once somebody comes."""
+    parse_addresses(options.allow)
+    if options.keys is not None:
+        options.keys.keys()  # a file that cannot be read is told now
+    if not (options.token.isascii() and (not options.token or options.token.isprintable())) or " " in options.token:
+        raise InvalidValueError(
+            "the control token has signs that no header may have: use letters, digits and marks of ASCII"
+        )
+    patience = options.cancel_on_disconnect
+    if patience is not None and not 0 <= patience < float("inf"):
+        raise InvalidValueError(f"cancel on disconnect after {patience} s: write a time of 0 or more, such as 5s")
+
+
+def _most_connections() -> int:
+    """How many connections there is room for."""
+    try:
+        import resource
+    except ImportError:  # not everywhere
+        return MOST_CONNECTIONS
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(50, min(MOST_CONNECTIONS, files - _SPARE_FILES)) if files > 0 else MOST_CONNECTIONS
+
+
 def _listen(options: Options) -> socket.socket:
     if not 0 <= options.port <= 65_535:
         raise InvalidValueError(f"port {options.port}: a port is a number from 0 (any free one) to 65535")
@@ -363,6 +449,11 @@ def _listen(options: Options) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            raise GatewayError(
+                f"host {options.host}: no address of this machine; listen on 127.0.0.1, on 0.0.0.0 for all of its "
+                "addresses, or on one of them"
+            ) from error
         raise GatewayError(
             f"port {options.port} on {options.host} cannot be had: {error.strerror}; choose another one with --port, "
             "or 0 for any that is free"
@@ -390,10 +481,10 @@ def _secure(options: Options) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     try:
-        context.load_cert_chain(options.certificate, options.private_key)
-    except (ssl.SSLError, OSError) as error:
+        context.load_cert_chain(options.certificate, options.private_key, password=lambda: "")  # nobody is asked
+    except (ssl.SSLError, OSError, ValueError) as error:
         raise GatewayError(
-            f"{options.certificate}: not a certificate with its key in PEM form: {error}; make them again"
+            f"{options.certificate}: not a certificate with its key, unencrypted, in PEM form: {error}; make them again"
         ) from error
     return context
 

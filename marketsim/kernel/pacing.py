@@ -22,6 +22,7 @@ FASTEST, SLOWEST = 100_000.0, 0.001
 _GIVE_UP = SECOND  # wall ns behind which a world is not made up for: the clock slips instead
 _TURN = 4 * MILLISECOND  # wall ns that one turn may take
 _FIRST_STRIDE = 10 * MILLISECOND  # simulated ns
+_CLOSE = 200_000  # wall ns by which the world may be behind what comes from outside
 
 
 def wall_milliseconds() -> int:
@@ -141,6 +142,10 @@ class Pacer:
         now = self._world.now
         return Pace(now, self._speed, self._paused, self._behind(now), self._slipped, now >= self._end)
 
+    def behind(self) -> float:
+        """Wall seconds by which the world is behind at this moment."""
+        return self._behind(self._world.now) / SECOND
+
     # --- on the world's own thread ---
 
     def on_turn(self, call: Callable[[int], object]) -> None:
@@ -150,6 +155,11 @@ class Pacer:
     def present(self) -> int:
         """Simulated ns at which the world should be now; where it is, if it is ahead."""
         return max(self._world.now, min(self._goal(), self._end))
+
+    def come_close(self) -> None:
+        """Bring the world to the present unless it has been there a moment ago, for what comes in quick succession."""
+        if self._goal() - self._world.now > _CLOSE * self._speed:
+            self.catch_up()
 
     def catch_up(self) -> int:
         """Bring the world to the present, as long as a turn may take; answers its time."""

@@ -14,7 +14,9 @@ from marketsim.kernel.pacing import wall_milliseconds
 from marketsim.kernel.token import fresh_token
 
 _HOUR = 3_600_000  # ms that a listen key lives after its last renewal
-encode: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+encode: Callable[[Any], str] = json.JSONEncoder(
+    separators=(",", ":")
+).encode  # ASCII: halves of characters come back as sent
 
 
 class Listener(Protocol):

@@ -7,7 +7,9 @@ latency. Whatever happens to an order is also told to those who listen to the ac
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any
 
 from marketsim.agents.client import Client, Record, Refusal
@@ -67,6 +69,9 @@ class Desk:
         self._waiting: dict[int, list[_Waiter]] = {}  # by the identity of a record
         self._start = live.spec.start
         self.patience = PATIENCE
+        self._prefix = fresh_token(8)
+        self._named = 0
+        self._deadlines: deque[tuple[float, _Waiter]] = deque()
         self.taken = 0  # requests to the simulated venue
         for client in live.clients.values():
             client.hear(self._hear)
@@ -89,7 +94,7 @@ class Desk:
             raise VenueError(
                 -1130, f"Data sent for parameter 'selfTradePreventionMode' is not valid: {self.self_trades}."
             )
-        name = asked["newClientOrderId"] or fresh_token(22)
+        name = asked["newClientOrderId"] or self._new_name()
         side = Side.BUY if asked["side"] == "BUY" else Side.SELL
         return orders.terms_of(asked, market, name, lambda lots: self.estimate(market, side, lots))
 
@@ -115,7 +120,7 @@ class Desk:
         wanted = asked["cancelRestrictions"]
         if wanted is not None and (wanted == "ONLY_NEW") == bool(record.order.filled):
             raise VenueError(-2011, "Order was not canceled due to cancel restrictions.")
-        name = asked["newClientOrderId"] or fresh_token(22)
+        name = asked["newClientOrderId"] or self._new_name()
         answered = self._command(client, "cancel", record.number, name)
         if not isinstance(answered, Record):
             raise unknown_cancel()
@@ -255,7 +260,7 @@ class Desk:
     # --- inner ---
 
     def _command(self, client: Client, verb: str, *arguments: Any) -> Record | Refusal:
-        self._pacer.catch_up()
+        self._pacer.come_close()
         if self._live.now >= self._live.end:
             raise VenueError(-2010, "Market is closed.")
         self.taken += 1
@@ -267,16 +272,34 @@ class Desk:
             return None
         waiter = _Waiter(asked, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(id(record), []).append(waiter)
+        self._deadlines.append((monotonic() + self.patience, waiter))
         try:
-            return await asyncio.wait_for(waiter.future, self.patience)
-        except TimeoutError:
-            raise timeout() from None
+            return await waiter.future
         finally:
-            waiting = self._waiting.get(id(record), [])
-            if waiter in waiting:
-                waiting.remove(waiter)
+            waiting = self._waiting[id(record)]
+            waiting.remove(waiter)
             if not waiting:
-                self._waiting.pop(id(record), None)
+                del self._waiting[id(record)]
+
+    def expire(self) -> None:
+        """Those who have waited too long are told so."""
+        deadlines = self._deadlines
+        while deadlines and (deadlines[0][1].future.done() or deadlines[0][0] < monotonic()):
+            _, waiter = deadlines.popleft()
+            if not waiter.future.done():
+                waiter.future.set_exception(timeout())
+
+    def give_up(self) -> None:
+        """The session ends: whoever still waits is told that nothing is known of his request."""
+        for waiting in tuple(self._waiting.values()):
+            for waiter in waiting:
+                if not waiter.future.done():
+                    waiter.future.set_exception(timeout())
+
+    def _new_name(self) -> str:
+        """A name for an order whose participant gave none; no two of any session are alike."""
+        self._named += 1
+        return f"{self._prefix}{self._named:014d}"
 
     def _hear(self, client: Client, record: Record, report: Report) -> None:
         if self._audience.anyone(client.name):

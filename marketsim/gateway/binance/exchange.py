@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from marketsim.agents.client import Client
 from marketsim.domain.units import MILLISECOND
-from marketsim.errors import ConfigurationError, did_you_mean
+from marketsim.errors import ConfigurationError, StoreError, UnsupportedVersionError, did_you_mean
 from marketsim.gateway.binance.audience import Audience, ListenKeys
 from marketsim.gateway.binance.desk import Desk
 from marketsim.gateway.binance.errors import VenueError, illegal, missing
@@ -114,7 +114,9 @@ class BinanceExchange:
         self._spend(address, operation.weight if operation is not None else 1)
         if operation is None:
             raise VenueError(-1020, f"Unknown method {method[:60]!r}{did_you_mean(method, self._methods)}")
-        given = dict(params)
+        given = {
+            name: value for name, value in params.items() if name != "returnRateLimits"
+        }  # signed, but no parameter
         key = given.get("apiKey")
         signed = lambda: (websocket_payload(params), _signature_in(params))  # noqa: E731
         client = self._client_of(operation, given, key if isinstance(key, str) else None, signed, address)
@@ -175,7 +177,8 @@ class BinanceExchange:
     def _no_path(self, method: str, path: str) -> VenueError:
         others = sorted(known for known, same in self._paths if same == path)
         if others:
-            return VenueError(-5000, f"Path {path}, Method {method} is invalid; send {' or '.join(others)}", 405)
+            told = f"Path {path}, Method {method} is invalid; send {' or '.join(others)}"
+            return VenueError(-5000, told, 405, {"Allow": ", ".join(others)})
         hint = did_you_mean(path, {same for _, same in self._paths})
         return VenueError(-5000, f"Path {path[:200]}, Method {method} is invalid{hint}", 404)
 
@@ -229,8 +232,11 @@ class BinanceExchange:
     def _key(self, api_key: str | None, address: str, permission: str) -> Key:
         if not api_key or len(api_key) != 64 or not api_key.isalnum():
             raise VenueError(-2014, "API-key format invalid.", 401)
-        key = self.keys.find(api_key)
-        if key is None or not allowed(address, key.addresses) or permission not in key.permissions:
+        try:
+            key = self.keys.find(api_key)
+        except (StoreError, UnsupportedVersionError):
+            raise VenueError(-1001, "Internal error; the file of keys cannot be read. Please try again.", 503) from None
+        if key is None or (key.addresses and not allowed(address, key.addresses)) or permission not in key.permissions:
             raise VenueError(-2015, _UNKNOWN_KEY, 401)
         return key
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from marketsim.agents.client import Client
+from marketsim.agents.client import Client, assets_of
 from marketsim.agents.public_feed import MarketView, PublicFeed
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.phase import Phase
@@ -210,6 +210,20 @@ _STATUS = {
 def asset_name(name: str) -> str:
     """An asset's name in the dialect: capital letters and digits."""
     return _NOT_A_LETTER.sub("", name.upper())
+
+
+def check_names(instruments: Iterable[Instrument]) -> None:
+    """Refuse instruments that the dialect cannot say, or of which it could not tell one from another."""
+    symbols: dict[str, str] = {}
+    for instrument in instruments:
+        check_servable(instrument)
+        symbol = "".join(map(asset_name, assets_of(instrument)))
+        if symbol in symbols:
+            raise ConfigurationError(
+                f"instruments.{instrument.symbol}: its symbol would be {symbol}, as that of {symbols[symbol]}: serve "
+                "one venue at a time, and give instruments names that differ in letters and digits"
+            )
+        symbols[symbol] = instrument.symbol
 
 
 def check_servable(instrument: Instrument) -> None:

@@ -92,7 +92,7 @@ def _text(given: Any) -> str:
 
 
 def _long(parameter: Parameter, text: str) -> int:
-    if not _LONG.match(text) or not text.isascii():
+    if not _LONG.fullmatch(text):
         raise illegal(parameter.name, LONG)
     number = int(text)
     if not parameter.low <= number <= parameter.high:
@@ -104,7 +104,7 @@ def _long(parameter: Parameter, text: str) -> int:
 
 
 def _amount(parameter: Parameter, text: str) -> Decimal:
-    if not _AMOUNT.match(text) or not text.isascii():
+    if not _AMOUNT.fullmatch(text):
         raise illegal(parameter.name, AMOUNT)
     value = Decimal(text)
     if len(text.partition(".")[2].rstrip("0")) > 8:
@@ -113,7 +113,7 @@ def _amount(parameter: Parameter, text: str) -> Decimal:
 
 
 def _name(parameter: Parameter, text: str) -> str:
-    if not _NAME.match(text) or not text.isascii() or text.endswith("\n"):
+    if not _NAME.fullmatch(text):
         raise illegal(parameter.name, NAME)
     return text
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -24,7 +25,9 @@ from marketsim.gateway.signature import Written
 from marketsim.kernel.pacing import wall_milliseconds
 
 MOST_STREAMS = 1024  # of one connection
+MOST_SUBSCRIPTIONS = 16  # of one connection to user streams
 MOST_PENDING = 512  # requests of one connection that have no answer yet
+_log = logging.getLogger("marketsim.gateway")
 _REQUEST = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 _ORDERS = frozenset(("order.place", "order.cancelReplace"))
 
@@ -41,7 +44,7 @@ class StreamSocket:
 
     def open(self, names: list[str]) -> None:
         """Subscribe to the streams of the path; VenueError when one is none."""
-        for name in names:
+        for name in dict.fromkeys(names):
             client = self._exchange.listen_keys.client(name)
             if client is not None:
                 listener = _AccountStream(self, name)
@@ -98,6 +101,8 @@ class StreamSocket:
 
     def _subscribe(self, names: list[str]) -> None:
         streams = self._exchange.streams
+        if len(names) > MOST_STREAMS:
+            raise _invalid(f"more than {MOST_STREAMS} streams on one connection")
         for name in names:
             streams.parse(name)  # all of them, or none
         if len(self._names.keys() | set(names)) > MOST_STREAMS:
@@ -187,32 +192,36 @@ class ApiSocket:
         limits: list[dict[str, Any]] = []
         try:
             own = self._own.get(method)
-            tells = self._tells_limits and params.pop("returnRateLimits", True) is not False
+            tells = self._tells_limits and params.get("returnRateLimits", True) is not False
             if own is not None:
                 result = own(params)
             else:
                 result, limits = await self._exchange.call(method, params, self._connection.address, count=tells)
         except VenueError as error:
             self._refuse(number, error)
+        except Exception:  # noqa: BLE001 - told to the client, and to whoever runs the server
+            _log.exception("a request could not be answered: %.60r", method)
+            self._refuse(number, VenueError(-1000, "An unknown error occurred while processing the request.", 500))
         else:
             answer = {"id": number, "status": 200, "result": result}
             if tells:
                 answer["rateLimits"] = limits
             self._connection.put(encode(answer))
             spent = perf_counter() - arrived
-            self._metrics.requests.labels("websocket", "200").inc()
-            self._metrics.latency.labels("websocket", method).observe(spent)
+            self._metrics.answered("websocket", method, 200, spent)
             if method in _ORDERS:
                 self._metrics.acknowledged.observe(spent)
 
     def _refuse(self, number: Any, error: VenueError) -> None:
-        self._metrics.requests.labels("websocket", str(error.status)).inc()
+        self._metrics.refused("websocket", error.status)
         self._connection.put(encode({"id": number, "status": error.status, "error": error.body}))
 
     # --- about the connection itself ---
 
     def _listen(self, params: dict[str, Any]) -> dict[str, Any]:
         client: Client = self._exchange.identify(params, self._connection.address)
+        if len(self._accounts) >= MOST_SUBSCRIPTIONS:
+            raise VenueError(-1003, f"More than {MOST_SUBSCRIPTIONS} user streams on one connection.", 429)
         number = self._numbers
         self._numbers += 1
         listener = _Subscription(self, number)
@@ -279,13 +288,16 @@ def target(path: str, query: str) -> tuple[str, list[str], bool] | None:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=Written, parse_constant=_no_constant)
+        return _decode(text)
     except (ValueError, RecursionError) as error:
         raise VenueError(3, f"Invalid JSON: {str(error)[:80]}") from None
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+_decode = json.JSONDecoder(parse_float=Written, parse_constant=_no_constant).decode
 
 
 def _is_id(number: Any) -> bool:
