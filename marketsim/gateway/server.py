@@ -188,7 +188,7 @@ class Gateway:
         config = uvicorn.Config(
             door, http=guard.GuardedHttp, ws=guard.GuardedSocket, ws_max_size=LONGEST_MESSAGE,
             ws_per_message_deflate=False, ws_ping_interval=guard.PING_EVERY, ws_ping_timeout=guard.PING_PATIENCE,
-            lifespan="off", log_config=None, log_level="error", access_log=False, timeout_keep_alive=30,
+            lifespan="off", proxy_headers=False, log_config=None, log_level="error", access_log=False, timeout_keep_alive=30,
             timeout_graceful_shutdown=2, backlog=2048,
         )  # fmt: skip
         config.load()

@@ -114,9 +114,7 @@ class BinanceExchange:
         self._spend(address, operation.weight if operation is not None else 1)
         if operation is None:
             raise VenueError(-1020, f"Unknown method {method[:60]!r}{did_you_mean(method, self._methods)}")
-        given = {
-            name: value for name, value in params.items() if name != "returnRateLimits"
-        }  # signed, but no parameter
+        given = {name: value for name, value in params.items() if name != "returnRateLimits"}  # signed, no parameter
         key = given.get("apiKey")
         signed = lambda: (websocket_payload(params), _signature_in(params))  # noqa: E731
         client = self._client_of(operation, given, key if isinstance(key, str) else None, signed, address)
