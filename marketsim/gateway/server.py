@@ -18,13 +18,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marketsim.domain.units import SECOND
-from marketsim.errors import ConfigurationError, GatewayError, InvalidValueError, MissingDependency, StoreError
+from marketsim.errors import (
+    ConfigurationError,
+    GatewayError,
+    InvalidValueError,
+    MissingDependency,
+    StoreError,
+    did_you_mean,
+)
 from marketsim.gateway.keys import KeyStore, NewKey, parse_addresses
 from marketsim.gateway.quota import VENUE, Quota, Rule
 from marketsim.kernel.pacing import Pacer, check_span, wall_milliseconds
-from marketsim.results.folder import MANIFEST
+from marketsim.results.folder import MANIFEST, RUNS, next_free
 from marketsim.results.journal import JOURNAL, Past
 from marketsim.results.manifest import Manifest
+from marketsim.scenario.loader import load
 from marketsim.scenario.spec import ScenarioSpec
 from marketsim.simulation.live import LiveSession, with_seats
 
@@ -80,6 +88,7 @@ class Gateway:
     secure: ssl.SSLContext | None
     fresh: Mapping[str, NewKey] = field(default_factory=dict)
     failure: BaseException | None = None
+    result: Run | None = None  # once it is closed
 
     @property
     def url(self) -> str:
@@ -131,6 +140,18 @@ class Gateway:
         with contextlib.suppress(asyncio.CancelledError):
             await beating
 
+    def ccxt_config(self, client: str) -> dict[str, Any]:
+        """What ccxt's ``binance`` classes take, for a client with a key of this session."""
+        from marketsim.gateway.clients import ccxt_config
+
+        new = self.fresh.get(client)
+        if new is None:
+            raise ConfigurationError(
+                f"no key was made for {client!r} in this session{did_you_mean(client, self.fresh)}; clients with "
+                "lasting keys name them themselves"
+            )
+        return ccxt_config(self.url, new.api_key, new.secret)
+
     def stop(self) -> None:
         """Let ``run`` come to its end; from any thread."""
         server = getattr(self, "_server", None)
@@ -145,7 +166,9 @@ class Gateway:
         if self.failure is not None:
             self.live.abandon()
             raise self.failure
-        return self.live.finish()
+        if self.result is None:
+            self.result = self.live.finish()
+        return self.result
 
     # --- inner ---
 
@@ -285,6 +308,21 @@ def background(gateway: Gateway) -> Iterator[Gateway]:
         gateway.stop()
         thread.join()
         gateway.close()
+
+
+@contextlib.contextmanager
+def running(
+    scenario: str | Path | Mapping[str, Any] | ScenarioSpec, folder: str | Path | None = None, **options: Any
+) -> Iterator[Gateway]:
+    """Serve a scenario while the block lasts, on a free port; afterwards ``result`` of what it gave is the run.
+
+    scenario: a ready name, a file, a mapping or a spec (``simulation.spec``). folder: of the run; the next free one in
+    ``runs`` when left out. options: as of ``Options``, such as ``speed=10`` and ``clients=["alice", "bob"]``.
+    """
+    spec = scenario if isinstance(scenario, ScenarioSpec) else load(scenario)
+    place = folder if folder is not None else next_free(RUNS, spec.name, spec.seed)
+    with background(prepare(spec, place, Options(**{"port": 0, **options}))) as gateway:
+        yield gateway
 
 
 def _thread(gateway: Gateway, ready: threading.Event) -> None:
