@@ -13,7 +13,7 @@ import pytest
 
 import marketsim
 
-LAZY = ("marketsim", "marketsim.agents", "marketsim.analysis")
+LAZY = ("marketsim", "marketsim.agents", "marketsim.analysis", "marketsim.gateway")
 HEAVY = {
     "duckdb", "matplotlib", "mesa", "networkx", "numba", "numpy", "pandas", "pyarrow", "pydantic", "rich", "scipy",
     "simpy", "sklearn", "skops", "typer", "yaml",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     )
     from marketsim.gateway.keys import KeyStore
     from marketsim.gateway.quota import parse_rules
-    from marketsim.gateway.server import Gateway, Options, background, prepare, resumed, serve
+    from marketsim.gateway.server import Gateway, Options, background, prepare, resumed, running, serve
 
 _HOMES = {
     "Gateway": "server",
@@ -32,6 +32,7 @@ _HOMES = {
     "point_python_binance": "clients",
     "prepare": "server",
     "resumed": "server",
+    "running": "server",
     "serve": "server",
 }
 
@@ -47,6 +48,7 @@ __all__ = [
     "point_python_binance",
     "prepare",
     "resumed",
+    "running",
     "serve",
 ]
 

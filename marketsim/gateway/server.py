@@ -20,13 +20,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marketsim.domain.units import SECOND
-from marketsim.errors import ConfigurationError, GatewayError, InvalidValueError, MissingDependency, StoreError
+from marketsim.errors import (
+    ConfigurationError,
+    GatewayError,
+    InvalidValueError,
+    MissingDependency,
+    StoreError,
+    did_you_mean,
+)
 from marketsim.gateway.keys import KeyStore, NewKey, parse_addresses
 from marketsim.gateway.quota import VENUE, Quota, Rule
 from marketsim.kernel.pacing import Pacer, check_span, wall_milliseconds
-from marketsim.results.folder import MANIFEST
+from marketsim.results.folder import MANIFEST, RUNS, next_free
 from marketsim.results.journal import JOURNAL, Past
 from marketsim.results.manifest import Manifest
+from marketsim.scenario.loader import load
 from marketsim.scenario.spec import ScenarioSpec
 from marketsim.simulation.live import LiveSession, with_seats
 
@@ -111,6 +119,7 @@ class Gateway:
     secure: ssl.SSLContext | None
     fresh: Mapping[str, NewKey] = field(default_factory=dict)
     failure: BaseException | None = None
+    result: Run | None = None  # once it is closed
     _ends: Ending = field(default_factory=Ending)
 
     @property
@@ -154,6 +163,18 @@ class Gateway:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
 
+    def ccxt_config(self, client: str) -> dict[str, Any]:
+        """What ccxt's ``binance`` classes take, for a client with a key of this session."""
+        from marketsim.gateway.clients import ccxt_config
+
+        new = self.fresh.get(client)
+        if new is None:
+            raise ConfigurationError(
+                f"no key was made for {client!r} in this session{did_you_mean(client, self.fresh)}; clients with "
+                "lasting keys name them themselves"
+            )
+        return ccxt_config(self.url, new.api_key, new.secret)
+
     def stop(self) -> None:
         """Let ``run`` come to its end; from any thread, also before it has begun."""
         self._ends.come()
@@ -166,7 +187,9 @@ class Gateway:
         if self.failure is not None:
             self.live.abandon()
             raise self.failure
-        return self.live.finish()
+        if self.result is None:
+            self.result = self.live.finish()
+        return self.result
 
     # --- inner ---
 
@@ -188,8 +211,8 @@ class Gateway:
         config = uvicorn.Config(
             door, http=guard.GuardedHttp, ws=guard.GuardedSocket, ws_max_size=LONGEST_MESSAGE,
             ws_per_message_deflate=False, ws_ping_interval=guard.PING_EVERY, ws_ping_timeout=guard.PING_PATIENCE,
-            lifespan="off", proxy_headers=False, log_config=None, log_level="error", access_log=False, timeout_keep_alive=30,
-            timeout_graceful_shutdown=2, backlog=2048,
+            lifespan="off", proxy_headers=False, server_header=False, log_config=None, log_level="error",
+            access_log=False, timeout_keep_alive=30, timeout_graceful_shutdown=2, backlog=2048,
         )  # fmt: skip
         config.load()
         config.ssl = self.secure
@@ -343,6 +366,21 @@ def background(gateway: Gateway) -> Iterator[Gateway]:
         gateway.stop()
         thread.join()
         gateway.close()
+
+
+@contextlib.contextmanager
+def running(
+    scenario: str | Path | Mapping[str, Any] | ScenarioSpec, folder: str | Path | None = None, **options: Any
+) -> Iterator[Gateway]:
+    """Serve a scenario while the block lasts, on a free port; afterwards ``result`` of what it gave is the run.
+
+    scenario: a ready name, a file, a mapping or a spec (``simulation.spec``). folder: of the run; the next free one in
+    ``runs`` when left out. options: as of ``Options``, such as ``speed=10`` and ``clients=["alice", "bob"]``.
+    """
+    spec = scenario if isinstance(scenario, ScenarioSpec) else load(scenario)
+    place = folder if folder is not None else next_free(RUNS, spec.name, spec.seed)
+    with background(prepare(spec, place, Options(**{"port": 0, **options}))) as gateway:
+        yield gateway
 
 
 def _thread(gateway: Gateway, ready: threading.Event) -> None:

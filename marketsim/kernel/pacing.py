@@ -165,7 +165,8 @@ class Pacer:
         """Bring the world to the present, as long as a turn may take; answers its time."""
         world, clock = self._world, self._clock
         began = clock()
-        while (now := world.now) < (goal := min(self._goal(), self._end)):
+        goal = min(self._goal(), self._end)  # the present moves on meanwhile: that is the next turn's
+        while (now := world.now) < goal:
             asked = clock()
             world.advance(min(goal, now + self._stride))
             spent = clock()

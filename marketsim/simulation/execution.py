@@ -128,6 +128,10 @@ class Execution:
             self._run = self._close(failure)
         return self._run
 
+    def discard(self) -> None:
+        """Give up a run that has not really begun: nothing of it is kept."""
+        self._recorder.discard()
+
     # --- inner ---
 
     def _build(

@@ -46,6 +46,8 @@ class LiveSession:
         past: Past | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
+        if past is not None:
+            check_past(past, spec)
         self.spec = spec
         self._lease = lease
         self._leased = spec.start
@@ -61,12 +63,13 @@ class LiveSession:
                 self._journal = Journal.begin(self._path, facts, durable=durable)
                 self._go(spec.start + spec.warm_up, progress)
             else:
-                check_past(past, spec)
                 self._journal = Journal.resume(past, self._path, durable=durable)
                 repeat(self.execution, self._clients, past, progress)
                 self._leased = past.lease
         except BaseException:
-            self.abandon()
+            if self._journal is not None:
+                self._journal.close()
+            self.execution.discard()
             raise
 
     # --- the market ---

@@ -333,7 +333,8 @@ def _api_message(draw: Random, keys: Keys, number: int) -> tuple[str, bool]:
         method = draw.choice((method + "x", method.upper(), text(draw), ""))
     if draw.random() < 0.03:
         params["returnRateLimits"] = anything(draw)
-    return json.dumps({"id": number, "method": method, "params": params}), True
+    message = json.dumps({"id": number, "method": method, "params": params})
+    return message, not any(word in message for word in ("NaN", "Infinity"))  # which are no JSON
 
 
 async def attack_api(enemy: Enemy) -> int:
