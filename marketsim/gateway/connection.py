@@ -16,6 +16,7 @@ from marketsim.gateway.metrics import Metrics
 MOST_MESSAGES, MOST_BYTES = 20_000, 8 << 20  # that may wait for one client
 MOST_TOGETHER, FAIR_SHARE = 128 << 20, 64 << 10  # bytes that may wait for all, and for one when there are as many
 ABORT = "marketsim.abort"  # where the server puts what ends a connection at once
+GONE = "marketsim.gone"  # and what tells, once it can be written to, whether a client has left
 _SLOW_CONSUMER = 1008
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -19,7 +19,7 @@ from marketsim.gateway.binance.errors import VenueError
 from marketsim.gateway.binance.exchange import BinanceExchange, Reply
 from marketsim.gateway.binance.operations import by_path
 from marketsim.gateway.binance.sockets import ApiSocket, StreamSocket, target
-from marketsim.gateway.connection import Connection, Outboxes
+from marketsim.gateway.connection import GONE, Connection, Outboxes
 from marketsim.gateway.heart import Turnstile
 from marketsim.gateway.keys import allowed
 from marketsim.gateway.metrics import Metrics
@@ -70,7 +70,7 @@ class Door:
         elif scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         elif scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self._http(scope, receive, _unless_gone(scope, send))
 
     # --- HTTP ---
 
@@ -262,6 +262,17 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
+
+
+def _unless_gone(scope: Scope, send: Send) -> Send:
+    """Send, as long as somebody is there to hear it."""
+    gone: Callable[[], Awaitable[bool]] | None = scope.get(GONE)
+
+    async def send_if_there(message: MutableMapping[str, Any]) -> None:
+        if gone is None or not await gone():
+            await send(message)
+
+    return send_if_there
 
 
 async def _reply(send: Send, reply: Reply) -> None:

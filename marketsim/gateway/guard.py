@@ -15,13 +15,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from marketsim.gateway.connection import ABORT
+from marketsim.gateway.connection import ABORT, GONE
 
 PATIENCE = 10.0  # seconds in which a request must have arrived, and a client must have read something of what it gets
 LONGEST_HEAD = 32_768  # bytes
 MOST_PIPELINED = 64  # requests that one connection may send before the first is answered
 MOST_CONTROL_FRAMES = 100  # pings and pongs of one connection in a second
 MOST_FRAGMENTS = 1_024  # of one message
+CLOSE_PATIENCE = 5.0  # seconds in which a client must have closed what the server has closed
 PING_EVERY, PING_PATIENCE = 20.0, 60.0  # seconds between two pings, and until one must be answered
 _SLICE, _SHARE = 1_024, 0.002  # bytes that are parsed at once, and seconds after which others have their turn
 _MOST_HELD = 1 << 20  # bytes that wait to be parsed
@@ -90,6 +91,16 @@ class GuardedHttp(HttpToolsProtocol):
         self._arrived()
         super().on_message_complete()
 
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        async def gone() -> bool:
+            if self.flow.write_paused:
+                await self.flow.drain()
+            cycle.disconnected = cycle.disconnected or self.transport.is_closing()
+            return bool(cycle.disconnected)
+
+        cycle.scope[GONE] = gone
+        super()._start_asgi_task(cycle, app)
+
     def send_400_response(self, msg: str) -> None:
         """Say that it is no HTTP, where somebody may still hear it."""
         self._arrived()
@@ -122,6 +133,7 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.close_timeout = CLOSE_PATIENCE
         self._held = bytearray()
         self._second, self._frames_in_it = 0, 0
 
@@ -177,6 +189,8 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
     def handle_ping(self) -> None:
         """Answer it, if there are not too many and somebody reads the answers."""
+        if self.transport.is_closing():
+            return
         if self._may_go_on() and self.transport.get_write_buffer_size() < _MOST_UNREAD:
             super().handle_ping()
         else:
@@ -229,9 +243,17 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         """Send, unless the connection is being closed."""
-        if message["type"] in ("websocket.send", "websocket.close") and self.close_sent:
+        ended = self.close_sent and message["type"] in ("websocket.send", "websocket.close")
+        if ended or self.transport.is_closing():
             raise ClientDisconnected
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True  # there will be none; else uvicorn complains that there was none
+
+    def shutdown(self) -> None:
+        """The server ends."""
+        if not self.transport.is_closing():
+            super().shutdown()
 
     def keepalive_timeout(self) -> None:
         """Nobody answers: whatever is still to be sent would not be read."""

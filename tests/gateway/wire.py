@@ -147,12 +147,15 @@ class Wire:
     async def rest(self, patience: float) -> bytes:
         """All that still comes until the server ends the connection, or until nothing came for a while."""
         whole = b""
-        with contextlib.suppress(TimeoutError, OSError):
+        try:
             async with asyncio.timeout(patience):
                 while piece := await self.reader.read(65_536):
                     whole += piece
-                return whole + b"<end>"
-        return whole
+        except TimeoutError:
+            return whole
+        except OSError:
+            pass
+        return whole + b"<end>"
 
 
 def request(
