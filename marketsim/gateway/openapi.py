@@ -160,6 +160,12 @@ def whole_description(application: FastAPI, symbols: Sequence[str]) -> dict[str,
     components.setdefault("schemas", {}).update(
         {name: _shape(text) for name, text in _SHAPES.items()} | {"candle": _CANDLE, "error": _ERROR}
     )
+    components["headers"] = {
+        name: {"description": said, "required": False, "schema": {"type": "integer"}}
+        for name, said in _HEADERS.items()
+    }
+    error = {"$ref": "#/components/schemas/error"}
+    components["responses"] = {f"refused_{status}": _answer(text, error) for status, text in _REFUSALS.items()}
     components.setdefault("securitySchemes", {})["ApiKey"] = {"type": "apiKey", "in": "header", "name": "X-MBX-APIKEY"}
     return described
 
@@ -184,7 +190,7 @@ def _described(operation: Operation, symbols: Sequence[str]) -> dict[str, Any]:
         "parameters": [_parameter(parameter, symbols) for parameter in parameters],
         "responses": {
             "200": _answer("the answer", _schema(_ANSWERS.get(operation.name, "any"))),
-            **{status: _answer(text, {"$ref": "#/components/schemas/error"}) for status, text in _REFUSALS.items()},
+            **{status: {"$ref": f"#/components/responses/refused_{status}"} for status in _REFUSALS},
         },
         "x-weight": operation.weight,
     }
@@ -196,9 +202,7 @@ def _described(operation: Operation, symbols: Sequence[str]) -> dict[str, Any]:
 
 
 def _answer(text: str, schema: dict[str, Any]) -> dict[str, Any]:
-    headers = {
-        name: {"description": said, "required": False, "schema": {"type": "integer"}} for name, said in _HEADERS.items()
-    }
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
     return {"description": text, "headers": headers, "content": {"application/json": {"schema": schema}}}
 
 

@@ -416,7 +416,7 @@ def _bad_frames(draw: Random) -> bytes:
     ping = frame(b'{"id":1,"method":"ping"}')
     return draw.choice(
         (frame(b"x", masked=False), frame(b"x", draw.choice((3, 4, 5, 6, 7, 11, 15))), frame(b"x", reserved=draw.randint(1, 7)),
-         frame(b"x", 0), frame(b"\xff\xfe"), frame(b"\xc0\x80"), frame(b"\xed\xa0\x80"), frame(b"x", 2), frame(b"x" * 70_000),
+         frame(b"x", 0), frame(b"\xff\xfe"), frame(b"\xc0\x80"), frame(b"\xed\xa0\x80"), frame(b"x", 2) + frame(b"\x03\xe8", CLOSE), frame(b"x" * 70_000),
          frame(b"", length=2**63), frame(b"", length=2**62), frame(b"x" * 126, PING), frame(b"x", PING, final=False),
          frame(b"\0", CLOSE), frame(b"\x03\xe7", CLOSE), frame(b"\x00\x00", CLOSE), frame(b"\x03\xec", CLOSE), frame(b"\xff\xff", CLOSE),
          frame(b"\x03\xe8\xff\xfe", CLOSE), frame(b"a", TEXT, final=False) + frame(b"b", TEXT), frame(b"x" * 40_000, final=False) * 3,
