@@ -146,7 +146,7 @@ class Past:
                 self.end = int(record[1])
             else:
                 raise ValueError(f"a record {kind!r} here")
-        except (ValueError, TypeError, IndexError, KeyError) as error:
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise StoreError(f"{self.path}:{number}: not a record of a journal: {error}") from error
 
 
@@ -180,6 +180,6 @@ def _record(line: bytes) -> list[Any] | None:
         if int(checksum, 16) != zlib.crc32(text[:-1]):
             return None
         record = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, list) and record else None

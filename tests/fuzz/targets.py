@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.fuzz.books import books
 from tests.fuzz.campaign import Target
+from tests.fuzz.dialect import dialect
 from tests.fuzz.folders import folders
 from tests.fuzz.logs import logs
 from tests.fuzz.recorded import recorded
@@ -18,6 +19,7 @@ TARGETS: dict[str, tuple[Target, int]] = {
     "texts": (texts, 130),
     "books": (books, 90),
     "logs": (logs, 75),
+    "dialect": (dialect, 80),
     "scenarios": (scenarios, 9),
     "recorded": (recorded, 4),
     "folders": (folders, 2),

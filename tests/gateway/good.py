@@ -141,9 +141,8 @@ class BookKeeper:
         """Until told to stop; the market stands still then, and the book must be the venue's."""
         wire = await Wire.open(self.url)
         assert (await wire.upgrade("/stream?streams=abcusd@depth@100ms/abcusd@trade")).status == 101
-        plain = await Wire.open(self.url)
         waiting = [await self._next(wire)]
-        snapshot = await self._depth(plain)
+        snapshot = await self._depth()
         self.last = snapshot["lastUpdateId"]
         for name, side in (("bids", "b"), ("asks", "a")):
             self.sides[side] = {Decimal(price): Decimal(quantity) for price, quantity in snapshot[name]}
@@ -153,18 +152,20 @@ class BookKeeper:
             self._take(await self._next(wire), first=not self.updates)
         await control(self.url, "pause")
         await asyncio.sleep(0.3)
-        final = await self._depth(plain)
+        final = await self._depth()
         while self.last < final["lastUpdateId"]:
             self._take(await self._next(wire))
         for name, side in (("bids", "b"), ("asks", "a")):
             told = {Decimal(price): Decimal(quantity) for price, quantity in final[name]}
             assert self.sides[side] == told, (name, self.last, final["lastUpdateId"])
         wire.close()
-        plain.close()
 
-    async def _depth(self, wire: Wire) -> Any:
+    async def _depth(self) -> Any:
+        wire = await Wire.open(self.url)
         await wire.send(request("GET", b"/api/v3/depth?symbol=ABCUSD&limit=5000"))
-        return json.loads((await wire.answer()).body)
+        answer = await wire.answer()
+        wire.close()
+        return json.loads(answer.body)
 
     async def _next(self, wire: Wire) -> Any:
         while True:
