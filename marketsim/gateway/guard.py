@@ -25,6 +25,7 @@ MOST_FRAGMENTS = 1_024  # of one message
 CLOSE_PATIENCE = 5.0  # seconds in which a client must have closed what the server has closed
 PING_EVERY, PING_PATIENCE = 20.0, 60.0  # seconds between two pings, and until one must be answered
 _SLICE, _SHARE = 1_024, 0.002  # bytes that are parsed at once, and seconds after which others have their turn
+_LONGEST_READ = 1 << 18  # bytes that may come at once
 _MOST_HELD = 1 << 20  # bytes that wait to be parsed
 _MOST_UNREAD = 1 << 18  # bytes of pongs that nobody reads
 _POLICY, _TOO_BIG, _NO_TEXT = 1008, 1009, 1007
@@ -38,7 +39,8 @@ class GuardedHttp(HttpToolsProtocol):
     """HTTP whose requests have to arrive in time, with heads of a bounded length and few at once."""
 
     _deadline: asyncio.TimerHandle | None = None
-    _head = 0
+    _head = 0  # bytes of its lines that are whole
+    _raw = 0  # bytes that came and ended no head
     _in_head = True
 
     def connection_made(self, transport: Any) -> None:
@@ -53,20 +55,19 @@ class GuardedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; heads are counted."""
-        if self._in_head:
-            self._head += len(data)
-            if self._head > LONGEST_HEAD + 65_536:
-                self._end()
-                return
         try:
             super().data_received(data)
         except (UnicodeError, ValueError):
             self.send_400_response("Invalid HTTP request received.")
+        if self._in_head:
+            self._raw += len(data)
+            if self._raw > LONGEST_HEAD + _LONGEST_READ:
+                self._end()
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._in_head, self._head = True, 0
+        self._in_head, self._head, self._raw = True, 0, 0
         if self._deadline is None:
             self._expect()
 

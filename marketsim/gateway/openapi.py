@@ -19,6 +19,7 @@ from marketsim.gateway.binance.parameters import Parameter
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+_SYMBOLS = r'^\[ *"[A-Z0-9\-_.]{1,20}"( *, *"[A-Z0-9\-_.]{1,20}")* *\]$'
 _DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 _ERROR = {
     "type": "object",
@@ -183,11 +184,12 @@ def dialect_paths(symbols: Sequence[str]) -> dict[str, Any]:
 def _described(operation: Operation, symbols: Sequence[str]) -> dict[str, Any]:
     signed = operation.security in (Security.READ, Security.TRADE)
     parameters = (*operation.parameters, *(_SIGNED if signed else ()))
+    traded = not operation.name.startswith("nothing_of")
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.doc,
         "tags": [{"NONE": "market", "USER_STREAM": "streams"}.get(operation.security.value, "account")],
-        "parameters": [_parameter(parameter, symbols) for parameter in parameters],
+        "parameters": [_parameter(parameter, symbols if traded else ()) for parameter in parameters],
         "responses": {
             "200": _answer("the answer", _schema(_ANSWERS.get(operation.name, "any"))),
             **{status: {"$ref": f"#/components/responses/refused_{status}"} for status in _REFUSALS},
@@ -208,8 +210,12 @@ def _answer(text: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _parameter(parameter: Parameter, symbols: Sequence[str]) -> dict[str, Any]:
     schema = parameter.schema()
-    if parameter.kind == "symbol":
+    if parameter.kind == "symbol" and symbols:
         schema["enum"] = list(symbols)
+    elif parameter.kind == "symbols":
+        schema["pattern"] = _SYMBOLS
+    elif parameter.name == "signature":
+        schema = {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}
     described: dict[str, Any] = {
         "name": parameter.name, "in": "query", "required": parameter.required, "schema": schema,
     }  # fmt: skip

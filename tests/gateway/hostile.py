@@ -421,7 +421,7 @@ def _bad_frames(draw: Random) -> bytes:
          frame(b"\0", CLOSE), frame(b"\x03\xe7", CLOSE), frame(b"\x00\x00", CLOSE), frame(b"\x03\xec", CLOSE), frame(b"\xff\xff", CLOSE),
          frame(b"\x03\xe8\xff\xfe", CLOSE), frame(b"a", TEXT, final=False) + frame(b"b", TEXT), frame(b"x" * 40_000, final=False) * 3,
          frame(b"a", final=False) + frame(b"", 0, final=False) * 2_000, frame(b"", PING) * 300, frame(b"x" * 125, PONG) * 300,
-         frame(b"\x03\xe8", CLOSE) + ping, frame(b"", CLOSE), draw.randbytes(200) + b"\xff" * 20,
+         frame(b"\x03\xe8", CLOSE) + ping, frame(b"", CLOSE), b"\xf3" + draw.randbytes(200),
          frame(b"\xc3", final=False) + frame(b"(", 0))
     )  # fmt: skip
 

@@ -49,10 +49,12 @@ def store() -> tuple[KeyStore, dict[str, tuple[str, str]]]:
     return keys, {name: (key.api_key, key.secret) for name, key in made.items()}
 
 
-def ready(folder: Path, *, limits: str = "off", scenario: str = "quickstart", **options: Any) -> tuple[Gateway, Any]:
+def ready(
+    folder: Path, *, limits: str = "off", scenario: str = "quickstart", duration: str = "2h", **options: Any
+) -> tuple[Gateway, Any]:
     """A gateway with the seats and keys of good and bad clients."""
     keys, told = store()
-    spec = loader.check(scenario, []).with_overrides({**SMALL, "duration": "2h"})
+    spec = loader.check(scenario, []).with_overrides({**SMALL, "duration": duration})
     terms = {"port": 0, "clients": ["alice", "bob", "mallory"], "keys": keys, "rules": parse_rules(limits), **options}
     return prepare(spec, folder, Options(**terms)), told
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,7 @@ from tests.gateway import hostile, served
 from tests.gateway.good import BookKeeper, HttpTrader, SocketTrader, control, metrics
 
 SEED = 2026
+INPUTS = os.environ.get("MARKETSIM_BAD_INPUTS", "100000")
 ROOT = Path(__file__).parents[2]
 Campaign = Callable[[], Awaitable[hostile.Report]]
 
