@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -256,6 +257,13 @@ KINDS: dict[str, Callable[[int], Classifier]] = {
     "forest": Forest,
     "logistic": OnlineLogistic,
 }
+
+
+def bring_along() -> None:
+    """Load what the models learn with: at the first learning it would hold up a market that follows the wall clock."""
+    with suppress(ImportError):
+        import sklearn.ensemble
+        import sklearn.linear_model  # noqa: F401
 
 
 def make(kind: str, random_state: int = 0) -> Classifier:

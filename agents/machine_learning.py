@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from marketsim.agents.checks import check_choice, to_duration, to_number, to_whole
-from marketsim.agents.classifier import Classifier, auc, load, make, save
+from marketsim.agents.classifier import Classifier, auc, bring_along, load, make, save
 from marketsim.agents.features import DEFAULT, BookFeatures, check_names, read_features
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Quote, TradePrint
@@ -158,6 +158,10 @@ class MachineLearning(Agent):
         """One learner for each instrument."""
         self._begun = self._learning()
         self.desks = {i.symbol: _Desk(i, self._session.venues(i)[0], self.new_learner(i)) for i in self.instruments}
+
+    def bring_along(self) -> None:
+        """Load what the model learns with."""
+        bring_along()
 
     def on_parameters(self) -> None:
         """What it learns with begins anew when it was changed; the rest is read where it is used."""

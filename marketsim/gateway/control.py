@@ -106,7 +106,7 @@ def control_application(
 ) -> FastAPI:
     """The application. ``token``: that X-MARKETSIM-TOKEN must say; "" for nobody has to. ``end``: ends the session."""
 
-    def permitted(
+    async def permitted(
         request: Request,
         x_marketsim_token: Annotated[str | None, Header()] = None,
         authorization: Annotated[str | None, Header(include_in_schema=False)] = None,

@@ -162,8 +162,7 @@ def whole_description(application: FastAPI, symbols: Sequence[str]) -> dict[str,
         {name: _shape(text) for name, text in _SHAPES.items()} | {"candle": _CANDLE, "error": _ERROR}
     )
     components["headers"] = {
-        name: {"description": said, "required": False, "schema": {"type": "integer"}}
-        for name, said in _HEADERS.items()
+        name: {"description": said, "required": False, "schema": {"type": "integer"}} for name, said in _HEADERS.items()
     }
     error = {"$ref": "#/components/schemas/error"}
     components["responses"] = {f"refused_{status}": _answer(text, error) for status, text in _REFUSALS.items()}

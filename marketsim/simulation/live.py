@@ -56,6 +56,8 @@ class LiveSession:
         try:
             self._clients = seats(self.execution)
             self.execution.advance(spec.start + 1)  # brings the compiled code along, which takes a while at first
+            for session in self.execution.world.sessions.values():
+                getattr(session.agent, "bring_along", lambda: None)()
             self.epoch = epoch() if past is None else int(past.facts.get("epoch", 0))
             self.feed = feed_of(self.execution, self.epoch - spec.start // 1_000_000)
             if past is None:

@@ -19,7 +19,7 @@ import pytest
 
 from marketsim.experiment.verification import verify
 from tests.gateway import hostile, served
-from tests.gateway.good import BookKeeper, HttpTrader, SocketTrader, control, metrics
+from tests.gateway.good import BookKeeper, HttpTrader, SocketTrader, metrics
 
 SEED = 2026
 INPUTS = os.environ.get("MARKETSIM_BAD_INPUTS", "100000")
@@ -113,7 +113,7 @@ async def _elsewhere(server: served.Served, place: Path) -> hostile.Report:
         "--seed",
         str(SEED),
         "--inputs",
-        "100000",
+        INPUTS,
     ]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
     out, _ = await process.communicate()
