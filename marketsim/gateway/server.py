@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 PORT = 8080
 MOST_CONNECTIONS = 2_000
+SEND_BUFFER = 128 << 10  # bytes that the system keeps for a client who does not read: what waits there cannot be renewed
 _SPARE_FILES = 200  # of those that a process may open, for everything that is no connection
 _LAST_ANSWERS = 0.5  # seconds in which requests under way may still be answered when the session ends
 
@@ -474,7 +475,7 @@ def _most_connections() -> int:
     except ImportError:  # not everywhere
         return MOST_CONNECTIONS
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return max(50, min(MOST_CONNECTIONS, files - _SPARE_FILES)) if files > 0 else MOST_CONNECTIONS
+    return min(MOST_CONNECTIONS, max(50, files - _SPARE_FILES)) if files > 0 else MOST_CONNECTIONS
 
 
 def _listen(options: Options) -> socket.socket:
@@ -483,6 +484,7 @@ def _listen(options: Options) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in options.host else socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # connections have the same
         listener.bind((options.host, options.port))
         listener.listen(2048)
     except OSError as error:
@@ -511,9 +513,9 @@ def _secure(options: Options) -> ssl.SSLContext | None:
                 "certificate, or say --plain if something else in front of it encrypts"
             )
         return None
+    if options.private_key is None:
+        raise GatewayError(f"{options.certificate}: a certificate needs its private key; give both")
     for what, path in (("certificate", options.certificate), ("private key", options.private_key)):
-        if path is None:
-            raise GatewayError(f"{options.certificate}: a certificate needs its private key; give both")
         if not path.is_file():
             raise GatewayError(f"{path}: there is no such file; give the {what} as PEM")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -74,7 +74,7 @@ def test_two_thousand_bad_inputs(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with served.on_a_thread(folder) as server:
         fight = lambda: hostile.campaign(server.url, server.keys, SEED, 2_000, crowd=0.2, hands=12)  # noqa: E731
-        report = asyncio.run(beside_good_clients(server, fight, patience=5.0))
+        report = run(beside_good_clients(server, fight, patience=5.0))
     _refused_or_cut_off(report, server, 2_000)
     assert verify(folder).equal
 
@@ -84,10 +84,10 @@ def test_a_hundred_thousand_bad_inputs(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with served.in_a_process(folder) as server:
         process = psutil.Process(server.pid)
-        asyncio.run(metrics(server.url))
+        run(metrics(server.url))
         files, memory = process.num_fds(), process.memory_info().rss
-        report = asyncio.run(beside_good_clients(server, lambda: _elsewhere(server, tmp_path), patience=5.0))
-        told = asyncio.run(metrics(server.url))
+        report = run(beside_good_clients(server, lambda: _elsewhere(server, tmp_path), patience=5.0))
+        told = run(metrics(server.url))
         time.sleep(0.5)
         grown = (process.memory_info().rss - memory) >> 20
         print(f"memory +{grown} MiB, files {files} to {process.num_fds()}")
@@ -133,7 +133,7 @@ def test_who_asks_too_much_is_banned_and_nobody_else(tmp_path: Path) -> None:
         return report
 
     with served.on_a_thread(tmp_path / "run", limits="REQUEST_WEIGHT=600/1m ORDERS=off") as server:
-        report = asyncio.run(_traded_meanwhile(server, fight))
+        report = run(_traded_meanwhile(server, fight))
     assert not report.findings
     assert report.statuses["requests 429"]
     assert not server.log()

@@ -10,9 +10,9 @@ import base64
 import contextlib
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -23,6 +23,9 @@ HANDSHAKE = (
     ("Sec-WebSocket-Version", "13"),
 )
 PATIENCE = 15.0  # seconds in which a server must have answered
+
+
+Result = TypeVar("Result")
 
 
 class Closed(Exception):
@@ -90,7 +93,7 @@ class Wire:
             while status == 100:
                 status, headers = await self._head()
             length = int(headers.get("content-length", "0"))
-            with _told():
+            with _Told():
                 if method == "HEAD" or status in (101, 204, 304):
                     return Answer(status, headers, b"")
                 if headers.get("transfer-encoding") == "chunked":
@@ -98,7 +101,7 @@ class Wire:
                 return Answer(status, headers, await self.reader.readexactly(length))
 
     async def _head(self) -> tuple[int, dict[str, str]]:
-        with _told():
+        with _Told():
             head = await self.reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {}
@@ -125,7 +128,7 @@ class Wire:
     async def frame(self, patience: float = PATIENCE) -> tuple[int, bytes]:
         """The next frame: its opcode and what it holds."""
         async with asyncio.timeout(patience):
-            with _told():
+            with _Told():
                 first, second = await self.reader.readexactly(2)
                 length = second & 127
                 if length >= 126:
@@ -158,6 +161,18 @@ class Wire:
         return whole + b"<end>"
 
 
+def run(play: Coroutine[Any, Any, Result]) -> Result:
+    """Run something to its end, the goodbyes of its connections included."""
+
+    async def whole() -> Result:
+        try:
+            return await play
+        finally:
+            await asyncio.sleep(0.02)
+
+    return asyncio.run(whole())
+
+
 def request(
     method: str, target: bytes, headers: Sequence[tuple[str, str]] = (), body: bytes | None = None, host: str = "x"
 ) -> bytes:
@@ -187,7 +202,7 @@ def frame(
     return head + b"\0\0\0\0" + held  # a mask of zeros is one
 
 
-class _told:
+class _Told:
     """The end of a connection as one error."""
 
     def __enter__(self) -> None: ...
