@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 PORT = 8080
 MOST_CONNECTIONS = 2_000
-SEND_BUFFER = 128 << 10  # bytes that the system keeps for a client who does not read: what waits there cannot be renewed
+SEND_BUFFER = 128 << 10  # bytes that the system keeps for a client who does not read; none of them is conflated
 _SPARE_FILES = 200  # of those that a process may open, for everything that is no connection
 _LAST_ANSWERS = 0.5  # seconds in which requests under way may still be answered when the session ends
 

@@ -1,5 +1,5 @@
-"""What clients of the gateway send, and the files that it keeps: parameters, queries, signatures, JSON, names of streams,
-paths, orders, limits, addresses, journals and key files.
+"""What clients of the gateway send, and the files that it keeps: parameters, queries, signatures, JSON, names of
+streams, paths, orders, limits, addresses, journals and key files.
 
 After each: a value of the promised kind, or a refusal in words; what was signed honestly verifies.
 """
@@ -34,14 +34,14 @@ from tests.fuzz.campaign import Trace, refusals
 from tests.fuzz.values import EDGES, WORDS, anything, damaged, damaged_bytes, text
 
 CALLS = 200  # of a case
-_VIEW = SimpleNamespace(last=SimpleNamespace(price=10_000), new_quote=False, new_trades=[], watched=False)
+_VIEW: Any = SimpleNamespace(last=SimpleNamespace(price=10_000), new_quote=False, new_trades=[], watched=False)
 _MARKET = ServedMarket(
     0, "ABC", "USD", Instrument("ABC", tick_size="0.01", lot_size="0.1", reference_price="100"), _VIEW
 )
-_FINE = ServedMarket(1, "XYZ", "EUR", Instrument("XYZ", tick_size="0.00000001", lot_size="0.00000001", reference_price="1"), _VIEW)  # fmt: skip
-_MARKETS: Any = SimpleNamespace(
-    all=(_MARKET, _FINE), find=lambda symbol: {"ABCUSD": _MARKET, "XYZEUR": _FINE}.get(symbol)
+_FINE = ServedMarket(
+    1, "XYZ", "EUR", Instrument("XYZ", tick_size="0.00000001", lot_size="0.00000001", reference_price="1"), _VIEW
 )
+_MARKETS: Any = SimpleNamespace(all=(_MARKET, _FINE), find={"ABCUSD": _MARKET, "XYZEUR": _FINE}.get)
 _STREAMS = Streams(_MARKETS, lambda: 0, lambda: 0)
 _NUMBERS = (
     "1",
@@ -90,12 +90,14 @@ def _one_parameter(draw: Random) -> Any:
     parameter = draw.choice(draw.choice(OPERATIONS).parameters or (Parameter("x", "amount"),))
     given = draw.choice(parameter.choices) if parameter.choices and draw.random() < 0.3 else _value(draw)
     yield parameter.name, given
-    found = parameter.read(given)
+    found: Any = parameter.read(given)
     assert isinstance(found, (int, str, bool, list, Decimal))
     if parameter.kind == "long":
         assert parameter.low <= found <= parameter.high
     if parameter.kind == "amount":
-        assert found.is_finite() and 0 <= found < 10**20 and found == found.quantize(Decimal("1e-8"))
+        assert found.is_finite()
+        assert 0 <= found < 10**20
+        assert found == found.quantize(Decimal("1e-8"))
 
 
 def _all_parameters(draw: Random) -> Any:
@@ -123,7 +125,8 @@ def _signature(draw: Random) -> Any:
     signed = (query + b"&" if query else b"") + b"signature=" + sign(_SECRET, query + body).upper().encode()
     payload, signature = split_signature(signed, body)
     assert payload == query + body
-    assert signature is not None and verify(_SECRET, payload, signature)
+    assert signature is not None
+    assert verify(_SECRET, payload, signature)
     assert not verify("t" * 64, payload, signature)
     assert not verify(_SECRET, payload, text(draw))
 
@@ -134,7 +137,7 @@ def _message(draw: Random) -> Any:
     written = written if draw.random() < 0.5 else damaged(draw, written)
     yield (written,)
     found = _json(written)
-    params = found.get("params") if isinstance(found, dict) else None
+    params = found.get("params") or {} if isinstance(found, dict) else {}
     if isinstance(params, dict):
         payload = websocket_payload(params)
         assert verify(_SECRET, payload, sign(_SECRET, payload))
@@ -171,8 +174,10 @@ def _order(draw: Random) -> Any:
     market = draw.choice(_MARKETS.all)
     terms = orders.terms_of(asked, market, "x", lambda lots: (min(lots, 500), min(lots, 500) * 10_000))
     assert 0 < terms.quantity <= MOST_LOTS
-    assert 0 <= terms.price <= MOST_TICKS and 0 <= terms.display <= terms.quantity
-    assert terms.side in (Side.BUY, Side.SELL) and (not terms.worth or Decimal(terms.worth) >= 0)
+    assert 0 <= terms.price <= MOST_TICKS
+    assert 0 <= terms.display <= terms.quantity
+    assert terms.side in (Side.BUY, Side.SELL)
+    assert not terms.worth or Decimal(terms.worth) >= 0
 
 
 def _limits(draw: Random) -> Any:
@@ -204,7 +209,8 @@ def _journal(draw: Random) -> Any:
         path.write_bytes(given)
         yield (given,)
         past = Past(path)
-        assert given.startswith(past.text) and past.lease >= max((command.time for command in past.commands), default=0)
+        assert given.startswith(past.text)
+        assert past.lease >= max((command.time for command in past.commands), default=0)
 
 
 def _record(draw: Random) -> bytes:
@@ -224,8 +230,25 @@ def anything_plain(draw: Random) -> Any:
     return draw.choice((1, -1, "a", "é\ud800", None, True, [1, "b"], draw.choice(WORDS)))
 
 
-_KEYS = json.dumps({"version": 1, "salt": "c2FsdA==", "proof": "cHJvb2Y=", "keys": [
-    {"api_key": "k", "secret": "cw==", "client": "a", "label": "", "permissions": ["read"], "addresses": [], "created": 1}]}, indent=1)  # fmt: skip
+_KEYS = json.dumps(
+    {
+        "version": 1,
+        "salt": "c2FsdA==",
+        "proof": "cHJvb2Y=",
+        "keys": [
+            {
+                "api_key": "k",
+                "secret": "cw==",
+                "client": "a",
+                "label": "",
+                "permissions": ["read"],
+                "addresses": [],
+                "created": 1,
+            }
+        ],
+    },
+    indent=1,
+)
 
 
 def _keys(draw: Random) -> Any:
@@ -242,9 +265,19 @@ def _keys(draw: Random) -> Any:
 
 
 _DECODERS: tuple[tuple[Callable[[Random], Any], float], ...] = (
-    (_one_parameter, 24), (_all_parameters, 16), (_query, 10), (_signature, 6), (_message, 12), (_stream, 10), (_path, 6),
-    (_order, 12), (_limits, 4), (_addresses, 4), (_journal, 1.5), (_keys, 1.5),
-)  # fmt: skip
+    (_one_parameter, 24),
+    (_all_parameters, 16),
+    (_query, 10),
+    (_signature, 6),
+    (_message, 12),
+    (_stream, 10),
+    (_path, 6),
+    (_order, 12),
+    (_limits, 4),
+    (_addresses, 4),
+    (_journal, 1.5),
+    (_keys, 1.5),
+)
 _FUNCTIONS, _CHANCES = tuple(each for each, _ in _DECODERS), tuple(chance for _, chance in _DECODERS)
 
 

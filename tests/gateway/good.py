@@ -1,5 +1,5 @@
-"""Well-behaved clients, which check each answer: one over HTTP, one over the WebSocket API with its user stream, and one
-that keeps a book from a stream.
+"""Well-behaved clients, which check each answer: one over HTTP, one over the WebSocket API with its user stream,
+and one that keeps a book from a stream.
 
 Each trades until it is told to stop, and notes how long its answers took. Whatever is not as it should be raises.
 """

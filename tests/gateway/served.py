@@ -1,4 +1,4 @@
-"""A gateway for tests: served on a thread of the test's process, or in a process of its own, with all that it logged."""
+"""A gateway for tests: served on a thread of the test's process, or in one of its own, with all that it logged."""
 
 from __future__ import annotations
 

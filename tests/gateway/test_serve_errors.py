@@ -59,7 +59,7 @@ def free_port() -> int:
         ({"token": "é"}, ["token", "ASCII"]),
         ({"cancel_on_disconnect": -1.0}, ["-1.0", "0 or more"]),
     ],
-)  # fmt: skip
+)
 def test_options_that_cannot_be(tmp_path: Path, options: dict[str, Any], words: list[str]) -> None:
     told = refused(tmp_path / "run", Options(**{"port": 0, **options}))
     for word in words:
@@ -91,7 +91,12 @@ def test_certificates_that_are_none(tmp_path: Path, certificate: tuple[Path, Pat
     place = certificate[0].parent
     garbage = tmp_path / "garbage.pem"
     garbage.write_text("no certificate")
-    for cert, key in ((garbage, certificate[1]), (certificate[0], garbage), (certificate[0], place / "other.pem"), (certificate[0], place / "locked.pem")):  # fmt: skip
+    for cert, key in (
+        (garbage, certificate[1]),
+        (certificate[0], garbage),
+        (certificate[0], place / "other.pem"),
+        (certificate[0], place / "locked.pem"),
+    ):
         told = refused(tmp_path / "run", Options(port=0, certificate=cert, private_key=key))
         assert str(cert) in told
         assert "PEM" in told
