@@ -441,7 +441,8 @@ async def campaign(
 
 async def _counted(staying: Awaitable[int], report: Report, name: str) -> None:
     try:
-        report.inputs[name] += await staying
+        count = await staying
+        report.inputs[name] += count
     except (Closed, OSError) as error:
         report.find(name, f"could not come back: {error!r}", None)
 
