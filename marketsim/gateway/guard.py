@@ -149,6 +149,9 @@ class GuardedSocket(WebSocketsSansIOProtocol):
                 self.transport.close()
             return
         waits = bool(self._held)
+        if not waits and len(data) <= _SLICE:
+            super().data_received(data)
+            return
         self._held += data
         if len(self._held) > _MOST_HELD:
             self.transport.abort()
@@ -183,7 +186,8 @@ class GuardedSocket(WebSocketsSansIOProtocol):
     async def receive(self) -> Any:
         """The next message; more is read only when all that came was taken."""
         message = await self.queue.get()
-        self._maybe_resume()
+        if self.read_paused:
+            self._maybe_resume()
         return message
 
     # --- frames ---
@@ -213,14 +217,19 @@ class GuardedSocket(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """A message is whole; what is no text is not passed on."""
-        if self.curr_msg_data_type == "text":
-            try:
-                b"".join(self.frames).decode()
-            except UnicodeDecodeError:
-                self.frames = []
-                self._fail(_NO_TEXT, "not UTF-8")
-                return
-        super().send_receive_event_to_app()
+        if self.curr_msg_data_type != "text":
+            super().send_receive_event_to_app()
+            return
+        whole, self.frames = b"".join(self.frames), []
+        if self.close_sent:
+            return
+        try:
+            text = whole.decode()
+        except UnicodeDecodeError:
+            self._fail(_NO_TEXT, "not UTF-8")
+            return
+        self.queue.put_nowait({"type": "websocket.receive", "text": text})
+        self._pause()
 
     def _may_go_on(self) -> bool:
         """Count a control frame."""

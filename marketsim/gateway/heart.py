@@ -18,6 +18,7 @@ from marketsim.gateway.metrics import Metrics
 from marketsim.kernel.pacing import Pacer
 
 _REST = 0.0003  # seconds between two turns, which are the server's
+_AT_ONCE = 4  # requests that go on before the market is looked at again
 _GRACE = 0.004  # seconds by which the market's turn may be late before requests wait
 
 
@@ -51,8 +52,9 @@ class Turnstile:
             self._release()
 
     def _release(self) -> None:
-        """Let one go on, and the next after it, until the market is overdue again."""
+        """Let a few go on, and the next after them, until the market is overdue again."""
         self._releasing = False
+        released = 0
         while self._queues and not self._is_overdue():
             who, queue = next(iter(self._queues.items()))
             place = queue.popleft()
@@ -61,9 +63,11 @@ class Turnstile:
                 self._queues[who] = queue  # at the end of the line
             if not place.done():  # else it was canceled
                 place.set_result(None)
-                self._releasing = True
-                place.get_loop().call_soon(self._release)
-                return
+                released += 1
+                if released == _AT_ONCE:
+                    self._releasing = True
+                    place.get_loop().call_soon(self._release)
+                    return
 
     def _is_overdue(self) -> bool:
         return perf_counter() > self._due + _GRACE
