@@ -11,7 +11,7 @@ from collections.abc import Callable
 from marketsim.domain.units import MILLISECOND, SECOND
 from marketsim.errors import InvalidValueError
 
-_WINDOW = 2 * SECOND  # wall ns in which at least one message should be as fresh as messages can be
+_WINDOW = SECOND // 2  # wall ns in which at least one message should be as fresh as messages can be
 _SLACK = 20 * MILLISECOND  # wall ns by which even the freshest message may be old
 
 

@@ -28,15 +28,17 @@ class Sleep(NamedTuple):
 class RealtimeClock:
     """The port Clock on the running event loop.
 
-    followed: the venue's time. run: calls a function of the agent, and takes what it raises.
+    followed: the venue's time. run: calls a function of the agent, and takes what it raises. loop: the running one
+    when it is left out.
     """
 
-    def __init__(self, followed: FollowedClock, run: Run) -> None:
+    def __init__(self, followed: FollowedClock, run: Run, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.followed = followed
         self._run = run
         self._now = followed.now
         self._planned: list[tuple[int, int, Callable[..., Any], tuple[Any, ...]]] = []
         self._asked = 0
+        self._loop = loop or asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
         self._due = 0
         self._catching = False
@@ -111,7 +113,7 @@ class RealtimeClock:
                 return
             self._alarm.cancel()
         self._due = due
-        self._alarm = asyncio.get_running_loop().call_later(self.followed.wait(due), self._ring)
+        self._alarm = self._loop.call_later(self.followed.wait(due), self._ring)
 
     def _ring(self) -> None:
         self._alarm = None

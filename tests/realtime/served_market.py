@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,8 +33,13 @@ def served(
 ) -> Iterator[Gateway]:
     """A scenario at a speed, without limits of requests."""
     options.setdefault("rules", ())
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)  # market and client share one interpreter here
     spec = loader.check(scenario, overrides)
     with tempfile.TemporaryDirectory() as folder:
         gateway = prepare(spec, Path(folder) / "run", Options(port=0, clients=clients, speed=speed, **options))
-        with background(gateway):
-            yield gateway
+        try:
+            with background(gateway):
+                yield gateway
+        finally:
+            sys.setswitchinterval(interval)
