@@ -710,4 +710,3 @@ def _half(answer: VenueRefusal, which: str) -> int:
     """The code of one half of a cancel and new in one."""
     part = answer.data.get(which)
     return int(part.get("code", 0)) if isinstance(part, Mapping) else 0
-

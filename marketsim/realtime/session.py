@@ -131,6 +131,7 @@ class RealtimeSession:
         self._listener: Listener | None = None
         self._numbers = 0
         self._connected = False
+        self._started = False
         self._ending = False
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -160,7 +161,7 @@ class RealtimeSession:
         """Trade for so many ns of the venue's time, or until ``stop`` is called; what went wrong is raised."""
         await self.start()
         if duration is not None:
-            self.later(duration / self.settings.speed / 1e9, lambda: self.stop("duration"))
+            self._clock.call_at(self.begun + duration, self.stop, "duration")
         await self._over.wait()
         await self.finish()
         if self._failure is not None:
@@ -176,6 +177,7 @@ class RealtimeSession:
         agent.bind(self)
         self.dispatch(self._subscribe_first)
         self.dispatch(agent.on_start)
+        self._started = True
         await self._open_streams()
 
     def _subscribe_first(self) -> None:
@@ -325,8 +327,7 @@ class RealtimeSession:
     def subscribe(self, instrument: Instrument, venue: str, request: MarketDataRequest) -> None:
         """Ask for market data."""
         self._feed.subscribe(self._market_of(instrument, venue), request)
-        if not self.streams.up and self.begun:
-            self._task(self._open_streams())
+        self._open_streams_soon()
 
     def ask_book(self, instrument: Instrument, venue: str) -> None:
         """Ask for the whole book, once."""
@@ -335,8 +336,7 @@ class RealtimeSession:
     def keep_book(self, instrument: Instrument, venue: str) -> LocalBook:
         """A book that follows the venue's and repairs itself."""
         book = self._feed.keep_book(self._market_of(instrument, venue))
-        if not self.streams.up and self.begun:
-            self._task(self._open_streams())
+        self._open_streams_soon()
         return book
 
     def ask_quote(self, instrument: Instrument, venue: str) -> None:
@@ -437,16 +437,16 @@ class RealtimeSession:
 
     def _soon(self, order: Order, kind: EventKind, price: int, quantity: int, reason: Reason) -> None:
         """An answer that needs no venue."""
-        if self._ending:
-            self._refuse(order, kind, price, quantity, reason)
-            return
-        self.call_at(self.now, self._refuse, order, kind, price, quantity, reason)
-
-    def _refuse(self, order: Order, kind: EventKind, price: int, quantity: int, reason: Reason) -> None:
         report = Report(
             self.now, kind, order.order_id, order.instrument, order.side, price, quantity, 0, False, reason,
             order.client_order_id, order.venue,
         )  # fmt: skip
+        if self._ending:
+            order.apply(report)  # nobody hears it any more
+        else:
+            self.call_at(self.now, self._refuse, order, report)
+
+    def _refuse(self, order: Order, report: Report) -> None:
         order.apply(report)
         self.reports += 1
         self._tell_report(report, order)
@@ -513,6 +513,17 @@ class RealtimeSession:
     async def _open_streams(self) -> None:
         if self.streams.wanted and not self.streams.up:
             await self.streams.open()
+
+    def _open_streams_soon(self) -> None:
+        """What is asked for after the beginning needs a connection, where there was none before."""
+        if self._started and not self.streams.up:
+            self._task(self._open_streams_now())
+
+    async def _open_streams_now(self) -> None:
+        try:
+            await self._open_streams()
+        except GatewayError as error:
+            self._fail(error)
 
     def _lose_api(self, code: int) -> None:
         if not self._connected:

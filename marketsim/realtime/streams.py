@@ -5,6 +5,7 @@ Each message goes to the one who listens to its stream. It understands no messag
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,7 @@ class Streams:
         self._on_lost = on_lost
         self._on_refused = on_refused
         self._line: Line | None = None
+        self._opening = asyncio.Lock()
         self._listeners: dict[str, Take] = {}
         self._asked: dict[int, list[str]] = {}
         self._numbers = 0
@@ -49,12 +51,15 @@ class Streams:
         return self._line is not None and self._line.up
 
     async def open(self) -> None:
-        """Connect, and ask for everything that is listened to."""
-        line = Line(self._url, self._take, self._lose)
-        await line.open()
-        self._line = line
-        if self._listeners:
-            self._subscribe(list(self._listeners))
+        """Connect where there is no connection, and ask for everything that is listened to."""
+        async with self._opening:
+            if self.up:
+                return
+            line = Line(self._url, self._take, self._lose)
+            await line.open()
+            self._line = line
+            if self._listeners:
+                self._subscribe(list(self._listeners))
 
     async def close(self) -> None:
         """End the connection in order."""

@@ -23,7 +23,6 @@ from marketsim.trading.portfolio import Fill, Portfolio
 from marketsim.trading.risk import Limits
 
 
-
 @dataclass(frozen=True)
 class Latency:
     """From sending requests to their answers, wall time in ms."""

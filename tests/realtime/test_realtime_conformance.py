@@ -12,6 +12,7 @@ from served_market import QUIET, served
 from marketsim.domain.event import EventKind
 from marketsim.domain.order import OrderState, Reason, Side
 from marketsim.domain.units import SECOND
+from marketsim.gateway.server import Gateway
 from marketsim.kernel.following import FollowedClock
 from marketsim.realtime.clock import RealtimeClock
 from marketsim.realtime.session import RealtimeSession, Settings
@@ -28,38 +29,45 @@ SPEED = 100.0
 class Court:
     """One served quiet market for all cards: after each the books are emptied."""
 
-    def __init__(self, gateway: object) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.loop = asyncio.new_event_loop()
-        self._cases: list[Case] = []
+        self.house = self.open(Agent(), "house")
+        self._case: Case | None = None
 
     def case(self, agent: Agent) -> Case:
-        for earlier in self._cases:
-            earlier.end()
-        made = Case(self, agent)
-        self._cases = [made]
-        return made
+        self._end()
+        self._case = Case(self, agent)
+        return self._case
 
     def open(self, agent: Agent, client: str) -> RealtimeSession:
-        key = self.gateway.fresh[client]  # type: ignore[attr-defined]
+        key = self.gateway.fresh[client]
         settings = Settings(name=client, venue="XSIM", speed=SPEED)
-        return self.loop.run_until_complete(
-            RealtimeSession.open(agent, self.gateway.url, key.api_key, key.secret, settings)  # type: ignore[attr-defined]
-        )
+        opening = RealtimeSession.open(agent, self.gateway.url, key.api_key, key.secret, settings)
+        session = self.loop.run_until_complete(opening)
+        self.loop.run_until_complete(session.start())
+        return session
+
+    def _end(self) -> None:
+        if self._case is not None:
+            self.house.agent.cancel_all()
+            self.loop.run_until_complete(self.house.settled())
+            self.shut(self._case.session)
+
+    def shut(self, session: RealtimeSession) -> None:
+        self.loop.run_until_complete(session.finish())
+        self.loop.run_until_complete(session.close())
 
     def close(self) -> None:
-        for case in self._cases:
-            case.end()
+        self._end()
+        self.shut(self.house)
         self.loop.close()
 
 
 class Case:
     def __init__(self, court: Court, agent: Agent) -> None:
-        self.court = court
-        self.house = court.open(Agent(), "house")
+        self.court, self.house = court, court.house
         self.session = court.open(agent, "me")
-        for session in (self.house, self.session):
-            court.loop.run_until_complete(session.start())
 
     def rest(self, side: Side, price: int, quantity: int) -> None:
         self.house.agent.order(side, self.house.agent.instrument, quantity, limit=price)
@@ -75,11 +83,6 @@ class Case:
             await asyncio.sleep(0.004)  # 400 ms of the market: what traded with resting orders has been told
             for session in (self.house, self.session):
                 await session.api.call("ping", {})
-
-    def end(self) -> None:
-        for session in (self.house, self.session):
-            self.court.loop.run_until_complete(session.finish())
-            self.court.loop.run_until_complete(session.close())
 
 
 @pytest.fixture(scope="module")
