@@ -53,7 +53,7 @@ class Line:
             )
         except (failures, OSError, TimeoutError) as error:
             raise GatewayError(
-                f"{self.url} cannot be reached: {error or type(error).__name__}; is it served there?"
+                f"{self.url} cannot be reached: {str(error) or type(error).__name__}; is it served there?"
             ) from error
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._read()), loop.create_task(self._write())]
