@@ -197,8 +197,8 @@ class Desk:
             self._ask_about(ticket, "order.cancel", lambda answer: self._canceled(ticket, request, answer))
 
     def _canceled(self, ticket: Ticket, request: Request, answer: Any) -> None:
-        if isinstance(answer, LineLost):
-            return
+        if isinstance(answer, LineLost) or ticket.asked is not request:
+            return  # found out later, or an event has said it already
         if isinstance(answer, VenueRefusal):
             if answer.unknown:
                 self._look(ticket, request)
@@ -206,7 +206,7 @@ class Desk:
                 self._say(ticket, answer, unless=-2011)
                 self._refuse(ticket.order, request, dialect.reason_of(answer))
                 self._done(ticket, request)
-        elif ticket.order.live and ticket.asked is request:
+        elif ticket.order.live:
             self._expect(ticket, request)
         else:
             self._done(ticket, request)
@@ -219,12 +219,11 @@ class Desk:
         )
 
     def _amended(self, ticket: Ticket, request: Request, answer: Any) -> None:
-        if isinstance(answer, LineLost):
-            return
+        if isinstance(answer, LineLost) or ticket.asked is not request:
+            return  # found out later, or an event has said it already
         order = ticket.order
         if not isinstance(answer, VenueRefusal):
-            if ticket.asked is request:
-                self._shrink(ticket, int(answer["transactTime"]), answer["amendedOrder"]["qty"])
+            self._shrink(ticket, int(answer["transactTime"]), answer["amendedOrder"]["qty"])
         elif answer.unknown:
             self._look(ticket, request)
         elif order.live and answer.code == -2038 and self._takes_all(ticket, request):
@@ -287,8 +286,8 @@ class Desk:
 
     def _exchanged(self, ticket: Ticket, request: Request, answer: Any) -> None:
         """The answer to cancel and new in one."""
-        if isinstance(answer, LineLost):
-            return
+        if isinstance(answer, LineLost) or ticket.asked is not request:
+            return  # found out later, or an event has said it already
         if not isinstance(answer, VenueRefusal):
             placed = answer["newOrderResponse"]
             self._replaced(ticket, int(placed["orderId"]), dialect.nanoseconds(placed["transactTime"]))
@@ -305,8 +304,8 @@ class Desk:
 
     def _made_way(self, ticket: Ticket, request: Request, answer: Any) -> None:
         """The first of two steps: the present leg is canceled."""
-        if isinstance(answer, LineLost):
-            return
+        if isinstance(answer, LineLost) or ticket.asked is not request:
+            return  # found out later, or an event has said it already
         if isinstance(answer, VenueRefusal):
             if answer.unknown:
                 self._look(ticket, request)
@@ -329,8 +328,8 @@ class Desk:
         self._api.ask("order.place", terms, lambda answer: self._rest_placed(ticket, request, answer))
 
     def _rest_placed(self, ticket: Ticket, request: Request, answer: Any) -> None:
-        if isinstance(answer, LineLost):
-            return
+        if isinstance(answer, LineLost) or ticket.asked is not request:
+            return  # found out later, or an event has said it already
         if not isinstance(answer, VenueRefusal):
             self._replaced(ticket, int(answer["orderId"]), dialect.nanoseconds(answer["transactTime"]))
         elif answer.unknown:

@@ -233,6 +233,23 @@ def test_a_replacement_of_what_traded_in_between_is_tried_in_two_steps() -> None
     assert (order.leaves, order.quantity) == (10, 11)
 
 
+def test_a_late_answer_is_not_taken_for_that_of_the_next_request() -> None:
+    bench = Bench()
+    order = bench.working()
+    bench.desk.replace(order, 10_001, 10, 0)
+    bench.desk.replace(order, 10_002, 10, 0)
+    bench.event("CANCELED", c="x", C="me-1")
+    bench.event("NEW", c="me-1.1", number=71)
+    assert bench.methods == ["order.cancelReplace"] * 2
+    bench.answer({"newOrderResponse": {"orderId": 71, "transactTime": 3}})
+    assert (order.price, bench.kinds) == (10_001, [A, R])
+    bench.event("CANCELED", c="x", C="me-1.1", number=71)
+    bench.event("NEW", c="me-1.2", number=72)
+    bench.answer({"newOrderResponse": {"orderId": 72, "transactTime": 3}})
+    assert (order.price, order.order_id, bench.kinds) == (10_002, 72, [A, R, R])
+    assert bench.desk.idle
+
+
 def test_a_refused_replacement_leaves_the_order_alone() -> None:
     bench = Bench()
     order = bench.working()

@@ -32,7 +32,7 @@ from marketsim.trading.order import Order
 pytestmark = pytest.mark.slow
 SPEED = 10.0
 WARM_UP, TRADED = "20s", "40s"
-MARKET = {"duration": "65s", "warm_up": WARM_UP, "seed": 7}  # some seconds more than are traded outside
+MARKET = {"duration": "120s", "warm_up": WARM_UP, "seed": 7}  # some seconds more than are traded outside
 SEAT = "trader"
 _ENDS = (EventKind.CANCELED, EventKind.EXPIRED, EventKind.REJECTED)
 
