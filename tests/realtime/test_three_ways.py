@@ -237,8 +237,9 @@ def test_what_may_differ_is_the_latency(pendulum_inside: Run, pendulum_outside: 
 
 def told(run: Run) -> dict[str, float]:
     account, delays = accounts(run)[SEAT], reactions(run)
+    rounds = len(set(orders_of(run).time // SECOND))
     return {
-        "rounds": len(set(orders_of(run).time // SECOND)), "orders": len(delays), "fills": account.fills, "position": account.position,
+        "rounds": rounds, "orders": len(delays), "fills": account.fills, "position": account.position,
         "pnl": round(account.pnl, 4), "reaction": float(np.median(delays)),
         "reaction_p99": float(np.quantile(delays, 0.99)),
     }  # fmt: skip

@@ -317,6 +317,39 @@ def test_what_cannot_be_is_said_at_once(gateway: Gateway) -> None:
     asyncio.run(inside())
 
 
+def test_the_command(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from marketsim.cli.app import app
+
+    url, key, secret = _terms(gateway, "me")
+    terms = ["trade", "market_maker", "--url", url, "--speed", str(SPEED), "--duration", "20s"]
+
+    def call(*words: str) -> Any:
+        return CliRunner().invoke(app, [*terms, *words], prog_name="marketsim")
+
+    done = call("--key", key, "--secret", secret, "--set", "quantity=5", "--max-order", "5", "--instrument", "ABCUSD")
+    assert done.exit_code == 0, done.output
+    assert "trader traded 2" in done.stdout
+    assert "ended by: duration" in done.stdout
+    assert key not in done.output
+    assert secret not in done.output
+    monkeypatch.setenv("MARKETSIM_API_KEY", key)
+    assert "a secret is needed" in call().stderr
+    monkeypatch.setenv("MARKETSIM_API_SECRET", secret)
+    for words, told in (
+        (["--set", "quantty=5"], 'did you mean "quantity"'),
+        (["--max-order", "0"], "at least 1 lot"),
+        (["--url", "http://192.0.2.7"], "live"),
+        (["--instrument", "ABC"], "ABCUSD"),
+        (["--set", "quantity"], "not an override"),
+    ):
+        refused = call(*words)
+        assert (refused.exit_code, told in refused.stderr) == (2, True), refused.stderr
+    terms[1] = "noise"
+    assert "compiled" in call().stderr
+
+
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
