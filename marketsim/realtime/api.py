@@ -30,7 +30,8 @@ _PATIENCE = 30.0  # wall seconds after which an answer is taken for lost
 class Api:
     """Requests to one venue, signed with one key.
 
-    on_event: takes an event of the account. on_lost: is told the close code when the connection ends.
+    on_event: takes an event of the account. on_lost: is told the close code when the connection ends. on_broken: is
+    told when the venue says what is not understood.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Api:
         secret: str,
         on_event: Callable[[dict[str, Any]], None],
         on_lost: Callable[[int], None],
+        on_broken: Callable[[GatewayError], None],
     ) -> None:
         self._url = url
         self._key, self._secret = api_key, secret
         self._on_event = on_event
         self._on_lost = on_lost
+        self._on_broken = on_broken
         self._line: Line | None = None
         self._waiting: dict[int, Then] = {}
         self._numbers = 0
@@ -63,7 +66,7 @@ class Api:
 
     async def open(self) -> None:
         """Connect, and compare the clocks."""
-        line = Line(self._url, self._take, self._lose)
+        line = Line(self._url, self._take, self._lose, self._on_broken)
         await line.open()
         self._line = line
         asked, stamp = elapsed_nanoseconds(), wall_milliseconds()

@@ -34,7 +34,7 @@ class Endpoints:
                 "marketsim.realtime.Endpoints(api, streams)"
             )
         base = f"{_SCHEMES[parts.scheme]}://{parts.netloc}"
-        return cls(f"{base}/ws-api/v3", f"{base}/stream")
+        return cls(f"{base}/ws-api/v3?returnRateLimits=false", f"{base}/stream")
 
     def check(self, *, live: bool) -> None:
         """Refuse what is not on this machine unless ``live``, and what is not encrypted on another one."""

@@ -25,13 +25,20 @@ class Line:
     """One connection.
 
     take: takes each message. lost: is told once when the connection ends, with the close code (1006: without one),
-    unless ``close`` was asked for.
+    unless ``close`` was asked for. broken: is told what was wrong when a message cannot be taken; no more are read.
     """
 
-    def __init__(self, url: str, take: Callable[[str], None], lost: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        take: Callable[[str], None],
+        lost: Callable[[int], None],
+        broken: Callable[[GatewayError], None],
+    ) -> None:
         self.url = url
         self._take = take
         self._lost = lost
+        self._broken = broken
         self._socket: Any = None
         self._outbox: deque[str] = deque()
         self._bell = asyncio.Event()
@@ -81,7 +88,12 @@ class Line:
         socket = self._socket
         try:
             async for message in socket:
-                self._take(message)
+                try:
+                    self._take(message)
+                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                    said = f"{type(error).__name__}: {error}"
+                    self._broken(GatewayError(f"{self.url} says what is not understood ({said}): {message[:200]}"))
+                    return
         except failures:
             pass
         code = socket.close_code or 1006

@@ -55,6 +55,7 @@ _HOOKS = {
     EventKind.REPLACE_REJECTED: "on_rejected",
 }
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
+_MOST = 100  # instruments that are taken without being named
 _PATIENCE = 10.0  # wall seconds in which the last requests must be answered at the end
 
 
@@ -122,8 +123,8 @@ class RealtimeSession:
         self._followed = FollowedClock(settings.speed)
         self._clock = RealtimeClock(self._followed, self._guarded)
         self.clock: Clock = self._clock
-        self.api = Api(endpoints.api, api_key, secret, self._event, self._lose_api)
-        self.streams = Streams(endpoints.streams, self._ready, self._lose_streams, self._no_stream)
+        self.api = Api(endpoints.api, api_key, secret, self._event, self._lose_api, self._fail)
+        self.streams = Streams(endpoints.streams, self._ready, self._lose_streams, self._no_stream, self._fail)
         self._feed = VenueFeed(self.streams, self._ask, self)
         self.desk = Desk(self.api, self, self.markets, f"m{fresh_token(8)}", lambda: self.now)
         self._rates: dict[str, tuple[Decimal, Decimal]] = {}  # maker and taker, by symbol
@@ -412,6 +413,8 @@ class RealtimeSession:
         self.dispatch(self._tell_report, report, order)
 
     def _tell_report(self, report: Report, order: Order | None) -> None:
+        if self._failure is not None:
+            return
         if self._listener is not None:
             self._listener.on_report(report, order)
         if self._on_any_report:
@@ -490,6 +493,10 @@ class RealtimeSession:
         entries = {entry["symbol"]: entry for entry in info["symbols"]}
         wanted = self.settings.instruments
         chosen = [s for s, entry in entries.items() if entry["status"] != "BREAK"] if wanted is None else list(wanted)
+        if wanted is None and len(chosen) > _MOST:
+            raise InvalidValueError(
+                f"{len(chosen):,} instruments are traded there: name yours, such as instruments=['{chosen[0]}']"
+            )
         if not chosen:
             raise InvalidValueError("no instrument is traded there: name one, such as instruments=['ABCUSD']")
         for symbol in chosen:
@@ -547,8 +554,12 @@ class RealtimeSession:
         self.desk.recover()
 
     async def _reopen(self) -> None:
-        await self.api.open()
-        await self._listen_to_account()
+        try:
+            await self.api.open()
+            await self._listen_to_account()
+        except GatewayError:
+            await self.api.close()
+            raise
 
     def _lose_streams(self, code: int) -> None:
         if self._over.is_set():

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from marketsim.errors import GatewayError
 from marketsim.realtime.line import Line
 
 Take = Callable[[Any], None]
@@ -19,7 +20,7 @@ class Streams:
     """Streams by name.
 
     on_ready: is told the names that the venue has just taken on. on_lost: is told the close code. on_refused: is told
-    the venue's words when it has no such stream.
+    the venue's words when it has no such stream. on_broken: is told when the venue says what is not understood.
     """
 
     def __init__(
@@ -28,11 +29,13 @@ class Streams:
         on_ready: Callable[[list[str]], None],
         on_lost: Callable[[int], None],
         on_refused: Callable[[str], None],
+        on_broken: Callable[[GatewayError], None],
     ) -> None:
         self._url = url
         self._on_ready = on_ready
         self._on_lost = on_lost
         self._on_refused = on_refused
+        self._on_broken = on_broken
         self._line: Line | None = None
         self._opening = asyncio.Lock()
         self._listeners: dict[str, Take] = {}
@@ -55,7 +58,7 @@ class Streams:
         async with self._opening:
             if self.up:
                 return
-            line = Line(self._url, self._take, self._lose)
+            line = Line(self._url, self._take, self._lose, self._on_broken)
             await line.open()
             self._line = line
             if self._listeners:

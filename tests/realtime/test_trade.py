@@ -232,6 +232,17 @@ def test_limits_hold_before_an_order_leaves(gateway: Gateway) -> None:
     asyncio.run(whole())
 
 
+def test_what_is_not_understood_ends_it(gateway: Gateway) -> None:
+    async def whole() -> None:
+        def garble(session: RealtimeSession) -> None:
+            session.desk.hear = lambda event: {}["x"]  # type: ignore[method-assign,index]
+
+        await trade_async(Crosser(), *_terms(gateway, "me"), duration="60s", speed=SPEED, started=garble)
+
+    with pytest.raises(GatewayError, match=r"not understood .KeyError: 'x'.*executionReport"):
+        asyncio.run(whole())
+
+
 @dataclass
 class Broken(Agent):
     """Has a mistake in it."""
@@ -277,7 +288,8 @@ def test_other_machines_are_refused_unless_live_is_said(url: str) -> None:
 
 def test_addresses() -> None:
     found = Endpoints.of("http://127.0.0.1:8080")
-    assert (found.api, found.streams) == ("ws://127.0.0.1:8080/ws-api/v3", "ws://127.0.0.1:8080/stream")
+    assert found.streams == "ws://127.0.0.1:8080/stream"
+    assert found.api == "ws://127.0.0.1:8080/ws-api/v3?returnRateLimits=false"
     found.check(live=False)
     Endpoints.of("https://[::1]:9").check(live=False)
     with pytest.raises(InvalidValueError, match="encrypted"):
