@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from marketsim.realtime.endpoints import Endpoints
-    from marketsim.realtime.session import RealtimeSession, Settings
+    from marketsim.realtime.session import RealtimeSession
+    from marketsim.realtime.settings import Settings
     from marketsim.realtime.trading import Latency, Trading, trade, trade_async
 
 _HOMES = {
     "Endpoints": "endpoints",
     "Latency": "trading",
     "RealtimeSession": "session",
-    "Settings": "session",
+    "Settings": "settings",
     "Trading": "trading",
     "trade": "trading",
     "trade_async": "trading",

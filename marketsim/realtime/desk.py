@@ -8,30 +8,27 @@ connection is found out before it is answered. It calls no hook and keeps no por
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from typing import Any, Protocol
 
 from marketsim.brokers.open_orders import OpenOrders
 from marketsim.domain.event import EventKind
-from marketsim.domain.market_data import Report
-from marketsim.domain.order import OrderState, OrderType, Reason, Side
+from marketsim.domain.order import OrderState, OrderType, Reason
 from marketsim.kernel.following import elapsed_nanoseconds
 from marketsim.realtime import dialect
 from marketsim.realtime.api import LineLost
 from marketsim.realtime.dialect import VenueMarket, VenueRefusal
+from marketsim.realtime.reporter import Owner, Reporter
 from marketsim.realtime.ticket import Request, Ticket, Verb
 from marketsim.trading.order import Order
 
-_ACCEPTED, _TRADE, _CANCELED, _EXPIRED = EventKind.ACCEPTED, EventKind.TRADE, EventKind.CANCELED, EventKind.EXPIRED
+_ACCEPTED, _CANCELED, _EXPIRED = EventKind.ACCEPTED, EventKind.CANCELED, EventKind.EXPIRED
 _REPLACED, _REJECTED, _TRIGGERED = EventKind.REPLACED, EventKind.REJECTED, EventKind.TRIGGERED
-_CANCEL_REJECTED, _REPLACE_REJECTED = EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
 _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
 _TRIES = 5  # questions about an order that the venue may not know yet
 _AGAIN = 0.2  # wall seconds between two of them
 _GRACE = 1.0  # wall seconds in which the event to an answer must have come
 _ENDED = ("CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED", "FILLED")
-_ZERO = Decimal(0)
 
 
 class Asks(Protocol):
@@ -45,19 +42,6 @@ class Asks(Protocol):
         """Send one; ``then`` is given the result, a VenueRefusal or LineLost."""
 
 
-class Owner(Protocol):
-    """Takes what the desk finds out."""
-
-    def report(self, report: Report, order: Order | None, fee: Decimal) -> None:
-        """A report; the order has taken it in already. ``fee``: of a fill, in its instrument's money."""
-
-    def note(self, key: str, value: str) -> None:
-        """A remark."""
-
-    def later(self, seconds: float, call: Callable[[], None]) -> None:
-        """Call something after wall seconds."""
-
-
 class Desk:
     """Orders at one venue.
 
@@ -68,6 +52,7 @@ class Desk:
         self, api: Asks, owner: Owner, markets: Mapping[str, VenueMarket], prefix: str, now: Callable[[], int]
     ) -> None:
         self.orders = OpenOrders()
+        self._reporter = Reporter(owner, self.orders, now)
         self.latencies: dict[str, list[int]] = {verb.value: [] for verb in Verb}  # ns from request to answer
         self.missed = 0  # fills that no event had told
         self._api = api
@@ -77,7 +62,6 @@ class Desk:
         self._now = now
         self._tickets: dict[int, Ticket] = {}  # of orders that live or wait for answers, by the agent's number
         self._by_name: dict[str, Ticket] = {}
-        self._told: set[tuple[str, int]] = set()  # symbol and number of each fill that was told
         self._masses: list[_Mass] = []
 
     @property
@@ -120,7 +104,7 @@ class Desk:
     def _request(self, order: Order, request: Request) -> None:
         ticket = self._tickets.get(order.client_order_id)
         if ticket is None:  # it is over, and its last answer has come
-            self._refuse(order, request, Reason.UNKNOWN_ORDER)
+            self._reporter.refuse(order, request, Reason.UNKNOWN_ORDER)
             return
         ticket.queue.append(request)
         self._go_on(ticket)
@@ -137,7 +121,7 @@ class Desk:
             if request.verb is Verb.NEW:
                 self._send_new(ticket, request)
             elif not order.live:
-                self._refuse(order, request, Reason.UNKNOWN_ORDER)
+                self._reporter.refuse(order, request, Reason.UNKNOWN_ORDER)
                 ticket.asked = None
             elif request.verb is Verb.CANCEL:
                 self._send_cancel(ticket, request)
@@ -174,7 +158,7 @@ class Desk:
                 self._look(ticket, request)
             else:
                 if ticket.order.live and not ticket.accepted:
-                    self._say(ticket, answer)
+                    self._reporter.say(ticket, answer)
                     self._end(ticket, _REJECTED, self._now(), dialect.reason_of(answer))
                 self._done(ticket, request)
             return
@@ -186,7 +170,7 @@ class Desk:
             return
         ticket.accepted, ticket.number = True, number
         order = ticket.order
-        self._tell(ticket, _ACCEPTED, time, order.price, order.quantity, order.quantity)
+        self._reporter.tell(ticket, _ACCEPTED, time, order.price, order.quantity, order.quantity)
 
     # --- cancel ---
 
@@ -203,8 +187,8 @@ class Desk:
             if answer.unknown:
                 self._look(ticket, request)
             else:
-                self._say(ticket, answer, unless=-2011)
-                self._refuse(ticket.order, request, dialect.reason_of(answer))
+                self._reporter.say(ticket, answer, unless=-2011)
+                self._reporter.refuse(ticket.order, request, dialect.reason_of(answer))
                 self._done(ticket, request)
         elif ticket.order.live:
             self._expect(ticket, request)
@@ -229,8 +213,8 @@ class Desk:
         elif order.live and answer.code == -2038 and self._takes_all(ticket, request):
             self._ask_about(ticket, "order.cancel", lambda told: self._canceled(ticket, request, told))
         else:
-            self._say(ticket, answer, unless=-2013)
-            self._refuse(order, request, dialect.reason_of(answer) if order.live else Reason.UNKNOWN_ORDER)
+            self._reporter.say(ticket, answer, unless=-2013)
+            self._reporter.refuse(order, request, dialect.reason_of(answer) if order.live else Reason.UNKNOWN_ORDER)
             self._done(ticket, request)
 
     def _takes_all(self, ticket: Ticket, request: Request) -> bool:
@@ -250,9 +234,9 @@ class Desk:
         ticket.leg = ticket.leg._replace(quantity=now)
         stamp = dialect.nanoseconds(time)
         if request is not None and request.verb is Verb.CANCEL:
-            self._tell(ticket, _CANCELED, stamp, order.price, removed, ticket.open, reason=request.reason)
+            self._reporter.tell(ticket, _CANCELED, stamp, order.price, removed, ticket.open, reason=request.reason)
         else:
-            self._tell(ticket, _REPLACED, stamp, order.price, ticket.leg.before + now, ticket.open)
+            self._reporter.tell(ticket, _REPLACED, stamp, order.price, ticket.leg.before + now, ticket.open)
         if request is not None:
             self._done(ticket, request)
 
@@ -345,7 +329,9 @@ class Desk:
         late = order.filled - ticket.next_leg.before  # traded while the old one was on its way out
         ticket.switch(number)
         ticket.leg = ticket.leg._replace(before=order.filled)
-        self._tell(ticket, _REPLACED, time, request.price, order.filled + ticket.leg.quantity, ticket.leg.quantity)
+        self._reporter.tell(
+            ticket, _REPLACED, time, request.price, order.filled + ticket.leg.quantity, ticket.leg.quantity
+        )
         if late:
             self._owner.note("replace", f"order {order.client_order_id} traded {late} while it was replaced")
             ticket.queue.appendleft(Request(Verb.CANCEL, quantity=late, reason=Reason.NONE))
@@ -353,19 +339,19 @@ class Desk:
 
     def _left_with_nothing(self, ticket: Ticket, request: Request, answer: VenueRefusal) -> None:
         """The old leg is canceled and the new one refused: the order is over."""
-        self._say(ticket, answer)
+        self._reporter.say(ticket, answer)
         if ticket.order.live:
             self._end(ticket, _CANCELED, self._now(), Reason.BY_REPLACE)
         else:
-            self._refuse(ticket.order, request, Reason.UNKNOWN_ORDER)
+            self._reporter.refuse(ticket.order, request, Reason.UNKNOWN_ORDER)
         self._done(ticket, request)
 
     def _not_replaced(self, ticket: Ticket, request: Request, answer: VenueRefusal) -> None:
         ticket.next_leg = None
         code = _half(answer, "cancelResponse")
         over = not ticket.order.live or code in (-2011, -2013)
-        self._say(ticket, answer, unless=-2022)
-        self._refuse(ticket.order, request, Reason.UNKNOWN_ORDER if over else dialect.reason_of(answer))
+        self._reporter.say(ticket, answer, unless=-2022)
+        self._reporter.refuse(ticket.order, request, Reason.UNKNOWN_ORDER if over else dialect.reason_of(answer))
         self._done(ticket, request)
 
     # --- mass cancel ---
@@ -397,13 +383,8 @@ class Desk:
             if ticket.order.live and ticket.idle:
                 ticket.queue.append(Request(Verb.CANCEL, reason=Reason.BY_MASS_CANCEL))
                 self._go_on(ticket)
-        place = mass.place
         count = sum(1 for ticket in mass.tickets if ticket.order.reason is Reason.BY_MASS_CANCEL)
-        report = Report(
-            self._now(), EventKind.MASS_CANCELED, 0, place.instrument, Side.BUY, 0, count, 0, False, Reason.NONE, 0,
-            place.venue,
-        )  # fmt: skip
-        self._owner.report(report, None, _ZERO)
+        self._reporter.mass_canceled(mass.place, count)
 
     # --- events of the account ---
 
@@ -437,13 +418,15 @@ class Desk:
         order = ticket.order
         if order.order_type in _STOPS and event.get("w") and not ticket.triggered:
             ticket.triggered = True
-            self._tell(ticket, _TRIGGERED, time, order.stop_price, order.quantity, order.leaves)
+            self._reporter.tell(ticket, _TRIGGERED, time, order.stop_price, order.quantity, order.leaves)
 
     def _trade(self, ticket: Ticket, event: Mapping[str, Any], time: int) -> None:
         market = ticket.market
         lots, total = market.lots(event["l"]), market.lots(event["z"])
         price, number = market.ticks(event["L"]), int(event["t"])
-        self._fill(ticket, number, time, price, lots, bool(event["m"]), event["n"], event["N"])
+        told = self._reporter.fill(ticket, number, time, price, lots, bool(event["m"]), event["n"], event["N"])
+        if told and not ticket.order.live:
+            self._finish(ticket)
         if ticket.seen < total:
             self._look(ticket, None)  # one before this was missed
 
@@ -547,12 +530,10 @@ class Desk:
             return
         market = ticket.market
         for trade in trades:
-            before = ticket.seen
-            self._fill(
+            self.missed += self._reporter.fill(
                 ticket, int(trade["id"]), dialect.nanoseconds(trade["time"]), market.ticks(trade["price"]),
                 market.lots(trade["qty"]), bool(trade["isMaker"]), trade["commission"], trade["commissionAsset"],
             )  # fmt: skip
-            self.missed += ticket.seen > before
         self._settle(ticket, request, status)
 
     def _settle(self, ticket: Ticket, request: Request | None, status: Mapping[str, Any]) -> None:
@@ -577,9 +558,9 @@ class Desk:
         elif request is not None and request.verb is not Verb.NEW and order.live and "origQty" in status:
             self._shrink(ticket, status["updateTime"], status["origQty"])
             if ticket.asked is request:
-                self._refuse(order, request, Reason.DISCONNECTED)
+                self._reporter.refuse(order, request, Reason.DISCONNECTED)
         elif request is not None and request.verb is not Verb.NEW and order.reason is not Reason.BY_REPLACE:
-            self._refuse(order, request, Reason.UNKNOWN_ORDER)
+            self._reporter.refuse(order, request, Reason.UNKNOWN_ORDER)
         if request is not None:
             self._done(ticket, request)
         self._go_on(ticket)
@@ -593,39 +574,12 @@ class Desk:
 
         self._owner.later(_GRACE, check)
 
-    # --- reports ---
-
-    def _fill(
-        self, ticket: Ticket, number: int, time: int, price: int, lots: int, maker: bool, fee: str, asset: str | None
-    ) -> None:
-        market = ticket.market
-        if (market.symbol, number) in self._told:
-            return
-        self._told.add((market.symbol, number))
-        self._tell(
-            ticket, _TRADE, time, price, lots, ticket.open - lots, maker=maker,
-            fee=self._money(market, Decimal(fee), asset, price),
-        )  # fmt: skip
-        if not ticket.order.live:
-            self._finish(ticket)
-
-    def _money(self, market: VenueMarket, fee: Decimal, asset: str | None, price: int) -> Decimal:
-        """A fee in the quote asset."""
-        if not fee or asset == market.quote or asset is None:
-            return fee
-        if asset == market.base:
-            return fee * price * market.instrument.tick_size
-        self._owner.note("fee", f"{fee} {asset} for a fill in {market.symbol}: not counted")
-        return _ZERO
+    # --- ends ---
 
     def _end(self, ticket: Ticket, kind: EventKind, time: int, reason: Reason) -> None:
         """An order is over without being filled."""
-        if not ticket.order.live:
-            return
-        order = ticket.order
-        quantity = order.quantity if kind is _REJECTED else ticket.open
-        self._tell(ticket, kind, time, order.price, quantity, 0, reason=reason)
-        self._finish(ticket)
+        if self._reporter.end(ticket, kind, time, reason):
+            self._finish(ticket)
 
     def _finish(self, ticket: Ticket) -> None:
         """An order is over: a cancel that brought it about is answered by that."""
@@ -637,56 +591,6 @@ class Desk:
             or ticket.order.reason is Reason.BY_REPLACE
         ):
             self._done(ticket, request)
-
-    def _refuse(self, order: Order, request: Request, reason: Reason) -> None:
-        """A cancel or a replace is refused."""
-        if request.reason in (Reason.NONE, Reason.BY_MASS_CANCEL):
-            return
-        kind = _CANCEL_REJECTED if request.verb is Verb.CANCEL else _REPLACE_REJECTED
-        price = 0 if request.verb is Verb.CANCEL else request.price
-        self._report(order, kind, self._now(), price, request.quantity, 0, reason=reason)
-
-    def _tell(
-        self,
-        ticket: Ticket,
-        kind: EventKind,
-        time: int,
-        price: int,
-        quantity: int,
-        leaves: int,
-        *,
-        maker: bool = False,
-        reason: Reason = Reason.NONE,
-        fee: Decimal = _ZERO,
-    ) -> None:
-        self._report(ticket.order, kind, time, price, quantity, leaves, ticket.number, maker, reason, fee)
-
-    def _report(
-        self,
-        order: Order,
-        kind: EventKind,
-        time: int,
-        price: int,
-        quantity: int,
-        leaves: int,
-        number: int = 0,
-        maker: bool = False,
-        reason: Reason = Reason.NONE,
-        fee: Decimal = _ZERO,
-    ) -> None:
-        report = Report(
-            time, kind, number or order.order_id, order.instrument, order.side, price, quantity, leaves, maker, reason,
-            order.client_order_id, order.venue,
-        )  # fmt: skip
-        self.orders.apply(order, report)
-        if kind is _REPLACED:
-            order.order_id = report.order_id
-        self._owner.report(report, order, fee)
-
-    def _say(self, ticket: Ticket, answer: VenueRefusal, *, unless: int = 0) -> None:
-        """Keep the venue's words, which say more than a reason."""
-        if answer.code != unless:
-            self._owner.note("venue", f"order {ticket.order.client_order_id}: {answer.text} ({answer.code})")
 
     def _ask_about(
         self, ticket: Ticket, method: str, then: Callable[[Any], None], more: Mapping[str, Any] | None = None

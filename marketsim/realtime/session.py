@@ -9,10 +9,9 @@ nothing and decides nothing about the market.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from marketsim.domain.basket import Basket
 from marketsim.domain.event import EventKind
@@ -32,6 +31,7 @@ from marketsim.realtime.dialect import VenueMarket, VenueRefusal
 from marketsim.realtime.endpoints import Endpoints
 from marketsim.realtime.feed import VenueFeed
 from marketsim.realtime.line import GOING_AWAY
+from marketsim.realtime.settings import Note, Settings
 from marketsim.realtime.streams import Streams
 from marketsim.trading.agent import Agent, overrides
 from marketsim.trading.book import LocalBook
@@ -40,7 +40,6 @@ from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Broker, Clock, Feed
 from marketsim.trading.request import MarketDataRequest
-from marketsim.trading.risk import Limits
 
 _REJECTED, _REPLACE_REJECTED, _TRADE = EventKind.REJECTED, EventKind.REPLACE_REJECTED, EventKind.TRADE
 _CANCEL_REJECTED = EventKind.CANCEL_REJECTED
@@ -57,46 +56,6 @@ _HOOKS = {
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
 _MOST = 100  # instruments that are taken without being named
 _PATIENCE = 10.0  # wall seconds in which the last requests must be answered at the end
-
-
-class Note(NamedTuple):
-    """A remark. ``time``: ns of the venue's clock."""
-
-    time: int
-    key: str
-    value: str
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a session trades.
-
-    instruments: symbols as the venue writes them, the preferred one first; None for all that it trades.
-    limits: checked before an order leaves. seed, name: of the agent's random draws. venue: our name for the venue.
-    speed: the venue's seconds in a second of wall time; 1 for every real one, ``--speed`` of a served simulation.
-    live: whether another machine than this one may be traded on.
-    cancel_on_stop: whether open orders are canceled at the end.
-    attempts, pause: to connect anew after a loss; wall seconds before the first, doubled before each further one.
-    """
-
-    instruments: Sequence[str] | None = None
-    limits: Limits | None = None
-    seed: int = 0
-    name: str = "trader"
-    venue: str = "BINANCE"
-    speed: float = 1.0
-    live: bool = False
-    cancel_on_stop: bool = True
-    attempts: int = 5
-    pause: float = 0.25
-
-    def __post_init__(self) -> None:
-        if self.attempts < 1 or not self.pause > 0:
-            raise InvalidValueError(
-                f"attempts={self.attempts}, pause={self.pause}: at least one attempt, after a pause above 0 seconds"
-            )
-        if isinstance(self.instruments, str):
-            raise InvalidValueError(f'instruments={self.instruments!r}: give a list, such as ["{self.instruments}"]')
 
 
 class RealtimeSession:

@@ -16,7 +16,8 @@ from marketsim.domain.units import duration as to_duration
 from marketsim.domain.units import format_duration
 from marketsim.errors import GatewayError, InvalidValueError, MarketSimError
 from marketsim.realtime.endpoints import Endpoints
-from marketsim.realtime.session import Note, RealtimeSession, Settings
+from marketsim.realtime.session import RealtimeSession
+from marketsim.realtime.settings import Note, Settings
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Fill, Portfolio

@@ -15,7 +15,8 @@ from marketsim.domain.units import SECOND
 from marketsim.gateway.server import Gateway
 from marketsim.kernel.following import FollowedClock
 from marketsim.realtime.clock import RealtimeClock
-from marketsim.realtime.session import RealtimeSession, Settings
+from marketsim.realtime.session import RealtimeSession
+from marketsim.realtime.settings import Settings
 from marketsim.testing import broker_conformance, clock_conformance
 from marketsim.testing.broker import Recorder
 from marketsim.trading.agent import Agent
