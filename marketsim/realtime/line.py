@@ -18,6 +18,7 @@ from marketsim.realtime.endpoints import is_loopback
 
 _PATIENCE = 10.0  # wall seconds in which a connection must be there
 _LONGEST = 16 << 20  # bytes of a message: whole books are long
+_NOT_UNDERSTOOD = 1003
 GOING_AWAY = (1001, 1012)  # close codes of a venue that shuts down in order
 
 
@@ -25,7 +26,7 @@ class Line:
     """One connection.
 
     take: takes each message. lost: is told once when the connection ends, with the close code (1006: without one),
-    unless ``close`` was asked for. broken: is told what was wrong when a message cannot be taken; no more are read.
+    unless ``close`` was asked for. broken: is told what was wrong when a message cannot be taken; the line is lost then.
     """
 
     def __init__(
@@ -93,7 +94,9 @@ class Line:
                 except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                     said = f"{type(error).__name__}: {error}"
                     self._broken(GatewayError(f"{self.url} says what is not understood ({said}): {message[:200]}"))
-                    return
+                    self._socket = None
+                    await socket.close(_NOT_UNDERSTOOD)
+                    break
         except failures:
             pass
         code = socket.close_code or 1006

@@ -496,6 +496,8 @@ class RealtimeSession:
             return
         self._connected = False
         self.note("connection", f"lost, with code {code}")
+        if self._over.is_set():
+            return
         self.dispatch(self.agent.on_disconnected, self.settings.venue)
         self._task(self._come_back(code))
 
