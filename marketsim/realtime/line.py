@@ -26,7 +26,8 @@ class Line:
     """One connection.
 
     take: takes each message. lost: is told once when the connection ends, with the close code (1006: without one),
-    unless ``close`` was asked for. broken: is told what was wrong when a message cannot be taken; the line is lost then.
+    unless ``close`` was asked for. broken: is told what was wrong with a message that cannot be taken; the line is lost
+    then.
     """
 
     def __init__(

@@ -440,12 +440,15 @@ class RealtimeSession:
             await self._learn(info)
             await self._listen_to_account()
             self.before = await self.holdings()
+            left = await self.api.call("openOrders.status", {}, sign=True)
         except VenueRefusal as refusal:
             raise GatewayError(f"{refusal.text} ({refusal.code}); look at the API key and the secret") from refusal
         quote = next(iter(self.markets.values())).quote
         others = {asset: amount for asset, amount in self.before.items() if asset in self._quotes() - {quote}}
         self.portfolio = Portfolio(self.before.get(quote, Decimal(0)), quote, others)
         self._connected = True
+        if left:
+            self.note("venue", f"{len(left)} orders of another session are open on this account: they are left alone")
 
     async def _learn(self, info: Mapping[str, Any]) -> None:
         """Markets, the time there, and what trading costs."""

@@ -228,6 +228,9 @@ def test_limits_hold_before_an_order_leaves(gateway: Gateway) -> None:
             await _calm(mine)
             assert me.told[-1] == "REPLACE_REJECTED"
             assert sum(note.key == "risk" for note in mine.notes) == 3
+            async with _session(gateway, Agent(), "me") as second_session:
+                assert "1 orders of another session" in second_session.notes[0].value
+            assert first.live
 
     asyncio.run(whole())
 
