@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         Uniform,
     )
     from marketsim.population.agent import CompiledAgent, policy
+    from marketsim.realtime.trading import trade
     from marketsim.results.run import Run
     from marketsim.scenario.spec import ScenarioSpec
     from marketsim.simulation import Progress, Simulation, load
@@ -113,6 +114,7 @@ _HOMES = {
         "Uniform",
     ),
     "population.agent": ("CompiledAgent", "policy"),
+    "realtime.trading": ("trade",),
     "results.run": ("Run",),
     "scenario.spec": ("ScenarioSpec",),
     "simulation.delays": ("feed_delays",),
@@ -212,6 +214,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "report",
     "to_dict",
     "to_json",
+    "trade",
     "verify",
 ]
 

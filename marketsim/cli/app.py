@@ -15,6 +15,7 @@ from marketsim.cli.replay import replay
 from marketsim.cli.report import report
 from marketsim.cli.run import run
 from marketsim.cli.serve import serve
+from marketsim.cli.trade import trade
 from marketsim.cli.verify import verify
 
 _EXIT_CODES = (
@@ -58,5 +59,6 @@ app.command()(compare)
 app.command()(verify)
 app.command()(replay)
 app.command()(serve)
+app.command()(trade)
 app.command(name="list")(listing)
 app.add_typer(keys)

@@ -1,0 +1,143 @@
+"""``marketsim trade``: one agent trades at a venue, such as one that ``marketsim serve`` serves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from marketsim.cli.console import note, output, say
+from marketsim.cli.guard import FAILED, guarded
+from marketsim.cli.options import Debug
+from marketsim.errors import AgentError, ConfigurationError
+
+if TYPE_CHECKING:
+    from marketsim.realtime import Trading
+    from marketsim.trading.agent import Agent
+
+_VENUE, _RISK = "The venue", "Risk"
+
+
+@guarded
+def trade(
+    agent: Annotated[
+        str, typer.Argument(metavar="AGENT", help='A name that "marketsim list agents" shows, or module:Class.')
+    ],
+    url: Annotated[
+        str, typer.Option("--url", help="Address of the venue.", rich_help_panel=_VENUE)
+    ] = "http://127.0.0.1:8080",
+    key: Annotated[
+        str, typer.Option("--key", envvar="MARKETSIM_API_KEY", help="API key.", rich_help_panel=_VENUE)
+    ] = "",
+    secret: Annotated[
+        str,
+        typer.Option(
+            "--secret",
+            envvar="MARKETSIM_API_SECRET",
+            help="Its secret; better in the environment, where no list of processes shows it.",
+            rich_help_panel=_VENUE,
+        ),
+    ] = "",
+    instrument: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--instrument",
+            metavar="SYMBOL",
+            help="Such as ABCUSD; all when left out. May be repeated.",
+            rich_help_panel=_VENUE,
+        ),
+    ] = None,
+    speed: Annotated[
+        float,
+        typer.Option("--speed", help="That of the served market: its seconds in a second.", rich_help_panel=_VENUE),
+    ] = 1.0,
+    live: Annotated[
+        bool, typer.Option("--live", help="Allow another machine than this one.", rich_help_panel=_VENUE)
+    ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the agent. May be repeated."),
+    ] = None,
+    duration: Annotated[
+        str | None, typer.Option("--duration", help='Such as "10min"; until Ctrl-C when left out.')
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the agent's random draws.")] = 0,
+    name: Annotated[str, typer.Option("--name", help="Of the agent, which decides its draws too.")] = "trader",
+    max_order: Annotated[
+        int | None, typer.Option("--max-order", metavar="LOTS", help="Largest order.", rich_help_panel=_RISK)
+    ] = None,
+    max_position: Annotated[
+        int | None, typer.Option("--max-position", metavar="LOTS", help="Largest position.", rich_help_panel=_RISK)
+    ] = None,
+    keep_orders: Annotated[
+        bool, typer.Option("--keep-orders", help="Leave open orders at the end.", rich_help_panel=_RISK)
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Let an agent trade at a venue, in real time, and sum up what it did."""
+    from marketsim.realtime import trade as trade_there
+    from marketsim.trading.risk import Limits
+
+    if not key or not secret:
+        missing = "an API key" if not key else "a secret"
+        raise ConfigurationError(
+            f"{missing} is needed: give --key and --secret, or set MARKETSIM_API_KEY and MARKETSIM_API_SECRET to what "
+            "marketsim serve or marketsim keys create has shown"
+        )
+    trader = _agent(agent, settings or ())
+    limits = Limits(max_order, max_position)
+    note(f"{name} trades at {url}; Ctrl-C ends it in order")
+    try:
+        done = trade_there(
+            trader, url, key, secret, instruments=instrument, limits=limits, duration=duration, seed=seed, name=name,
+            speed=speed, live=live, cancel_on_stop=not keep_orders,
+        )  # fmt: skip
+    except AgentError as error:
+        from marketsim.cli.blame import tell_agent_error
+
+        tell_agent_error(error, debug=debug)
+        _tell(getattr(error, "result", None))
+        raise typer.Exit(FAILED) from None
+    _tell(done)
+
+
+def _agent(name: str, settings: Any) -> Agent:
+    """The agent with its parameters, read as a scenario reads them."""
+    from marketsim.cli.scenarios import find_modules
+    from marketsim.scenario.overrides import with_overrides
+    from marketsim.scenario.registry import REGISTRY
+    from marketsim.trading.agent import Agent
+
+    find_modules()
+    described = {"agents": {"agent": {"type": name}}}
+    given = with_overrides(described, [f"agents.agent.{text}" for text in settings])["agents"]["agent"]
+    parameters = {**given.pop("parameters", {}), **{key: value for key, value in given.items() if key != "type"}}
+    made = REGISTRY.build("agent", name, parameters)
+    if not isinstance(made, Agent):
+        raise ConfigurationError(
+            f"{name} lives in the compiled market only: outside trade agents written in Python, such as market_maker"
+        )
+    return made
+
+
+def _tell(done: Trading | None) -> None:
+    """What came of it."""
+    if done is None:
+        return
+    from marketsim.cli.console import empty_table
+
+    say(f"{done.name} traded {(done.ended - done.begun) / 1e9:,.1f} s of the venue's time, ended by: {done.why}")
+    table = empty_table()
+    for heading in ("", "orders", "fills", "position", "P&L after fees"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    held = ", ".join(f"{lots:+,} {symbol}" for symbol, lots in done.portfolio.lots.items()) or "0"
+    pnl = f"{done.pnl:,.4f} {done.portfolio.currency}"
+    table.add_row(done.name, f"{len(done.orders):,}", f"{len(done.fills):,}", held, pnl)
+    output().print(table)
+    for verb, told in done.latencies.items():
+        if told.count:
+            say(f"{verb:8} {told.count:6,} answers, median {told.median:.2f} ms, 99 % {told.p99:.2f} ms")
+    for difference in done.differences:
+        note(f"the account differs: {difference}")
+    if done.reconnections:
+        note(f"{done.reconnections} reconnections, {done.missed} fills that were found out afterwards")
