@@ -114,8 +114,12 @@ class NetworkTables:
 
     def _path(self, name: tuple[str, str, str], route: Route) -> _Path:
         """The hops of a route that is not known by identity, shared with equal routes where they hold no load."""
-        if type(route) is Constant:  # a hundred thousand parties may each have their own distance
-            return self._constants.get(int(route.latency)) or self._constant(route)
+        alone = route[0].latency if type(route) is tuple and len(route) == 1 and type(route[0]) is Leg else route
+        if type(alone) is Constant:  # a hundred thousand parties may each have their own distance
+            path = self._constants.get(int(alone.latency)) or self._constant(alone)
+            if alone is not route:
+                path = self._by_identity[id(route)] = path._replace(route=route)
+            return path
         legs = _legs(name, route)
         if any(leg.latency.loaded and not leg.shared for leg in legs):
             return self._lower(_text(name), legs, route)

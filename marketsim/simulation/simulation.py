@@ -355,6 +355,24 @@ class Simulation:
             profile=profile,
         )
 
+    def start_as(
+        self, spec: ScenarioSpec, agents: Mapping[str, Agent | CompiledAgent] | None = None, folder: str | Path | None = None
+    ) -> Execution:
+        """The same market by another spec: its own objects stand for what the spec has in common with it.
+
+        agents: further objects by key. For environments, which vary the seed and who sits where.
+        """
+        from marketsim.simulation.execution import Execution
+
+        return Execution(
+            spec,
+            folder=folder,
+            agents={key: agent for key, agent in {**self._agents, **(agents or {})}.items() if key in spec.agents},
+            feeds=self._feeds,
+            topology=self._topology,
+            stepped=self._stepped,
+        )
+
     def run(
         self,
         folder: str | Path | None = None,

@@ -1,0 +1,194 @@
+"""The environment of one learner: a market as a ``gymnasium.Env``.
+
+The learner is one more Python agent in the scenario, with its own session: its orders meet the same queue, latency, fees
+and refusals as everybody's. ``reset(seed=s)`` is the scenario at seed s, warmed up; ``step`` sends what the action says
+and lets a fixed simulated time pass. Everything is decided by the seed: there is no other chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from marketsim.errors import InvalidValueError, SimulationError, did_you_mean
+from marketsim.gym import actions, observations
+from marketsim.gym.actions import Action, Hand
+from marketsim.gym.trail import Trail
+from marketsim.gym.observations import Observation, Reader
+from marketsim.gym.rewards import Reward
+from marketsim.gym.scene import Episode, Place, Scenario, Scene
+from marketsim.gym.seat import Learner, Seat
+from marketsim.gym.task import Mandates, Player
+
+if TYPE_CHECKING:
+    from marketsim.results.run import Run
+    from marketsim.trading.agent import Agent
+
+SEAT = "learner"
+"""What the learner's agent is called unless it is told otherwise."""
+
+_SEEDS = 1 << 31
+
+
+class MarketEnv(gymnasium.Env[NDArray[np.float32], Any]):
+    """A market in which one learner trades.
+
+    scenario: a ready scenario's name, a file, a mapping, a ScenarioSpec or a Simulation: the background.
+    observation, action, reward: objects such as ``Inventory() + TimeLeft()``; lists of observations or actions count
+    as their sum. interval: simulated time of a step. duration: of an episode, after the warm-up; what the scenario has
+    left by default. warm_up: the scenario's own by default.
+    learner: terms of its agent as in a scenario: ``latency``, ``computation``, ``cash``, ``limits`` …
+    seat: its name, which decides its random draws; an agent of the scenario that has it is replaced.
+    instrument, venue: what and where it trades; the scenario's first. mandate: a parent order to be executed.
+    render_mode: "ansi" for text, "rgb_array" for a picture.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 10}
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        observation: Observation | Iterable[Observation],
+        action: Action | Sequence[Action],
+        reward: Reward,
+        interval: str | int = "1s",
+        duration: str | int | None = None,
+        warm_up: str | int | None = None,
+        learner: Mapping[str, Any] | None = None,
+        seat: str = SEAT,
+        instrument: str | None = None,
+        venue: str | None = None,
+        mandate: Mandates | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise InvalidValueError(
+                f"render_mode {render_mode!r} is unknown{did_you_mean(str(render_mode), self.metadata['render_modes'])}"
+            )
+        self.render_mode = render_mode
+        self._player = Player(
+            Reader(observations.combined(observation)), Hand(actions.combined(action)), reward, mandate
+        )
+        self.observation_space, self.action_space = self._player.reader.space, self._player.hand.space
+        self.seat_name = seat
+        place = Place(dict(learner or {}), instrument, venue, self._player.reader.needs)
+        self.scene = Scene(scenario, {seat: place}, interval, duration, warm_up)
+        self._episode: Episode | None = None
+        self._ended = False
+        self._run: Run | None = None
+        self._trail: Trail | None = None
+
+    # --- gymnasium ---
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin an episode: the scenario at ``seed``; the next of the environment's own seeds when it is left out.
+
+        options: {"folder": path} keeps the run there.
+        """
+        super().reset(seed=seed)
+        chosen = int(self.np_random.integers(_SEEDS)) if seed is None else int(seed)
+        return self.begin(chosen, folder=_folder(options))
+
+    def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        """Do an action and let one interval pass: observation, reward, terminated, truncated, info."""
+        player = self._player
+        player.hand.act(self._going(), action)
+        self.advance()
+        seat = self.seat
+        terminated = player.fulfilled(seat)
+        truncated = seat.over and not terminated
+        self._ended = terminated or truncated
+        return player.reader.read(seat), player.judge(seat), terminated, truncated, player.info(seat)
+
+    def render(self) -> Any:
+        """The market now: text, or a picture of the episode so far, as ``render_mode`` says."""
+        if self.render_mode is None:
+            raise InvalidValueError('there is nothing to render: make the environment with render_mode="ansi"')
+        from marketsim.gym import rendering  # brings matplotlib along
+
+        seat = self.seat
+        return rendering.text(seat) if self.render_mode == "ansi" else rendering.picture(seat, self._trail)
+
+    def close(self) -> None:
+        """Close the market; the run of the episode stays readable."""
+        self._finish()
+
+    # --- what lies behind ---
+
+    @property
+    def seat(self) -> Seat:
+        """The learner's place in the episode: what it knows and how it fares."""
+        return self._under_way().seats[self.seat_name]
+
+    @property
+    def run(self) -> Run:
+        """The episode as a run, for analysis and reports. It ends the episode where it stands."""
+        self._under_way()
+        self._finish()
+        assert self._run is not None
+        return self._run
+
+    @property
+    def labels(self) -> list[str]:
+        """What each number of the observation is called."""
+        return self._player.reader.observation.labels()
+
+    def begin(
+        self, seed: int, agent: Agent | None = None, folder: str | Path | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Begin an episode at a seed of the scenario; with ``agent`` an ordinary strategy sits on the seat."""
+        self._finish()
+        self._episode, self._run, self._ended = None, None, False
+        player = self._player = self._player.fresh()
+        ears = {self.seat_name: player.reader.ears}
+        agents = None if agent is None else {self.seat_name: agent}
+        self._episode = self.scene.episode(seed, ears, agents, folder)
+        seat = self.seat
+        told = player.begin(seat)
+        self._trail = Trail(seat) if self.render_mode == "rgb_array" else None
+        return told, player.info(seat)
+
+    def advance(self) -> None:
+        """Let one interval pass without an action."""
+        self._going()
+        assert self._episode is not None
+        self._episode.advance()
+        if self._trail is not None:
+            self._trail.add(self.seat)
+
+    # --- inner ---
+
+    def _under_way(self) -> Episode:
+        if self._episode is None:
+            raise SimulationError("no episode has begun: call reset() first")
+        return self._episode
+
+    def _going(self) -> Seat:
+        episode = self._under_way()
+        if self._ended or self._run is not None:
+            raise SimulationError("the episode is over: call reset() to begin the next", time=episode.now)
+        return episode.seats[self.seat_name]
+
+    def _finish(self) -> None:
+        if self._episode is not None and self._run is None:
+            self._run = self._episode.finish()
+
+
+def _folder(options: Mapping[str, Any] | None) -> str | Path | None:
+    given = dict(options or {})
+    folder = given.pop("folder", None)
+    if given:
+        name = sorted(given)[0]
+        raise InvalidValueError(f"reset: no option {name!r}{did_you_mean(name, ['folder'])}")
+    return folder  # type: ignore[no-any-return]
+
+
+__all__ = ["SEAT", "Learner", "MarketEnv"]
