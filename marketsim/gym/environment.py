@@ -7,7 +7,7 @@ and lets a fixed simulated time pass. Everything is decided by the seed: there i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,14 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.errors import InvalidValueError, SimulationError, did_you_mean
-from marketsim.gym import actions, observations
-from marketsim.gym.actions import Action, Hand
+from marketsim.gym.scene import Episode, Scenario, Scene
+from marketsim.gym.seat import Seat, overheard
+from marketsim.gym.task import Task
 from marketsim.gym.trail import Trail
-from marketsim.gym.observations import Observation, Reader
-from marketsim.gym.rewards import Reward
-from marketsim.gym.scene import Episode, Place, Scenario, Scene
-from marketsim.gym.seat import Learner, Seat
-from marketsim.gym.task import Mandates, Player
 
 if TYPE_CHECKING:
     from marketsim.results.run import Run
@@ -39,13 +35,10 @@ class MarketEnv(gymnasium.Env[NDArray[np.float32], Any]):
     """A market in which one learner trades.
 
     scenario: a ready scenario's name, a file, a mapping, a ScenarioSpec or a Simulation: the background.
-    observation, action, reward: objects such as ``Inventory() + TimeLeft()``; lists of observations or actions count
-    as their sum. interval: simulated time of a step. duration: of an episode, after the warm-up; what the scenario has
-    left by default. warm_up: the scenario's own by default.
-    learner: terms of its agent as in a scenario: ``latency``, ``computation``, ``cash``, ``limits`` …
-    seat: its name, which decides its random draws; an agent of the scenario that has it is replaced.
-    instrument, venue: what and where it trades; the scenario's first. mandate: a parent order to be executed.
-    render_mode: "ansi" for text, "rgb_array" for a picture.
+    task: what the learner sees, does and is paid for. interval: simulated time of a step. duration: of an episode,
+    after the warm-up; what the scenario has left by default. warm_up: the scenario's own by default.
+    seat: the name of the learner's agent, which decides its random draws; an agent of the scenario that has it already
+    makes room, and its latency and other terms hold. render_mode: "ansi" for text, "rgb_array" for a picture.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 10}
@@ -53,32 +46,19 @@ class MarketEnv(gymnasium.Env[NDArray[np.float32], Any]):
     def __init__(
         self,
         scenario: Scenario,
+        task: Task,
         *,
-        observation: Observation | Iterable[Observation],
-        action: Action | Sequence[Action],
-        reward: Reward,
         interval: str | int = "1s",
         duration: str | int | None = None,
         warm_up: str | int | None = None,
-        learner: Mapping[str, Any] | None = None,
         seat: str = SEAT,
-        instrument: str | None = None,
-        venue: str | None = None,
-        mandate: Mandates | None = None,
         render_mode: str | None = None,
     ) -> None:
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise InvalidValueError(
-                f"render_mode {render_mode!r} is unknown{did_you_mean(str(render_mode), self.metadata['render_modes'])}"
-            )
-        self.render_mode = render_mode
-        self._player = Player(
-            Reader(observations.combined(observation)), Hand(actions.combined(action)), reward, mandate
-        )
-        self.observation_space, self.action_space = self._player.reader.space, self._player.hand.space
+        self.render_mode = checked_mode(render_mode)
         self.seat_name = seat
-        place = Place(dict(learner or {}), instrument, venue, self._player.reader.needs)
-        self.scene = Scene(scenario, {seat: place}, interval, duration, warm_up)
+        self._player = task.player()
+        self.observation_space, self.action_space = self._player.reader.space, self._player.hand.space
+        self.scene = Scene(scenario, {seat: task.place(self._player.reader.needs)}, interval, duration, warm_up)
         self._episode: Episode | None = None
         self._ended = False
         self._run: Run | None = None
@@ -95,18 +75,14 @@ class MarketEnv(gymnasium.Env[NDArray[np.float32], Any]):
         """
         super().reset(seed=seed)
         chosen = int(self.np_random.integers(_SEEDS)) if seed is None else int(seed)
-        return self.begin(chosen, folder=_folder(options))
+        info = self.begin(chosen, folder=_folder(options))
+        return self.observe(), info
 
     def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Do an action and let one interval pass: observation, reward, terminated, truncated, info."""
-        player = self._player
-        player.hand.act(self._going(), action)
-        self.advance()
-        seat = self.seat
-        terminated = player.fulfilled(seat)
-        truncated = seat.over and not terminated
-        self._ended = terminated or truncated
-        return player.reader.read(seat), player.judge(seat), terminated, truncated, player.info(seat)
+        self._player.hand.act(self._going(), action)
+        reward, terminated, truncated, info = self.watch()
+        return self.observe(), reward, terminated, truncated, info
 
     def render(self) -> Any:
         """The market now: text, or a picture of the episode so far, as ``render_mode`` says."""
@@ -141,28 +117,50 @@ class MarketEnv(gymnasium.Env[NDArray[np.float32], Any]):
         """What each number of the observation is called."""
         return self._player.reader.observation.labels()
 
+    # --- with an ordinary agent on the seat ---
+
     def begin(
-        self, seed: int, agent: Agent | None = None, folder: str | Path | None = None
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin an episode at a seed of the scenario; with ``agent`` an ordinary strategy sits on the seat."""
+        self,
+        seed: int,
+        agent: Agent | None = None,
+        *,
+        listen: bool = True,
+        folder: str | Path | None = None,
+    ) -> dict[str, Any]:
+        """Begin an episode at a seed of the scenario, with an ordinary ``agent`` on the seat if one is given.
+
+        listen: let the seat hear what the agent is told, so that ``observe`` tells what a learner would see. The agent
+        then asks for market data that it may not have asked for itself.
+        """
         self._finish()
         self._episode, self._run, self._ended = None, None, False
         player = self._player = self._player.fresh()
+        agents = None
+        if agent is not None:
+            agents = {self.seat_name: overheard(agent) if listen else agent}
         ears = {self.seat_name: player.reader.ears}
-        agents = None if agent is None else {self.seat_name: agent}
         self._episode = self.scene.episode(seed, ears, agents, folder)
         seat = self.seat
-        told = player.begin(seat)
+        player.begin(seat)
         self._trail = Trail(seat) if self.render_mode == "rgb_array" else None
-        return told, player.info(seat)
+        return player.info(seat)
 
-    def advance(self) -> None:
-        """Let one interval pass without an action."""
-        self._going()
+    def watch(self) -> tuple[float, bool, bool, dict[str, Any]]:
+        """Let one interval pass without an action: reward, terminated, truncated, info."""
+        seat = self._going()
         assert self._episode is not None
         self._episode.advance()
         if self._trail is not None:
-            self._trail.add(self.seat)
+            self._trail.add(seat)
+        player = self._player
+        terminated = player.fulfilled(seat)
+        truncated = seat.over and not terminated
+        self._ended = terminated or truncated
+        return player.judge(seat), terminated, truncated, player.info(seat)
+
+    def observe(self) -> NDArray[np.float32]:
+        """The observation now; to be asked once a step, as some observations remember."""
+        return self._player.reader.read(self.seat)
 
     # --- inner ---
 
@@ -191,4 +189,9 @@ def _folder(options: Mapping[str, Any] | None) -> str | Path | None:
     return folder  # type: ignore[no-any-return]
 
 
-__all__ = ["SEAT", "Learner", "MarketEnv"]
+def checked_mode(mode: str | None) -> str | None:
+    """A render mode that there is."""
+    known = MarketEnv.metadata["render_modes"]
+    if mode not in (None, *known):
+        raise InvalidValueError(f"render_mode {mode!r} is unknown{did_you_mean(str(mode), known)}")
+    return mode

@@ -599,11 +599,6 @@ class Reader:
         """Those of its parts that hear market data as it arrives."""
         return [part for part in self.observation.parts() if _listens(part)]
 
-    def begin(self, seat: Seat) -> NDArray[np.float32]:
-        """The first observation of an episode."""
-        self.observation.begin(seat)
-        return self.read(seat)
-
     def read(self, seat: Seat) -> NDArray[np.float32]:
         """Now."""
         told = np.array(_listed(self.observation.read(seat)), np.float32)

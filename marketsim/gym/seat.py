@@ -7,6 +7,7 @@ is the venue's own book at that moment. It never trades: actions do, through ``s
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -47,18 +48,22 @@ class Mandate(NamedTuple):
     arrival: float  # ticks: the venue's mid when the episode began
 
 
+class Hearing:
+    """What an agent has that tells its seat what it hears."""
+
+    seat: Seat | None = None  # from before its first event on
+
+
 @dataclass
-class Learner(Agent):
+class Learner(Hearing, Agent):
     """Trades for somebody outside of the market: passes on what it hears and sends what an action says."""
 
     def __post_init__(self) -> None:
-        self.seat: Seat | None = None  # from before its first event on
         self.rejected = 0  # requests that were refused so far
 
     def subscriptions(self) -> dict[str, Any]:
         """What the observation needs; quotes in any case."""
-        needs = self.seat.needs if self.seat is not None else frozenset[str]()
-        return {"quotes": True, "trades": "trades" in needs}
+        return {"quotes": True, "trades": self.seat is not None and "trades" in self.seat.needs}
 
     def on_start(self) -> None:
         """Begin to keep the book where the observation looks at it."""
@@ -78,6 +83,41 @@ class Learner(Agent):
     def on_rejected(self, order: Order | None, report: Report) -> None:
         """Count it: the environment tells how many."""
         self.rejected += 1
+
+
+class _Overheard(Hearing):
+    """Before an ordinary agent's own hooks: its seat hears the same."""
+
+    def subscriptions(self) -> dict[str, Any]:
+        """The agent's own, and what the observation needs."""
+        asked: dict[str, Any] = super().subscriptions()  # type: ignore[misc]
+        return {**asked, "quotes": True, "trades": asked.get("trades") or (self.seat and "trades" in self.seat.needs)}
+
+    def on_start(self) -> None:
+        """Begin to keep the book where the observation looks at it."""
+        if self.seat is not None:
+            self.seat.begin_listening()
+        super().on_start()  # type: ignore[misc]
+
+    def on_quote(self, quote: Quote) -> None:
+        """The seat hears it, then the agent."""
+        if self.seat is not None:
+            self.seat.hear_quote(quote)
+        super().on_quote(quote)  # type: ignore[misc]
+
+    def on_trade(self, trade: TradePrint) -> None:
+        """The seat hears it, then the agent."""
+        if self.seat is not None:
+            self.seat.hear_trade(trade)
+        super().on_trade(trade)  # type: ignore[misc]
+
+
+def overheard(agent: Agent) -> Agent:
+    """An agent like this one whose seat hears what it is told; it asks for quotes, and what an observation needs."""
+    kind = type(agent)
+    made = copy.deepcopy(agent)
+    made.__class__ = type(kind.__name__, (_Overheard, kind), {"__doc__": kind.__doc__, "__module__": kind.__module__})
+    return made
 
 
 class Seat:
@@ -131,7 +171,7 @@ class Seat:
         self._cash = float(session.portfolio.initial_cash)
         self._symbol = self.instrument.symbol
         self.lot_value = self.instrument.lot * self.instrument.tick  # currency a lot and tick
-        if isinstance(self.agent, Learner):
+        if isinstance(self.agent, Hearing):
             self.agent.seat = self
 
     # --- what arrives ---

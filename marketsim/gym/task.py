@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from marketsim.domain.order import Side
 from marketsim.errors import InvalidValueError, did_you_mean
-from marketsim.gym.actions import Hand
-from marketsim.gym.observations import Reader
+from marketsim.gym import actions, observations
+from marketsim.gym.actions import Action, Hand
+from marketsim.gym.observations import Observation, Reader
 from marketsim.gym.rewards import Reward
+from marketsim.gym.scene import Place
 from marketsim.gym.seat import Learner, Seat
 
 _SIDES = ("buy", "sell", "random")
@@ -42,6 +42,37 @@ class Mandates:
         seat.give(side, self.quantity)
 
 
+@dataclass(frozen=True)
+class Task:
+    """What a learner sees, does and is paid for; ``market_making()`` and its like make ready ones.
+
+    observation, action: objects, or lists that count as their sum. mandate: a parent order of each episode.
+    learner: terms of its agent as in a scenario: ``latency``, ``computation``, ``cash``, ``limits`` …
+    instrument, venue: what and where it trades; the scenario's first.
+    """
+
+    observation: Observation | Iterable[Observation]
+    action: Action | Sequence[Action]
+    reward: Reward
+    mandate: Mandates | None = None
+    learner: Mapping[str, Any] = field(default_factory=dict)
+    instrument: str | None = None
+    venue: str | None = None
+
+    def player(self) -> Player:
+        """Its observation, action and reward at work."""
+        return Player(
+            Reader(observations.combined(self.observation)),
+            Hand(actions.combined(self.action)),
+            self.reward,
+            self.mandate,
+        )
+
+    def place(self, needs: frozenset[str]) -> Place:
+        """Where its seat is."""
+        return Place(dict(self.learner), self.instrument, self.venue, needs)
+
+
 class Player:
     """Observation, action, reward and mandate of one seat, for one episode; ``fresh`` makes the next one's."""
 
@@ -56,13 +87,13 @@ class Player:
         """The same, remembering nothing."""
         return Player(self.reader.fresh(), self.hand, self._template, self.mandate)
 
-    def begin(self, seat: Seat) -> NDArray[np.float32]:
-        """An episode begins: its mandate, and the first observation."""
+    def begin(self, seat: Seat) -> None:
+        """An episode begins: with its mandate, and nothing remembered."""
         if self.mandate is not None:
             self.mandate.give(seat)
         self.hand.action.begin(seat)
         self.reward.begin(seat)
-        return self.reader.begin(seat)
+        self.reader.observation.begin(seat)
 
     def judge(self, seat: Seat) -> float:
         """The reward of the last step."""
