@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from marketsim.agents.poisson_flow import PoissonFlow
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
+    from marketsim.agents.twap import Twap
     from marketsim.agents.venue_arbitrage import VenueArbitrage
     from marketsim.agents.venue_maker import VenueMaker
     from marketsim.agents.visitor import Visitor
@@ -34,6 +35,7 @@ _HOMES = {
     "PoissonFlow": "poisson_flow",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
+    "Twap": "twap",
     "VenueArbitrage": "venue_arbitrage",
     "VenueMaker": "venue_maker",
     "Visitor": "visitor",
@@ -52,6 +54,7 @@ __all__ = [
     "PoissonFlow",
     "Replay",
     "RoutedFlow",
+    "Twap",
     "VenueArbitrage",
     "VenueMaker",
     "Visitor",

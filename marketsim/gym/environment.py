@@ -7,7 +7,8 @@ and lets a fixed simulated time pass. Everything is decided by the seed: there i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,7 +39,8 @@ class MarketEnv(gymnasium.Env[NDArray[np.float32], Any]):
     task: what the learner sees, does and is paid for. interval: simulated time of a step. duration: of an episode,
     after the warm-up; what the scenario has left by default. warm_up: the scenario's own by default.
     seat: the name of the learner's agent, which decides its random draws; an agent of the scenario that has it already
-    makes room, and its latency and other terms hold. render_mode: "ansi" for text, "rgb_array" for a picture.
+    makes room, and its latency and other terms hold. seeds: where the seeds of episodes come from when ``reset`` is given
+    none, as (first, last + 1): training and test keep apart by it. render_mode: "ansi" for text, "rgb_array" for a picture.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 10}
@@ -52,10 +54,12 @@ class MarketEnv(gymnasium.Env[NDArray[np.float32], Any]):
         duration: str | int | None = None,
         warm_up: str | int | None = None,
         seat: str = SEAT,
+        seeds: tuple[int, int] = (0, _SEEDS),
         render_mode: str | None = None,
     ) -> None:
-        self.render_mode = checked_mode(render_mode)
+        self.render_mode = checked_mode(render_mode, self.metadata["render_modes"])
         self.seat_name = seat
+        self._seeds = checked_seeds(seeds)
         self._player = task.player()
         self.observation_space, self.action_space = self._player.reader.space, self._player.hand.space
         self.scene = Scene(scenario, {seat: task.place(self._player.reader.needs)}, interval, duration, warm_up)
@@ -74,8 +78,8 @@ class MarketEnv(gymnasium.Env[NDArray[np.float32], Any]):
         options: {"folder": path} keeps the run there.
         """
         super().reset(seed=seed)
-        chosen = int(self.np_random.integers(_SEEDS)) if seed is None else int(seed)
-        info = self.begin(chosen, folder=_folder(options))
+        chosen = int(self.np_random.integers(*self._seeds)) if seed is None else int(seed)
+        info = self.begin(chosen, folder=folder_of(options))
         return self.observe(), info
 
     def step(self, action: Any) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
@@ -180,7 +184,8 @@ class MarketEnv(gymnasium.Env[NDArray[np.float32], Any]):
             self._run = self._episode.finish()
 
 
-def _folder(options: Mapping[str, Any] | None) -> str | Path | None:
+def folder_of(options: Mapping[str, Any] | None) -> str | Path | None:
+    """The folder that the options of ``reset`` name, if any."""
     given = dict(options or {})
     folder = given.pop("folder", None)
     if given:
@@ -189,9 +194,19 @@ def _folder(options: Mapping[str, Any] | None) -> str | Path | None:
     return folder  # type: ignore[no-any-return]
 
 
-def checked_mode(mode: str | None) -> str | None:
+def checked_seeds(seeds: Sequence[int]) -> tuple[int, int]:
+    """A range of seeds that holds at least one."""
+    try:
+        first, end = (index(seed) for seed in seeds)
+    except (TypeError, ValueError):
+        first = end = 0
+    if not 0 <= first < end:
+        raise InvalidValueError(f"seeds {seeds!r}: give the first and the one behind the last, such as (0, 1000)")
+    return first, end
+
+
+def checked_mode(mode: str | None, known: Sequence[str]) -> str | None:
     """A render mode that there is."""
-    known = MarketEnv.metadata["render_modes"]
     if mode not in (None, *known):
         raise InvalidValueError(f"render_mode {mode!r} is unknown{did_you_mean(str(mode), known)}")
     return mode
