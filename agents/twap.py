@@ -1,8 +1,8 @@
-"""TWAP: executes a parent order in equal slices over a stretch of time, so that its mean price is near the time average.
+"""TWAP: executes a parent order in equal slices over a stretch of time, for about the mean price of that time.
 
-It knows no volume and no price to come; it is what other execution algorithms are measured by (D. Bertsimas and A. Lo,
-"Optimal control of execution costs", Journal of Financial Markets 1, 1998: equal slices are optimal where the price is a
-random walk and impact is linear).
+It knows no volume and no price to come, and is what other execution algorithms are measured by. Where the price is a
+random walk and impact is linear, equal slices are optimal (D. Bertsimas and A. Lo, "Optimal control of execution
+costs", Journal of Financial Markets 1, 1998, 1–50).
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Twap(Agent):
     def on_start(self) -> None:
         """Plan the slices."""
         self._side = Side.BUY if self.side == "buy" else Side.SELL
+        self._place = self.instrument.symbol, self._session.venues(self.instrument)[0]
         self._first = self.position()
         self._wanted = 0  # lots by the end of the present slice
         self._order: Order | None = None
@@ -102,7 +103,7 @@ class Twap(Agent):
 
     def on_quote(self, quote: Quote) -> None:
         """The best price has moved: a posted order follows it."""
-        if quote.instrument.symbol == self.instrument.symbol and quote.venue == self._session.venues(self.instrument)[0]:
+        if (quote.instrument.symbol, quote.venue) == self._place:
             self._quote = quote
             if self._posting:
                 self._post()
@@ -118,6 +119,4 @@ class Twap(Agent):
             if order.state is not _PENDING_CANCEL and order.price != price:
                 self.replace(order, limit=price, quantity=order.filled + left)
         elif left > 0:
-            self._order = self.order(
-                self._side, self.instrument, left, limit=price, post_only=True, tag="slice"
-            )
+            self._order = self.order(self._side, self.instrument, left, limit=price, post_only=True, tag="slice")

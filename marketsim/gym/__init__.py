@@ -1,9 +1,9 @@
 """Environments for agents that learn: a market behind the interfaces of Gymnasium and PettingZoo.
 
 ``gymnasium.make("marketsim/MarketMaking-v0")``, once this room is imported; ``make`` for a description in YAML;
-``MarketEnv`` and ``ParallelMarket`` with a task of one's own. Everything that a learner sees, does and is paid for is a
-small object: ``Inventory() + TimeLeft()``, ``QuoteOffsets()``, ``PnL() - 0.01 * InventoryPenalty()``. It needs the extra
-``gym``, and knows no learning library.
+``MarketEnv`` and ``ParallelMarket`` with a task of one's own. Everything that a learner sees, does and is paid for is
+a small object: ``Inventory() + TimeLeft()``, ``QuoteOffsets()``, ``PnL() - 0.01 * InventoryPenalty()``. It needs the
+extra ``gym``, and knows no learning library.
 """
 
 from __future__ import annotations
@@ -129,6 +129,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-for _id, _task in IDS.items():
+for _id in IDS:
     if _id not in gymnasium.registry:
         gymnasium.register(_id, entry_point=f"marketsim.gym.tasks:{_id.partition('/')[2].partition('-')[0]}")

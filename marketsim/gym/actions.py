@@ -39,7 +39,7 @@ class Action:
         """Send the orders that a choice stands for."""
         raise NotImplementedError(f"{type(self).__name__} does nothing: write act(seat, choice)")
 
-    def __add__(self, other: Action) -> Action:
+    def __add__(self, other: object) -> Action:
         if not isinstance(other, Action):
             return NotImplemented
         return Both((*_members(self), *_members(other)))
@@ -156,7 +156,7 @@ class QuoteOffsets(_Quoting):
 
     def __post_init__(self) -> None:
         _positive(self, "most")
-        _lots(self, "quantity", "max_position")
+        to_lots(self, "quantity", "max_position")
 
     @property
     def space(self) -> spaces.Space[Any]:
@@ -184,7 +184,7 @@ class QuoteSkew(_Quoting):
 
     def __post_init__(self) -> None:
         _positive(self, "skew", "most")
-        _lots(self, "quantity", "max_position")
+        to_lots(self, "quantity", "max_position")
 
     @property
     def space(self) -> spaces.Space[Any]:
@@ -213,7 +213,7 @@ class QuoteGrid(_Quoting):
         self.offsets = tuple(float(offset) for offset in self.offsets)
         if not self.offsets or not all(math.isfinite(offset) for offset in self.offsets):
             raise InvalidValueError("offsets: give at least one finite number of ticks, such as [0.5, 1, 2]")
-        _lots(self, "quantity", "max_position")
+        to_lots(self, "quantity", "max_position")
 
     @property
     def space(self) -> spaces.Space[Any]:
@@ -242,7 +242,7 @@ class TargetPosition(Action):
         self.levels = tuple(self.levels)
         if len(self.levels) < 2 or not all(math.isfinite(level) for level in self.levels):
             raise InvalidValueError("levels: give at least two finite numbers, such as [-1, 0, 1]")
-        _lots(self, "unit")
+        to_lots(self, "unit")
 
     @property
     def space(self) -> spaces.Space[Any]:
@@ -286,7 +286,7 @@ class Pace(Action):
                 raise InvalidValueError(f"ways: {way!r} is no way{did_you_mean(str(way), ('join', 'improve', 'take'))}")
         if not self.ways:
             raise InvalidValueError("ways: give at least one of join, improve, take")
-        _lots(self, "cleanup")
+        to_lots(self, "cleanup")
 
     @property
     def space(self) -> spaces.Space[Any]:
@@ -405,7 +405,8 @@ def _positive(thing: Any, *names: str) -> None:
             raise InvalidValueError(f"{name}: {value!r} must be a number above 0")
 
 
-def _lots(thing: Any, *names: str) -> None:
+def to_lots(thing: Any, *names: str) -> None:
+    """InvalidValueError unless the fields are whole numbers of at least 1."""
     for name in names:
         value = getattr(thing, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -1,8 +1,8 @@
 """The environment of one learner: a market as a ``gymnasium.Env``.
 
-The learner is one more Python agent in the scenario, with its own session: its orders meet the same queue, latency, fees
-and refusals as everybody's. ``reset(seed=s)`` is the scenario at seed s, warmed up; ``step`` sends what the action says
-and lets a fixed simulated time pass. Everything is decided by the seed: there is no other chance.
+The learner is one more Python agent in the scenario, with its own session: its orders meet the same queue, latency,
+fees and refusals as everybody's. ``reset(seed=s)`` is the scenario at seed s, warmed up; ``step`` sends what the action
+says and lets a fixed simulated time pass. Everything is decided by the seed: there is no other chance.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -39,11 +39,12 @@ class MarketEnv(gymnasium.Env[NDArray[np.float32], Any]):
     task: what the learner sees, does and is paid for. interval: simulated time of a step. duration: of an episode,
     after the warm-up; what the scenario has left by default. warm_up: the scenario's own by default.
     seat: the name of the learner's agent, which decides its random draws; an agent of the scenario that has it already
-    makes room, and its latency and other terms hold. seeds: where the seeds of episodes come from when ``reset`` is given
-    none, as (first, last + 1): training and test keep apart by it. render_mode: "ansi" for text, "rgb_array" for a picture.
+    makes room, and its latency and other terms hold. seeds: where the seeds of episodes come from when ``reset`` is
+    given none, as (first, last + 1): training and test keep apart by it. render_mode: "ansi" for text, "rgb_array" for
+    a picture.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 10}  # noqa: RUF012 - as gymnasium has it
 
     def __init__(
         self,

@@ -24,13 +24,12 @@ from marketsim.gym.environment import MarketEnv
 from marketsim.gym.observations import History, Observation
 from marketsim.gym.rewards import Reward
 from marketsim.gym.task import Mandates, Task
-from marketsim.gym.tasks import SCENARIO, Execution, MarketMaking, Trading, execution, market_making, trading
+from marketsim.gym.tasks import SCENARIO, execution, market_making, trading
 from marketsim.scenario import yaml
 from marketsim.scenario.document import raise_findings
 from marketsim.scenario.registry import Registry
 
 TASKS: Final = {"market_making": market_making, "execution": execution, "trading": trading}
-ENVIRONMENTS: Final = {"market_making": MarketMaking, "execution": Execution, "trading": Trading}
 IDS: Final = {
     "marketsim/MarketMaking-v0": "market_making",
     "marketsim/Execution-v0": "execution",
@@ -107,13 +106,8 @@ def make(environment: str | Path | Mapping[str, Any], **changes: Any) -> Any:
     if "seats" in given:
         return _several(given)
     _known(given, _SINGLE, "an environment")
-    name = str(given.get("task", "market_making"))
     frame = {field: given[field] for field in _FRAME if field in given}
-    scenario = given.get("scenario", SCENARIO)
-    task = _task(name, given)
-    env = MarketEnv.__new__(ENVIRONMENTS[name])
-    MarketEnv.__init__(env, scenario, task, **frame)
-    return env
+    return MarketEnv(given.get("scenario", SCENARIO), _task(given), **frame)
 
 
 def observation(given: Any) -> Observation:
@@ -169,9 +163,12 @@ def _read(path: Path) -> dict[str, Any]:
     return given
 
 
-def _task(name: str, given: Mapping[str, Any]) -> Task:
+def _task(given: Mapping[str, Any]) -> Task:
+    name = given.get("task", "market_making")
+    if isinstance(name, Task):
+        return name
     if name not in TASKS:
-        raise UnknownTypeError(f'task: no task is called "{name}"{did_you_mean(name, TASKS)}')
+        raise UnknownTypeError(f'task: no task is called "{name}"{did_you_mean(str(name), TASKS)}')
     build = {"observation": observation, "action": action, "reward": reward}
     terms: dict[str, Any] = {field: make(given[field]) for field, make in build.items() if field in given}
     terms |= {field: given[field] for field in ("learner", "instrument", "venue") if field in given}
@@ -200,12 +197,9 @@ def _several(given: Mapping[str, Any]) -> Any:
         raise InvalidValueError(f"seats: {seats!r} is no mapping: write a description for each name")
     tasks = {}
     for name, seat in seats.items():
-        if isinstance(seat, Task):
-            tasks[name] = seat
-            continue
-        described = {"task": seat} if isinstance(seat, str) else seat
+        described = seat if isinstance(seat, Mapping) else {"task": seat}
         _known(described, _SEAT, f"seat {name}")
-        tasks[name] = _task(str(described.get("task", "market_making")), described)
+        tasks[name] = _task(described)
     frame = {field: value for field, value in given.items() if field not in ("scenario", "seats")}
     return ParallelMarket(given.get("scenario", SCENARIO), tasks, **frame)
 

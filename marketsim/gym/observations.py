@@ -1,8 +1,8 @@
 """Observations: what a learner is told, as small objects that are added to each other.
 
-``Inventory() + TimeLeft() + Spread()`` is one observation of three numbers; ``2 * Spread()`` is the same number twice as
-large. Each is a dataclass whose fields are its parameters, has bounds, and reads from a ``Seat``, that is from what has
-come over the learner's own data link. Values are cut to the bounds. Write your own: subclass ``Observation``, say
+``Inventory() + TimeLeft() + Spread()`` is one observation of three numbers; ``2 * Spread()`` is the same number twice
+as large. Each is a dataclass whose fields are its parameters, has bounds, and reads from a ``Seat``, that is from what
+has come over the learner's own data link. Values are cut to the bounds. Write your own: subclass ``Observation``, say
 ``low``, ``high`` and ``size``, and answer numbers in ``read``. An observation never acts and never looks ahead.
 """
 
@@ -71,7 +71,7 @@ class Observation:
         """The numbers now: called once when an episode begins, and once after each step."""
         raise NotImplementedError(f"{type(self).__name__} tells nothing: write read(seat)")
 
-    def __add__(self, other: Observation) -> Observation:
+    def __add__(self, other: object) -> Observation:
         if not isinstance(other, Observation):
             return NotImplemented
         return Together((*_members(self), *_members(other)))
@@ -146,7 +146,9 @@ class Times(Observation):
 
     def bounds(self) -> list[tuple[float, float]]:
         """Those of the one, multiplied."""
-        return [(min(self.factor * a, self.factor * b), max(self.factor * a, self.factor * b)) for a, b in self.of.bounds()]
+        return [
+            (min(self.factor * a, self.factor * b), max(self.factor * a, self.factor * b)) for a, b in self.of.bounds()
+        ]
 
     def labels(self) -> list[str]:
         """Those of the one."""
@@ -516,7 +518,7 @@ class TradeFlow(Observation):
 
 @dataclass
 class Depth(Observation):
-    """Lots at the best ``levels`` prices of both sides, bids first, as ln(1 + lots / ``lots``); 0 where there is none."""
+    """Lots at the best ``levels`` prices of both sides, bids first: ln(1 + lots / ``lots``), 0 where there is none."""
 
     levels: int = field(default=5, metadata={"help": "prices of each side"})
     lots: float = field(default=100.0, metadata={"help": "lots that count as 1 before the logarithm"})

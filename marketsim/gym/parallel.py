@@ -1,7 +1,7 @@
 """Several learners in one market, as a PettingZoo parallel environment.
 
-Each has a seat of its own and meets the others in the book, as everybody else does. All act at the same times; one whose
-mandate is filled leaves, and the others go on. Needs PettingZoo.
+Each has a seat of its own and meets the others in the book, as everybody else does. All act at the same times; one
+whose mandate is filled leaves, and the others go on. Needs PettingZoo.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from marketsim.errors import InvalidValueError, MissingDependency, SimulationError, did_you_mean
-from marketsim.gym.environment import checked_mode, checked_seeds, folder_of
+from marketsim.gym.environment import checked_mode, checked_seeds
 from marketsim.gym.scene import Episode, Scenario, Scene
 from marketsim.gym.seat import Seat
-from marketsim.gym.task import Player, Task
+from marketsim.gym.task import Task
 
 try:
     from pettingzoo import ParallelEnv
@@ -32,7 +32,7 @@ Observations = dict[str, NDArray[np.float32]]
 Infos = dict[str, dict[str, Any]]
 
 
-class ParallelMarket(ParallelEnv[str, NDArray[np.float32], Any]):
+class ParallelMarket(ParallelEnv[str, NDArray[np.float32], Any]):  # type: ignore[misc]
     """A market in which several learners trade.
 
     scenario: the background, as for ``MarketEnv``. seats: a task for each learner by the name of its agent, such as
@@ -84,7 +84,10 @@ class ParallelMarket(ParallelEnv[str, NDArray[np.float32], Any]):
         return self.action_spaces[self._named(agent)]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, Infos]:
-        """Begin an episode: the scenario at ``seed``; the next of the environment's own seeds when it is left out."""
+        """Begin an episode: the scenario at ``seed``; the next of the environment's own seeds when it is left out.
+
+        options: {"folder": path} keeps the run there.
+        """
         if seed is not None or self._random is None:
             self._random, _ = seeding.np_random(seed)
         chosen = int(self._random.integers(*self._seeds)) if seed is None else int(seed)
@@ -92,7 +95,9 @@ class ParallelMarket(ParallelEnv[str, NDArray[np.float32], Any]):
         self._run = None
         self._players = {name: player.fresh() for name, player in self._players.items()}
         ears = {name: player.reader.ears for name, player in self._players.items()}
-        self._episode = self.scene.episode(chosen, ears, folder=folder_of(options))
+        self._episode = self.scene.episode(
+            chosen, ears, folder=(options or {}).get("folder")
+        )  # its checker sends others
         self.agents = list(self.possible_agents)
         for name, player in self._players.items():
             player.begin(self.seat(name))

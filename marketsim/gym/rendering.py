@@ -59,7 +59,8 @@ def picture(seat: Seat, trail: Trail | None) -> NDArray[np.uint8]:
             words = "bought" if side > 0 else "sold"
             upper.scatter(*zip(*fills, strict=True), s=14, color=colour, marker=marker, label=words, zorder=3)
     if trail.fills:
-        upper.legend(loc="upper left", frameon=False, fontsize=8)
+        upper.legend(loc="best", fontsize=8)
+    upper.ticklabel_format(axis="y", useOffset=False)
     upper.set_ylabel(f"mid ({seat.instrument.currency})")
     middle.step(trail.times, trail.positions, where="post", color="#009E73")
     middle.set_ylabel("position (lots)")
@@ -68,5 +69,5 @@ def picture(seat: Seat, trail: Trail | None) -> NDArray[np.uint8]:
     lower.set_xlabel("time in the episode (s)")
     lower.set_xlim(0, (seat.end - seat.begin) / 1e9)
     figure.align_ylabels()
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()  # type: ignore[no-untyped-call]

@@ -26,10 +26,10 @@ class Reward:
         """What the last step was worth: called once after each step."""
         raise NotImplementedError(f"{type(self).__name__} judges nothing: write value(seat)")
 
-    def __add__(self, other: Reward) -> Reward:
+    def __add__(self, other: object) -> Reward:
         return Sum((*_terms(self), *_terms(other))) if isinstance(other, Reward) else NotImplemented
 
-    def __sub__(self, other: Reward) -> Reward:
+    def __sub__(self, other: object) -> Reward:
         return self + (-1.0 * other) if isinstance(other, Reward) else NotImplemented
 
     def __neg__(self) -> Reward:
@@ -113,7 +113,7 @@ class DampenedPnL(Reward):
 
 @dataclass
 class InventoryPenalty(Reward):
-    """(q / unit)² · Δt: the squared position in units of ``unit`` lots over the seconds of the step; to be subtracted."""
+    """(q / unit)² · Δt: the squared position in units of ``unit`` lots, over the step's seconds; to be subtracted."""
 
     unit: float = field(default=100.0, metadata={"help": "lots that count as 1"})
 
@@ -171,7 +171,8 @@ class ImplementationShortfall(Reward):
 
     Over an episode it adds up to −10⁴ · [Σ side·(price − P₀)·quantity + fees + rest · side·(P_T − P₀)] / (Q · P₀), with
     the venue's mid P₀ when the mandate was given. What is left at the end counts at the price P_T of the other side
-    that it would have to pay then (Perold, "The implementation shortfall", Journal of Portfolio Management 14(3), 1988).
+    that it would have to pay then (A. Perold, "The implementation shortfall: paper versus reality", Journal of
+    Portfolio Management 14(3), 1988, 4–9).
     """
 
     def value(self, seat: Seat) -> float:
@@ -179,7 +180,7 @@ class ImplementationShortfall(Reward):
         mandate = seat.mandate
         if mandate is None:
             raise InvalidValueError(
-                f"{seat.name} has no mandate: ImplementationShortfall judges the task Execution, or a seat with mandate="
+                f"{seat.name} has no mandate: ImplementationShortfall judges the task execution, or one with mandate="
             )
         arrival = mandate.arrival * seat.instrument.tick
         gained = 0.0

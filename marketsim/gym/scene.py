@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from marketsim.domain.units import duration as nanoseconds
 from marketsim.domain.units import format_duration
 from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
-from marketsim.gym.seat import Ear, Learner, Seat
+from marketsim.gym.seat import Ear, Seat
 from marketsim.scenario.registry import REGISTRY
 from marketsim.scenario.spec import ScenarioSpec
 from marketsim.simulation.simulation import Simulation, load
@@ -117,7 +117,8 @@ class Scene:
     ) -> Episode:
         """The market of a seed, warmed up and ready for the first step.
 
-        ears: who hears what each seat is told. agents: who sits on the seats instead of learners. folder: where the run is kept; in memory when left out.
+        ears: who hears what each seat is told. agents: who sits on the seats instead of learners.
+        folder: where the run is kept; in memory when left out.
         """
         given = dict(agents or {})
         spec = self.with_agents(given, seed) if given else self.spec.model_copy(update={"seed": seed})

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from marketsim.domain.order import Side
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.gym import actions, observations
-from marketsim.gym.actions import Action, Hand
+from marketsim.gym.actions import Action, Hand, to_lots
 from marketsim.gym.observations import Observation, Reader
 from marketsim.gym.rewards import Reward
 from marketsim.gym.scene import Place
@@ -29,8 +29,7 @@ class Mandates:
     )
 
     def __post_init__(self) -> None:
-        if isinstance(self.quantity, bool) or not isinstance(self.quantity, int) or self.quantity < 1:
-            raise InvalidValueError(f"quantity: {self.quantity!r} must be a whole number of at least 1")
+        to_lots(self, "quantity")
         if self.side not in _SIDES:
             raise InvalidValueError(f"side: {self.side!r} is unknown{did_you_mean(str(self.side), _SIDES)}")
 
@@ -78,7 +77,9 @@ class Player:
 
     def __init__(self, reader: Reader, hand: Hand, reward: Reward, mandate: Mandates | None = None) -> None:
         if not isinstance(reward, Reward):
-            raise InvalidValueError(f"reward {reward!r} is no reward: give one such as PnL() - 0.1 * InventoryPenalty()")
+            raise InvalidValueError(
+                f"reward {reward!r} is no reward: give one such as PnL() - 0.1 * InventoryPenalty()"
+            )
         self.reader, self.hand, self.mandate = reader, hand, mandate
         self._template = reward
         self.reward = copy.deepcopy(reward)

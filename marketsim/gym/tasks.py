@@ -89,14 +89,7 @@ def trading(
     """
     return Task(
         observation
-        or Inventory()
-        + TimeLeft()
-        + Spread()
-        + Imbalance()
-        + OrderFlow()
-        + MidReturns(10)
-        + Momentum()
-        + Volatility(),
+        or Inventory() + TimeLeft() + Spread() + Imbalance() + OrderFlow() + MidReturns(10) + Momentum() + Volatility(),
         action or TargetPosition(),
         reward or PnL(),
         **terms,

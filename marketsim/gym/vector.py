@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import pairwise
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -85,7 +86,7 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
         self._rows = self._memory.rows()
         self._flocks: list[_Local | _Remote] = []
         bounds = np.linspace(0, self.num_envs, count + 1).round().astype(int)
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for begin, end in pairwise(bounds):
             part = makers[begin:end]
             if count == 1:
                 self._flocks.append(_Local([lambda: first, *part[1:]], self._memory, (0, end), mode, infos == "all"))
@@ -171,16 +172,14 @@ class _Own:
     """Arrays of this process."""
 
     def __init__(self, observation: Any, action: Any, count: int) -> None:
-        self.parts = {
-            name: self._buffer(np.dtype(dtype), (count, *shape))
-            for name, dtype, shape in (
-                ("observations", observation.dtype, observation.shape),
-                ("rewards", np.float64, ()),
-                ("terminated", np.bool_, ()),
-                ("truncated", np.bool_, ()),
-                ("actions", action.dtype, action.shape) if isinstance(action, _PLAIN) else ("actions", np.int8, (0,)),
-            )
+        shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
+            "observations": (observation.dtype, observation.shape),
+            "rewards": (np.float64, ()),
+            "terminated": (np.bool_, ()),
+            "truncated": (np.bool_, ()),
+            "actions": (action.dtype, action.shape or ()) if isinstance(action, _PLAIN) else (np.int8, (0,)),
         }
+        self.parts = {name: self._buffer(np.dtype(kind), (count, *shape)) for name, (kind, shape) in shapes.items()}
         self.plain = isinstance(action, _PLAIN)
 
     def _buffer(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> tuple[Any, np.dtype[Any], tuple[int, ...]]:
@@ -326,17 +325,17 @@ def _work(
     told: bool,
 ) -> None:
     """The life of a worker: make its environments, then do what it is asked until it is closed."""
-    herd: Herd | None = None
+    made: list[Herd] = []
     with suppress(KeyboardInterrupt, BrokenPipeError, EOFError):
         with _telling(pipe):
-            herd = Herd([maker.fn for maker in makers], memory.rows().part(*place), mode, told)
+            made.append(Herd([maker.fn for maker in makers], memory.rows().part(*place), mode, told))
             _answer(pipe, {})
         actions = memory.array("actions")[slice(*place)]
-        while herd is not None and (asked := _next(pipe)) is not None:
+        while made and (asked := _next(pipe)) is not None:
             with _telling(pipe):
                 what, arguments = ("step", (actions,)) if asked == _STEP else asked
-                _answer(pipe, getattr(herd, what)(*arguments))
-    if herd is not None:
+                _answer(pipe, getattr(made[0], what)(*arguments))
+    for herd in made:
         herd.close()
 
 

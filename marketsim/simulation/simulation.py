@@ -356,7 +356,10 @@ class Simulation:
         )
 
     def start_as(
-        self, spec: ScenarioSpec, agents: Mapping[str, Agent | CompiledAgent] | None = None, folder: str | Path | None = None
+        self,
+        spec: ScenarioSpec,
+        agents: Mapping[str, Agent | CompiledAgent] | None = None,
+        folder: str | Path | None = None,
     ) -> Execution:
         """The same market by another spec: its own objects stand for what the spec has in common with it.
 
