@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from marketsim.domain.units import duration as nanoseconds
 from marketsim.domain.units import format_duration
 from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
-from marketsim.gym.seat import Ear, Seat
+from marketsim.gym.seat import Ear, Learner, Seat
 from marketsim.scenario.registry import REGISTRY
 from marketsim.scenario.spec import ScenarioSpec
 from marketsim.simulation.simulation import Simulation, load
@@ -122,7 +122,8 @@ class Scene:
         """
         given = dict(agents or {})
         spec = self.with_agents(given, seed) if given else self.spec.model_copy(update={"seed": seed})
-        execution = self._simulation.start_as(spec, given, folder)
+        seated = {name: given.get(name) or Learner() for name in self._places}
+        execution = self._simulation.start_as(spec, seated, folder)
         return Episode(execution, self._places, ears or {}, self.begin, self.interval)
 
 

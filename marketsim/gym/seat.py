@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from marketsim.domain.instrument import Instrument
@@ -252,7 +253,7 @@ class Seat:
         self.fills = history[self._counted :]
         self._counted = len(history)
         if self.instrument.cleared:
-            mark = self.instrument.round_price(self.true_mid * self.instrument.tick)
+            mark = Decimal(self.true_mid) * self.instrument.tick_size
             self.wealth = float(portfolio.value({self._symbol: mark}))
             return
         if self.fills:

@@ -48,9 +48,17 @@ def market_making(
     """
     return Task(
         observation
-        or Inventory() + TimeLeft() + OwnQuotes() + Spread() + Imbalance() + OrderFlow() + MidReturns() + Volatility(),
-        action or QuoteOffsets(),
-        reward or PnL() - 0.01 * InventoryPenalty(),
+        if observation is not None
+        else Inventory()
+        + TimeLeft()
+        + OwnQuotes()
+        + Spread()
+        + Imbalance()
+        + OrderFlow()
+        + MidReturns()
+        + Volatility(),
+        action if action is not None else QuoteOffsets(),
+        reward if reward is not None else PnL() - 0.01 * InventoryPenalty(),
         **terms,
     )
 
@@ -71,9 +79,10 @@ def execution(
         mandate = Mandates(**(mandate or {}))
     return Task(
         observation
-        or Remaining() + TimeLeft() + Behind() + SinceArrival() + Spread() + Imbalance() + OrderFlow() + MidReturns(),
-        action or Pace(),
-        reward or ImplementationShortfall(),
+        if observation is not None
+        else Remaining() + TimeLeft() + Behind() + SinceArrival() + Spread() + Imbalance() + OrderFlow() + MidReturns(),
+        action if action is not None else Pace(),
+        reward if reward is not None else ImplementationShortfall(),
         mandate,
         **terms,
     )
@@ -89,9 +98,17 @@ def trading(
     """
     return Task(
         observation
-        or Inventory() + TimeLeft() + Spread() + Imbalance() + OrderFlow() + MidReturns(10) + Momentum() + Volatility(),
-        action or TargetPosition(),
-        reward or PnL(),
+        if observation is not None
+        else Inventory()
+        + TimeLeft()
+        + Spread()
+        + Imbalance()
+        + OrderFlow()
+        + MidReturns(10)
+        + Momentum()
+        + Volatility(),
+        action if action is not None else TargetPosition(),
+        reward if reward is not None else PnL(),
         **terms,
     )
 
