@@ -13,7 +13,7 @@ from typing import Any, Literal
 from marketsim.agents.checks import check_choice, to_duration, to_share, to_whole
 from marketsim.domain.market_data import Quote
 from marketsim.domain.order import OrderState, Side, TimeInForce
-from marketsim.domain.units import duration, format_duration
+from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order
@@ -47,7 +47,7 @@ class Twap(Agent):
         to_share(self, "patience")
         self.begin = duration(self.begin)
         if self.begin < 0:
-            raise InvalidValueError(f"begin: {format_duration(self.begin)} lies before the start; use 0s or more")
+            raise InvalidValueError(f"begin: {self.begin} ns lies before the start; use 0s or more")
         if self.slices > self.quantity:
             raise InvalidValueError(
                 f"slices: {self.slices} parts of {self.quantity} lots; use at most as many as there are lots"

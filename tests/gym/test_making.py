@@ -105,11 +105,11 @@ def test_one_of_ones_own_has_a_name_by_its_module() -> None:
 @pytest.mark.parametrize(
     ("given", "kind", "words"),
     [
-        ("marketsim/Excution-v0", UnknownTypeError, 'no environment is called .*; did you mean "marketsim/Execution-v0"'),
+        ("marketsim/Excution-v0", UnknownTypeError, 'is called .*; did you mean "marketsim/Execution-v0"'),
         ("nowhere.yaml", ScenarioError, "nowhere.yaml: there is no such file"),
         (3, InvalidValueError, "3 describes no environment"),
         ({"task": "makret_making"}, UnknownTypeError, 'did you mean "market_making"'),
-        ({"intervall": "1s"}, ConfigurationError, 'intervall: an environment has no such entry; did you mean "interval"'),
+        ({"intervall": "1s"}, ConfigurationError, 'intervall: .* no such entry; did you mean "interval"'),
         ({"mandate": {"quantity": 3}}, InvalidValueError, "the task market_making has none"),
         ({"task": "execution", "mandate": 7}, InvalidValueError, "mandate: 7 is none"),
         ({"task": "execution", "mandate": {"size": 7}}, ConfigurationError, "size: a mandate has no such entry"),
@@ -138,5 +138,5 @@ def test_a_file_that_describes_nothing_is_said(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="it describes no environment"):
         gym.make(tmp_path / "list.yaml")
     (tmp_path / "twice.yaml").write_text("task: execution\ntask: trading\n", encoding="utf-8")
-    with pytest.raises(ScenarioError, match="twice.yaml:2"):
+    with pytest.raises(ScenarioError, match=r"twice\.yaml:2"):
         gym.make(tmp_path / "twice.yaml")
