@@ -18,6 +18,7 @@ from gymnasium import spaces
 
 from marketsim.domain.order import OrderState, Side, TimeInForce
 from marketsim.errors import InvalidValueError, did_you_mean
+from marketsim.gym.checks import to_positive, to_whole
 from marketsim.gym.seat import Seat
 from marketsim.trading.order import Order
 
@@ -155,8 +156,8 @@ class QuoteOffsets(_Quoting):
     max_position: int = field(default=1000, metadata={"help": "most lots held long or short"})
 
     def __post_init__(self) -> None:
-        _positive(self, "most")
-        to_lots(self, "quantity", "max_position")
+        to_positive(self, "most")
+        to_whole(self, "quantity", "max_position")
 
     @property
     def space(self) -> spaces.Space[Any]:
@@ -183,8 +184,8 @@ class QuoteSkew(_Quoting):
     max_position: int = field(default=1000, metadata={"help": "most lots held long or short"})
 
     def __post_init__(self) -> None:
-        _positive(self, "skew", "most")
-        to_lots(self, "quantity", "max_position")
+        to_positive(self, "skew", "most")
+        to_whole(self, "quantity", "max_position")
 
     @property
     def space(self) -> spaces.Space[Any]:
@@ -213,7 +214,7 @@ class QuoteGrid(_Quoting):
         self.offsets = tuple(float(offset) for offset in self.offsets)
         if not self.offsets or not all(math.isfinite(offset) for offset in self.offsets):
             raise InvalidValueError("offsets: give at least one finite number of ticks, such as [0.5, 1, 2]")
-        to_lots(self, "quantity", "max_position")
+        to_whole(self, "quantity", "max_position")
 
     @property
     def space(self) -> spaces.Space[Any]:
@@ -242,7 +243,7 @@ class TargetPosition(Action):
         self.levels = tuple(self.levels)
         if len(self.levels) < 2 or not all(math.isfinite(level) for level in self.levels):
             raise InvalidValueError("levels: give at least two finite numbers, such as [-1, 0, 1]")
-        to_lots(self, "unit")
+        to_whole(self, "unit")
 
     @property
     def space(self) -> spaces.Space[Any]:
@@ -286,7 +287,7 @@ class Pace(Action):
                 raise InvalidValueError(f"ways: {way!r} is no way{did_you_mean(str(way), ('join', 'improve', 'take'))}")
         if not self.ways:
             raise InvalidValueError("ways: give at least one of join, improve, take")
-        to_lots(self, "cleanup")
+        to_whole(self, "cleanup")
 
     @property
     def space(self) -> spaces.Space[Any]:
@@ -396,18 +397,3 @@ def combined(given: Action | Sequence[Action]) -> Action:
 
 def _box(size: int) -> spaces.Box:
     return spaces.Box(-1.0, 1.0, (size,), np.float32)
-
-
-def _positive(thing: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(thing, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise InvalidValueError(f"{name}: {value!r} must be a number above 0")
-
-
-def to_lots(thing: Any, *names: str) -> None:
-    """InvalidValueError unless the fields are whole numbers of at least 1."""
-    for name in names:
-        value = getattr(thing, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidValueError(f"{name}: {value!r} must be a whole number of at least 1")

@@ -167,7 +167,7 @@ def _task(given: Mapping[str, Any]) -> Task:
     name = given.get("task", "market_making")
     if isinstance(name, Task):
         return name
-    if name not in TASKS:
+    if not isinstance(name, str) or name not in TASKS:
         raise UnknownTypeError(f'task: no task is called "{name}"{did_you_mean(str(name), TASKS)}')
     build = {"observation": observation, "action": action, "reward": reward}
     terms: dict[str, Any] = {field: make(given[field]) for field, make in build.items() if field in given}
@@ -213,6 +213,8 @@ def _known(given: Mapping[str, Any], fields: tuple[str, ...], what: str) -> None
 def _summed(kind: str, given: Any, build: Any) -> Any:
     if isinstance(given, (str, Mapping, Observation, Action, Reward)):
         given = [given]
+    if not isinstance(given, (list, tuple)):
+        raise InvalidValueError(f"{kind}: {given!r} is none: write a name, a mapping with its type, or a list of them")
     parts = []
     for place, entry in enumerate(given):
         try:

@@ -24,6 +24,7 @@ from marketsim.domain.market_data import Quote, TradePrint
 from marketsim.domain.order import Side
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError
+from marketsim.gym.checks import to_positive, to_whole
 from marketsim.gym.seat import Seat
 
 Numbers = float | Sequence[float]
@@ -175,7 +176,7 @@ class History(Observation):
     steps: int = field(default=5, metadata={"help": "how many"})
 
     def __post_init__(self) -> None:
-        _positive(self, "steps")
+        to_whole(self, "steps")
         self._past: deque[float] = deque()
 
     @property
@@ -241,7 +242,7 @@ class Inventory(Observation):
     most: float = field(default=10.0, metadata={"help": "where it is cut"})
 
     def __post_init__(self) -> None:
-        _positive(self, "unit", "most")
+        to_positive(self, "unit", "most")
         self.low, self.high = -self.most, self.most
 
     def read(self, seat: Seat) -> float:
@@ -268,7 +269,7 @@ class ProfitSoFar(Observation):
     most: float = field(default=10.0, metadata={"help": "where it is cut"})
 
     def __post_init__(self) -> None:
-        _positive(self, "unit", "most")
+        to_positive(self, "unit", "most")
         self.low, self.high = -self.most, self.most
 
     def read(self, seat: Seat) -> float:
@@ -288,7 +289,7 @@ class OwnQuotes(Observation):
     most: float = field(default=5.0, metadata={"help": "where it is cut"})
 
     def __post_init__(self) -> None:
-        _positive(self, "ticks", "lots", "most")
+        to_positive(self, "ticks", "lots", "most")
         self.low, self.high = -self.most, self.most
 
     @property
@@ -346,7 +347,7 @@ class SinceArrival(Observation):
     most: float = field(default=10.0, metadata={"help": "where it is cut"})
 
     def __post_init__(self) -> None:
-        _positive(self, "ticks", "most")
+        to_positive(self, "ticks", "most")
         self.low, self.high = -self.most, self.most
 
     def read(self, seat: Seat) -> float:
@@ -367,7 +368,7 @@ class Spread(Observation):
     low = 0.0
 
     def __post_init__(self) -> None:
-        _positive(self, "ticks", "most")
+        to_positive(self, "ticks", "most")
         self.high = self.most
 
     def read(self, seat: Seat) -> float:
@@ -397,7 +398,8 @@ class MidReturns(Observation):
     most: float = field(default=20.0, metadata={"help": "where it is cut"})
 
     def __post_init__(self) -> None:
-        _positive(self, "steps", "ticks", "most")
+        to_whole(self, "steps")
+        to_positive(self, "ticks", "most")
         self.low, self.high = -self.most, self.most
         self._mids: deque[float] = deque()
 
@@ -427,7 +429,7 @@ class Momentum(Observation):
 
     def __post_init__(self) -> None:
         self.memory = _duration(self, "memory")
-        _positive(self, "ticks", "most")
+        to_positive(self, "ticks", "most")
         self.low, self.high = -self.most, self.most
         self._average = 0.0
 
@@ -456,7 +458,7 @@ class Volatility(Observation):
 
     def __post_init__(self) -> None:
         self.memory = _duration(self, "memory")
-        _positive(self, "ticks", "most")
+        to_positive(self, "ticks", "most")
         self.high = self.most
         self._measured = RealizedVolatility(memory=int(self.memory))
 
@@ -481,7 +483,7 @@ class OrderFlow(Observation):
     most: float = field(default=10.0, metadata={"help": "where it is cut"})
 
     def __post_init__(self) -> None:
-        _positive(self, "lots", "most")
+        to_positive(self, "lots", "most")
         self.low, self.high = -self.most, self.most
         self._flow, self._sum = OrderFlowImbalance(), 0
 
@@ -508,7 +510,7 @@ class TradeFlow(Observation):
     needs: ClassVar[frozenset[str]] = frozenset({"trades"})
 
     def __post_init__(self) -> None:
-        _positive(self, "lots", "most")
+        to_positive(self, "lots", "most")
         self.low, self.high = -self.most, self.most
 
     def read(self, seat: Seat) -> float:
@@ -527,7 +529,8 @@ class Depth(Observation):
     low = 0.0
 
     def __post_init__(self) -> None:
-        _positive(self, "levels", "lots", "most")
+        to_whole(self, "levels")
+        to_positive(self, "lots", "most")
         self.high = self.most
 
     @property
@@ -561,7 +564,7 @@ class Feed(Observation):
     most: float = field(default=20.0, metadata={"help": "where it is cut"})
 
     def __post_init__(self) -> None:
-        _positive(self, "ticks", "most")
+        to_positive(self, "ticks", "most")
         self.low, self.high = -self.most, self.most
 
     def read(self, seat: Seat) -> float:
@@ -634,13 +637,6 @@ def combined(given: Observation | Iterable[Observation]) -> Observation:
 
 def _listed(told: Numbers) -> Sequence[float]:
     return [told] if isinstance(told, int | float | np.number) else told
-
-
-def _positive(thing: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(thing, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise InvalidValueError(f"{name}: {value!r} must be a number above 0")
 
 
 def _duration(thing: Any, name: str) -> int:

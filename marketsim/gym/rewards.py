@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from marketsim.domain.order import Side
 from marketsim.errors import InvalidValueError
+from marketsim.gym.checks import to_positive
 from marketsim.gym.seat import Seat
 
 
@@ -118,8 +119,7 @@ class InventoryPenalty(Reward):
     unit: float = field(default=100.0, metadata={"help": "lots that count as 1"})
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.unit < math.inf:
-            raise InvalidValueError(f"unit: {self.unit} must be above 0")
+        to_positive(self, "unit")
 
     def value(self, seat: Seat) -> float:
         """By the position at the step's end."""
@@ -133,8 +133,7 @@ class LastInventory(Reward):
     unit: float = field(default=100.0, metadata={"help": "lots that count as 1"})
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.unit < math.inf:
-            raise InvalidValueError(f"unit: {self.unit} must be above 0")
+        to_positive(self, "unit")
 
     def value(self, seat: Seat) -> float:
         """In the last step only."""

@@ -6,6 +6,7 @@ spec and seed give the same market. It knows no observation, reward or action.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,7 +73,7 @@ class Scene:
         self._check_times(spec.name, whole)
         self._places = {name: _placed(spec, name, place) for name, place in places.items()}
         changes: dict[str, Any] = {"duration": format_duration(whole), "warm_up": format_duration(self.warm_up)}
-        changes |= {f"agents.{name}": _agent(spec, name, place) for name, place in self._places.items()}
+        changes |= {_path(name): _agent(spec, name, place) for name, place in self._places.items()}
         self.spec = spec.with_overrides(changes)
 
     def _check_times(self, name: str, whole: int) -> None:
@@ -105,7 +106,7 @@ class Scene:
             if name not in self._places:
                 raise ConfigurationError(f'there is no seat "{name}"{did_you_mean(name, self._places)}')
             # an object of a class that no scenario can name still runs: the object itself is handed over
-            changes[f"agents.{name}"] = _agent(self.spec, name, self._places[name], REGISTRY.describe("agent", agent))
+            changes[_path(name)] = _agent(self.spec, name, self._places[name], REGISTRY.describe("agent", agent))
         return self.spec.with_overrides(changes)
 
     def episode(
@@ -193,8 +194,16 @@ def _simulation(scenario: Scenario) -> Simulation:
     )
 
 
+def _path(name: str) -> str:
+    """Where the agent of a seat is in a scenario; what is no name is told as a whole."""
+    return f"agents.{json.dumps(name)}"
+
+
 def _placed(spec: ScenarioSpec, name: str, place: Place) -> Place:
     """A place whose instrument and venue are known, and whose terms are an agent's."""
+    for what, told in (("its name", name), ("instrument", place.instrument), ("venue", place.venue)):
+        if not isinstance(told, str | None):
+            raise InvalidValueError(f"seat {name!r}: {what} {told!r} is no text")
     if unknown := sorted(place.terms.keys() - set(_FIELDS)):
         raise InvalidValueError(f"seat {name}: no agent has {unknown[0]!r}{did_you_mean(unknown[0], _FIELDS)}")
     known = spec.agents.get(name)

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from marketsim.domain.order import Side
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.gym import actions, observations
-from marketsim.gym.actions import Action, Hand, to_lots
+from marketsim.gym.actions import Action, Hand
+from marketsim.gym.checks import to_whole
 from marketsim.gym.observations import Observation, Reader
 from marketsim.gym.rewards import Reward
 from marketsim.gym.scene import Place
@@ -29,7 +30,7 @@ class Mandates:
     )
 
     def __post_init__(self) -> None:
-        to_lots(self, "quantity")
+        to_whole(self, "quantity")
         if self.side not in _SIDES:
             raise InvalidValueError(f"side: {self.side!r} is unknown{did_you_mean(str(self.side), _SIDES)}")
 
@@ -69,6 +70,8 @@ class Task:
 
     def place(self, needs: frozenset[str]) -> Place:
         """Where its seat is."""
+        if not isinstance(self.learner, Mapping):
+            raise InvalidValueError(f"learner {self.learner!r} is no mapping: write terms such as {{latency: 100us}}")
         return Place(dict(self.learner), self.instrument, self.venue, needs)
 
 

@@ -92,8 +92,8 @@ def test_shortfalls_of_the_steps_add_up_to_that_of_the_mandate() -> None:
     ("make", "words"),
     [
         (lambda: gym.DampenedPnL(1.5), "eta: 1.5 must be from 0 to 1"),
-        (lambda: gym.InventoryPenalty(0.0), "unit: 0.0 must be above 0"),
-        (lambda: gym.LastInventory(-1.0), "unit: -1.0 must be above 0"),
+        (lambda: gym.InventoryPenalty(0.0), "unit: 0.0 must be a number above 0"),
+        (lambda: gym.LastInventory(-1.0), "unit: -1.0 must be a number above 0"),
         (lambda: float("nan") * gym.PnL(), "the weight nan of PnL must be finite"),
         (lambda: gym.ImplementationShortfall().value(seat()), "me has no mandate"),
     ],
