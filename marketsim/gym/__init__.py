@@ -44,6 +44,7 @@ from marketsim.gym.observations import (
 )
 from marketsim.gym.playing import Played, play
 from marketsim.gym.rewards import (
+    AgainstSchedule,
     DampenedPnL,
     ImplementationShortfall,
     InventoryPenalty,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 __all__ = [
     "REGISTRY",
     "Action",
+    "AgainstSchedule",
     "Behind",
     "DampenedPnL",
     "Depth",

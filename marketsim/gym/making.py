@@ -74,6 +74,7 @@ REGISTRY = Registry(
         "reward": {
             name: f"{_HERE}.rewards:{cls}"
             for name, cls in {
+                "against_schedule": "AgainstSchedule",
                 "dampened_pnl": "DampenedPnL",
                 "implementation_shortfall": "ImplementationShortfall",
                 "inventory_penalty": "InventoryPenalty",

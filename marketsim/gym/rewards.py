@@ -191,3 +191,38 @@ class ImplementationShortfall(Reward):
             price = seat.touch(side)
             gained += mandate.side * (mandate.arrival - price) * seat.remaining * seat.lot_value
         return 1e4 * gained / (arrival * mandate.quantity * seat.instrument.lot)
+
+
+@dataclass
+class AgainstSchedule(Reward):
+    """What a mandate gains on an even schedule that trades at the mid, in basis points of the mandate's value.
+
+    Each step: [Σ side·(mid − price)·quantity − fees − side·(rest − Q·time left)·Δmid] · 10⁴ / (Q · P₀), with the lots
+    that are left and the mid's move of the step. Until the mandate is filled it adds up to ImplementationShortfall less
+    what that schedule makes in the same time, which no action changes but by moving the market. So it asks for nearly
+    the same, with far less noise: the market's own way cancels out. It is for training.
+    """
+
+    def begin(self, seat: Seat) -> None:
+        """Nothing is done."""
+        self._rest = 0 if seat.mandate is None else seat.mandate.quantity
+        self._time = seat.time_left
+
+    def value(self, seat: Seat) -> float:
+        """The step's fills, and the mid's move times what was left beyond the schedule."""
+        mandate = seat.mandate
+        if mandate is None:
+            raise InvalidValueError(
+                f"{seat.name} has no mandate: AgainstSchedule judges the task execution, or one with mandate="
+            )
+        tick, mid = seat.instrument.tick, seat.true_mid
+        gained = 0.0
+        for fill in seat.fills:
+            gained += fill.side * (mid * tick - float(fill.price)) * float(fill.quantity) - float(fill.fee)
+        beyond = self._rest - mandate.quantity * self._time
+        gained -= mandate.side * beyond * (mid - seat.last_mid) * seat.lot_value
+        self._rest, self._time = seat.remaining, seat.time_left
+        if seat.over and seat.remaining:
+            side = mandate.side if seat.remaining > 0 else Side(-mandate.side)
+            gained += mandate.side * (mid - seat.touch(side)) * seat.remaining * seat.lot_value
+        return 1e4 * gained / (mandate.arrival * tick * mandate.quantity * seat.instrument.lot)

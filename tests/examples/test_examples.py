@@ -195,17 +195,18 @@ def test_train_ppo(tmp_path: Path) -> None:
     """So little training that nothing is learned: what it says must hold together all the same."""
     pytest.importorskip("stable_baselines3")
     shown = _run(tmp_path, "11_train_ppo.py", "2400", "5")
-    means = dict(re.findall(r"^(PPO|Avellaneda-Stoikov) +mean +(-?[\d.]+)", shown, re.MULTILINE))
-    told = re.search(
-        r"^difference +mean +(-?[\d.]+) +95 % interval (-?[\d.]+) to (-?[\d.]+), better in \d+% of 5 ",
-        shown,
-        re.MULTILINE,
-    )
-    assert told is not None
-    difference, low, high = map(float, told.groups())
-    assert difference == pytest.approx(float(means["PPO"]) - float(means["Avellaneda-Stoikov"]), abs=0.02)
-    assert low < difference < high
-    assert "PPO: 2,400 steps, 8 episodes of training" in shown
+    rows = {
+        name: (float(mean), float(low), float(high))
+        for name, mean, low, high in re.findall(
+            r"^(PPO|TWAP|difference) +mean +(-?[\d.]+) bps  95 % interval (-?[\d.]+) to (-?[\d.]+)$",
+            shown,
+            re.MULTILINE,
+        )
+    }
+    assert rows["difference"][0] == pytest.approx(rows["PPO"][0] - rows["TWAP"][0], abs=0.02)
+    assert all(low < mean < high for mean, low, high in rows.values())
+    assert "PPO: 2,400 steps, about 40 episodes of training" in shown
+    assert re.search(r"^PPO is better in \d+% of 5 episodes$", shown, re.MULTILINE)
     assert _is_picture(tmp_path / "out" / "train_ppo.png")
 
 

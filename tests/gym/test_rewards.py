@@ -88,6 +88,24 @@ def test_shortfalls_of_the_steps_add_up_to_that_of_the_mandate() -> None:
     assert played.total == pytest.approx(1e4 * (got - 60 * arrival) / (60 * arrival))
 
 
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_shortfall_is_that_of_the_even_schedule_and_what_was_gained_on_it(side: str) -> None:
+    env = gym.Execution(market(), mandate={"quantity": 60, "side": side}, reward=gym.ImplementationShortfall())
+    other = gym.Execution(market(), mandate={"quantity": 60, "side": side}, reward=gym.AgainstSchedule())
+    env.reset(seed=4)
+    other.reset(seed=4)
+    shortfall = gained = schedule = 0.0
+    over = False
+    while not over:
+        left, mid = env.seat.time_left, env.seat.true_mid
+        _, reward, over, _, _ = env.step(np.array([2, 0]))
+        shortfall += reward
+        gained += other.step(np.array([2, 0]))[1]
+        schedule -= int(env.seat.mandate.side) * left * (env.seat.true_mid - mid) * 1e4 / env.seat.mandate.arrival  # type: ignore[union-attr]
+    assert shortfall == pytest.approx(gained + schedule)
+    assert schedule != 0.0
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -96,6 +114,7 @@ def test_shortfalls_of_the_steps_add_up_to_that_of_the_mandate() -> None:
         (lambda: gym.LastInventory(-1.0), "unit: -1.0 must be a number above 0"),
         (lambda: float("nan") * gym.PnL(), "the weight nan of PnL must be finite"),
         (lambda: gym.ImplementationShortfall().value(seat()), "me has no mandate"),
+        (lambda: gym.AgainstSchedule().value(seat()), "me has no mandate"),
     ],
 )
 def test_what_makes_no_sense_is_said(make: Any, words: str) -> None:
