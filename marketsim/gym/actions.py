@@ -73,18 +73,19 @@ class Both(Action):
 
     def begin(self, seat: Seat) -> None:
         """Each one begins."""
+        self._is_tuple = isinstance(self.space, spaces.Tuple)
+        self._spaces = [action.space for action in self.of]
         for action in self.of:
             action.begin(seat)
 
     def act(self, seat: Seat, choice: Any) -> None:
         """Each one has its part of the choice."""
-        if isinstance(self.space, spaces.Tuple):
+        if self._is_tuple:
             for action, part in zip(self.of, choice, strict=True):
                 action.act(seat, part)
             return
         first = 0
-        for action in self.of:
-            space = action.space
+        for action, space in zip(self.of, self._spaces, strict=True):
             if isinstance(space, spaces.Discrete):
                 action.act(seat, choice[first])
                 first += 1

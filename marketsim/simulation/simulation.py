@@ -6,6 +6,7 @@ overrides make the same thing. It holds no logic of a market.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -372,7 +373,7 @@ class Simulation:
             folder=folder,
             agents={key: agent for key, agent in {**self._agents, **(agents or {})}.items() if key in spec.agents},
             feeds=self._feeds,
-            topology=self._topology,
+            topology=copy.deepcopy(self._topology),  # parties are put into it
             stepped=self._stepped,
         )
 

@@ -14,7 +14,8 @@ from gym_market import market
 
 import marketsim as ms
 from marketsim.domain.event import EventKind
-from marketsim.errors import InvalidValueError, ScenarioError, SimulationError
+from marketsim.errors import InvalidValueError, MissingDependency, ScenarioError, SimulationError
+from marketsim.network.topology import star
 
 gymnasium = pytest.importorskip("gymnasium", reason="the extra gym is not installed")
 
@@ -187,6 +188,25 @@ def test_an_agent_of_the_scenario_makes_room_and_its_terms_hold() -> None:
     assert set(env.seat.session.instruments) == {env.seat.instrument}
 
 
+def test_the_simulations_own_objects_serve_every_episode() -> None:
+    """A topology and agents that no scenario could name."""
+
+    class Buyer(ms.Agent):
+        def on_start(self) -> None:
+            self.after("2s", self.buy, self.instrument, 3)
+
+    simulation = ms.Simulation(seed=1, duration="9s", warm_up="1s", topology=star("1ms"))
+    simulation.add_venue("X", instruments=[ms.Instrument("ABC")])
+    simulation.add_agents(ms.agents.Noise(rate="2/s"), 40, "noise")
+    simulation.add_agent(Buyer(), "buyer")
+    env = gym.Trading(simulation)
+    digests = []
+    for seed in (1, 2, 1):
+        env.reset(seed=seed)
+        digests.append(env.run.digest)
+    assert digests[0] == digests[2] != digests[1]
+
+
 def test_rendering_shows_the_book_and_the_position() -> None:
     env = gym.Execution(market(), mandate={"quantity": 30}, render_mode="ansi")
     env.reset(seed=3)
@@ -303,23 +323,25 @@ def test_there_is_nothing_to_render_without_a_mode_and_no_such_option() -> None:
         env.reset(options={"foldr": "x"})
 
 
-def test_importing_marketsim_imports_no_gymnasium() -> None:
-    code = "import sys, marketsim, marketsim.simulation; print('gymnasium' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
-
-
-@pytest.mark.parametrize(("library", "what"), [("gymnasium", "ms.gym"), ("pettingzoo", "ms.gym.ParallelMarket")])
-def test_a_missing_library_is_named_with_its_extra(library: str, what: str) -> None:
-    code = f"""
-import sys
-sys.modules[{library!r}] = None
-import marketsim as ms
+WITHOUT = """
+import sys, marketsim as ms, marketsim.simulation
+print('gymnasium' in sys.modules)
+sys.modules['gymnasium'] = None
 try:
-    {what}
+    ms.gym
 except ms.MarketSimError as error:
     print(type(error).__name__, error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (
-        done.stdout == f'MissingDependency {library} is not installed; install it with: pip install "marketsim[gym]"\n'
-    )
+
+
+def test_importing_marketsim_imports_no_gymnasium_and_where_it_is_missing_its_extra_is_named() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
+    told = 'MissingDependency gymnasium is not installed; install it with: pip install "marketsim[gym]"'
+    assert done.stdout.splitlines() == ["False", told]
+
+
+def test_where_pettingzoo_is_missing_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "marketsim.gym.parallel", raising=False)
+    monkeypatch.setitem(sys.modules, "pettingzoo", None)
+    with pytest.raises(MissingDependency, match="pettingzoo is not installed"):
+        _ = gym.ParallelMarket
