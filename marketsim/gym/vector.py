@@ -6,6 +6,7 @@ actions lie in memory that all share. So a few cores are kept busy by many envir
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -329,6 +330,7 @@ def _work(
     with suppress(KeyboardInterrupt, BrokenPipeError, EOFError):
         with _telling(pipe):
             made.append(Herd([maker.fn for maker in makers], memory.rows().part(*place), mode, told))
+            gc.freeze()  # what was imported stays: looking for garbage in it would take longer than a reset
             _answer(pipe, {})
         actions = memory.array("actions")[slice(*place)]
         while made and (asked := _next(pipe)) is not None:
