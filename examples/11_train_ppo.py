@@ -158,7 +158,8 @@ def draw(curve: list[tuple[int, float]], level: float, differences: np.ndarray[A
     )
     left.legend(loc="lower right")
     low, high = interval(differences)
-    right.hist(differences, bins=40, color="#0072B2", alpha=0.75)
+    counts, *_ = right.hist(differences, bins=40, color="#0072B2", alpha=0.75)
+    right.set_ylim(top=1.3 * max(counts))  # room for the legend
     right.axvline(0.0, color="#333333", linewidth=1)
     right.axvspan(low, high, color="#E69F00", alpha=0.6, label=f"mean, 95 %: {low:.2f} to {high:.2f}")
     right.set(
