@@ -23,7 +23,7 @@ RUN = Path(__file__).with_name("run_page.py")
 _NEEDS = {"docs/gym.md": "pettingzoo", "docs/mesa.md": "mesa"}
 _READS = {"docs/replay.md": "lobster"}  # folder of recorded data whose files lie where the page runs
 # Many commands or long runs: left to .ci/run, so that the fast tests take minutes. README is always run.
-_LONG = {"docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md"}
+_LONG = {"docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md"}
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 

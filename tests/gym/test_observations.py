@@ -6,13 +6,12 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from gym_market import market
 
 import marketsim as ms
 from marketsim.domain.market_data import Quote, TradePrint
-from marketsim.domain.order import Side
+from marketsim.domain.order import OrderState, Side
 from marketsim.errors import InvalidValueError
 from marketsim.trading.book import LocalBook
 
@@ -20,7 +19,7 @@ pytest.importorskip("gymnasium", reason="the extra gym is not installed")
 
 from marketsim import gym
 from marketsim.gym.observations import Reader
-from marketsim.gym.seat import Mandate
+from marketsim.gym.seat import Mandate, Seat
 
 ABC = ms.Instrument("ABC")
 
@@ -158,19 +157,25 @@ def test_each_episode_begins_with_a_fresh_memory() -> None:
     assert [env.reset(seed=6)[0].tolist(), env.step(1)[0].tolist()] == first
 
 
+def mid_and_spread(heard: Quote, *own: Any, before: float = 10_000.0) -> tuple[float, float]:
+    """What a seat takes for the mid and the spread, given its own orders and the mid before."""
+    for mine in own:
+        mine.state, mine.instrument = OrderState.ACCEPTED, ABC
+    known = with_orders(*own)
+    known.quote, known.mid, known.spread, known._symbol = heard, before, 9.0, "ABC"
+    Seat._look_at_quote(known)
+    return known.mid, known.spread
+
+
 def test_own_orders_are_no_part_of_the_mid() -> None:
-    """Its quotes are alone in front of the others'; the mid is that of the others as long as they show both sides."""
-    env = gym.MarketMaking(market(), action=gym.QuoteOffsets(most=1, quantity=5))
-    env.reset(seed=2)
-    env.step(np.array([-1.0, -1.0], np.float32))
-    seat = env.seat
-    assert seat.quote is not None
-    mine = {o.side: o.price for o in seat.agent.orders()}
-    assert mine
-    for side, price in mine.items():
-        best = seat.quote.bid if side is Side.BUY else seat.quote.ask
-        if price == best and (seat.quote.bid_quantity if side is Side.BUY else seat.quote.ask_quantity) == 5:
-            assert seat.mid * 2 != seat.quote.bid + seat.quote.ask or seat.spread != seat.quote.spread
+    heard = quote(9_998, 30, 10_006, 20)
+    assert mid_and_spread(heard) == (10_002.0, 8.0)
+    assert mid_and_spread(heard, order(Side.BUY, 9_998, 10), order(Side.SELL, 10_007, 50)) == (10_002.0, 8.0)
+    # Alone at the bid: the mid stays, below what others ask.
+    assert mid_and_spread(heard, order(Side.BUY, 9_998, 30)) == (10_000.0, 9.0)
+    assert mid_and_spread(heard, order(Side.BUY, 9_998, 30), before=10_010.0) == (10_005.5, 9.0)
+    assert mid_and_spread(heard, order(Side.SELL, 10_006, 20), before=9_990.0) == (9_998.5, 9.0)
+    assert mid_and_spread(quote(0, 0, 0, 0)) == (10_000.0, 9.0)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gym_market import market
 
+from marketsim.domain.event import EventKind
 from marketsim.errors import InvalidValueError, SimulationError
 
 pytest.importorskip("gymnasium", reason="the extra gym is not installed")
@@ -53,12 +54,11 @@ def test_they_meet_in_the_book() -> None:
     env = duel()
     env.reset(seed=4)
     for _ in range(5):
-        env.step({"left": -QUIET, "right": -QUIET, "desk": np.array([1, 1])})
-    owners = {agent.number: agent.name for agent in env.run.manifest.agents}
-    trades = env.run.trades
-    makers = {owners.get(number, number) for number in trades["maker"]} if "maker" in trades else set()
-    met = makers or set(trades.columns)
-    assert met
+        env.step({"left": -0.8 * QUIET, "right": -0.8 * QUIET, "desk": np.array([2, 1])})
+    numbers = {agent.name: agent.number for agent in env.run.manifest.agents}
+    rows = env.run.events
+    taken = rows[(rows["kind"] == EventKind.TRADE) & (rows["owner"] == numbers["desk"])]
+    assert set(taken["peer"]) & {numbers["left"], numbers["right"]}
     assert env.seat("desk").position > 0
 
 
