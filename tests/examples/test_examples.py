@@ -194,7 +194,7 @@ def test_reference_market(tmp_path: Path) -> None:
 def test_train_ppo(tmp_path: Path) -> None:
     """So little training that nothing is learned: what it says must hold together all the same."""
     pytest.importorskip("stable_baselines3")
-    shown = _run(tmp_path, "11_train_ppo.py", "2400", "5")
+    shown = _run(tmp_path, "11_train_ppo.py", "1920", "5")
     rows = {
         name: (float(mean), float(low), float(high))
         for name, mean, low, high in re.findall(
@@ -205,7 +205,7 @@ def test_train_ppo(tmp_path: Path) -> None:
     }
     assert rows["difference"][0] == pytest.approx(rows["PPO"][0] - rows["TWAP"][0], abs=0.02)
     assert all(low < mean < high for mean, low, high in rows.values())
-    assert "PPO: 2,400 steps, about 40 episodes of training" in shown
+    assert "PPO: 1,920 steps, about 32 episodes of training" in shown
     assert re.search(r"^PPO is better in \d+% of 5 episodes$", shown, re.MULTILINE)
     assert _is_picture(tmp_path / "out" / "train_ppo.png")
 
