@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from marketsim.agents.public_feed import PublicFeed
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
+    from marketsim.agents.twap import Twap
     from marketsim.agents.venue_arbitrage import VenueArbitrage
     from marketsim.agents.venue_maker import VenueMaker
     from marketsim.agents.visitor import Visitor
@@ -38,6 +39,7 @@ _HOMES = {
     "PublicFeed": "public_feed",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
+    "Twap": "twap",
     "VenueArbitrage": "venue_arbitrage",
     "VenueMaker": "venue_maker",
     "Visitor": "visitor",
@@ -58,6 +60,7 @@ __all__ = [
     "PublicFeed",
     "Replay",
     "RoutedFlow",
+    "Twap",
     "VenueArbitrage",
     "VenueMaker",
     "Visitor",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
-    from marketsim import agents, analysis, gateway, policies
+    from marketsim import agents, analysis, gateway, gym, policies
     from marketsim.analysis.page import report
     from marketsim.domain.basket import Basket
     from marketsim.domain.forms import from_dict, from_json, to_dict, to_json
@@ -132,7 +132,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MEMBERS = {"BUY": "Side", "SELL": "Side"} | dict.fromkeys(("DAY", "FOK", "GTC", "GTD", "IOC"), "TimeInForce")
-_ROOMS = ("agents", "analysis", "gateway", "policies")
+_ROOMS = ("agents", "analysis", "gateway", "gym", "policies")
 
 # Written out: type checkers read it.
 __all__ = [  # noqa: RUF022 - in plain order
@@ -208,6 +208,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "from_dict",
     "from_json",
     "gateway",
+    "gym",
     "load",
     "policies",
     "policy",

@@ -7,6 +7,7 @@ stands depends on its own name and the seed alone, so that one more agent moves 
 from __future__ import annotations
 
 from marketsim.errors import InvalidValueError
+from marketsim.kernel.random import key_of, purpose_of, uniform
 from marketsim.network.geography import VACUUM, Medium, distance
 from marketsim.network.latency import Constant, LatencyModel
 from marketsim.network.route import Leg
@@ -32,6 +33,8 @@ class LineTopology(Topology):
         self.length = distance(length)
         self.medium = medium
         self._positions: dict[str, float] = {}
+        self._at_once = self._intern(_NONE)
+        self._plain: dict[int, tuple[Leg, ...]] = {}  # ways between parties without accesses, by their ns
 
     def position(self, name: str) -> float:
         """Metres from the start of the line to a party."""
@@ -41,15 +44,23 @@ class LineTopology(Topology):
     def route(self, source: str, target: str) -> tuple[Leg, ...]:
         """The way along the line between the accesses of both ends."""
         a, b = self._party(source), self._party(target)
-        way = self.medium.latency(abs(self._positions[source] - self._positions[target]))
+        delay = self.medium.delay(abs(self._positions[source] - self._positions[target]))
+        if a.out is b.back is self._at_once:
+            return self._plainly(delay)
+        way = Constant(delay)
         ends = (Leg(a.out, f"{source}/out"), Leg(way), Leg(b.back, f"{target}/in"))
         return tuple(Leg(leg.latency, leg.shared if leg.latency.loaded else "") for leg in ends if leg.latency != _NONE)
 
-    def _site(self, name: str, site: str | None) -> str:
-        from marketsim.kernel.random import key_of, purpose_of, uniform
+    def _plainly(self, delay: int) -> tuple[Leg, ...]:
+        """The way of a delay alone; one object for each, so that a crowd's thousands of links are made quickly."""
+        way = self._plain.get(delay)
+        if way is None:
+            way = self._plain[delay] = (Leg(Constant(delay)),) if delay else ()
+        return way
 
+    def _site(self, name: str, site: str | None) -> str:
         if site is None:
-            place = self.length * uniform(key_of(self.seed, name), purpose_of("position"), 0)
+            place = self.length * uniform(key_of(self.seed, name), _POSITION, 0)
         else:
             place = distance(site)
         if place > self.length:
@@ -64,3 +75,4 @@ def line(seed: int, length: float | str = REFERENCE_LENGTH, access: LatencyModel
 
 
 _NONE = Constant(0)
+_POSITION = purpose_of("position")

@@ -114,8 +114,14 @@ class NetworkTables:
 
     def _path(self, name: tuple[str, str, str], route: Route) -> _Path:
         """The hops of a route that is not known by identity, shared with equal routes where they hold no load."""
-        if type(route) is Constant:  # a hundred thousand parties may each have their own distance
-            return self._constants.get(int(route.latency)) or self._constant(route)
+        alone = route[0].latency if type(route) is tuple and len(route) == 1 and type(route[0]) is Leg else route
+        if type(alone) is Constant:  # a hundred thousand parties may each have their own distance
+            known = self._constants.get(int(alone.latency))
+            if alone is route:
+                return known or self._constant(alone, route)
+            path = self._constant(alone, route) if known is None else known._replace(route=route)
+            self._by_identity[id(route)] = path
+            return path
         legs = _legs(name, route)
         if any(leg.latency.loaded and not leg.shared for leg in legs):
             return self._lower(_text(name), legs, route)
@@ -125,12 +131,13 @@ class NetworkTables:
             known = None
         return self._remember(legs, route, known or self._lower(_text(name), legs, route))
 
-    def _constant(self, route: Constant) -> _Path:
-        first, hops = self._hop_count, merged(route.hops())
+    def _constant(self, model: Constant, route: Route) -> _Path:
+        """The one hop of a constant latency that no path has yet."""
+        first, hops = self._hop_count, merged(model.hops())
         for hop in hops:
             self._append(hop, first)
-        path = _Path(first, len(hops), route.expected(), route)
-        self._constants[int(route.latency)] = path
+        path = _Path(first, len(hops), model.expected(), route)
+        self._constants[int(model.latency)] = path
         return path
 
     def _remember(self, legs: tuple[Leg, ...], route: Route, path: _Path) -> _Path:

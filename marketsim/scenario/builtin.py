@@ -26,6 +26,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "public_feed": f"{_AGENTS}.public_feed:PublicFeed",
         "replay": f"{_AGENTS}.replay:Replay",
         "routed_flow": f"{_AGENTS}.routed_flow:RoutedFlow",
+        "twap": f"{_AGENTS}.twap:Twap",
         "venue_arbitrage": f"{_AGENTS}.venue_arbitrage:VenueArbitrage",
         "venue_maker": f"{_AGENTS}.venue_maker:VenueMaker",
         "visitor": f"{_AGENTS}.visitor:Visitor",

@@ -441,7 +441,8 @@ class Assembly:
                 feed=feed,
                 start=self._spec.start,
             )
-            self._venues_of.update((name, {self._markets[market].venue}) for name in mine)
+            here = {self._markets[market].venue}  # one for all: there may be a hundred thousand of them
+            self._venues_of.update((name, here) for name in mine)
             world.populations.setdefault(key, []).append(policy)
             world.participants.extend(
                 Participant(first + offset, name, key, type(agent).__name__, spec.cash, True, collateral)

@@ -6,6 +6,7 @@ overrides make the same thing. It holds no logic of a market.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -353,6 +354,27 @@ class Simulation:
             topology=self._topology,
             stepped=self._stepped,
             profile=profile,
+        )
+
+    def start_as(
+        self,
+        spec: ScenarioSpec,
+        agents: Mapping[str, Agent | CompiledAgent] | None = None,
+        folder: str | Path | None = None,
+    ) -> Execution:
+        """The same market by another spec: its own objects stand for what the spec has in common with it.
+
+        agents: further objects by key. For environments, which vary the seed and who sits where.
+        """
+        from marketsim.simulation.execution import Execution
+
+        return Execution(
+            spec,
+            folder=folder,
+            agents={key: agent for key, agent in {**self._agents, **(agents or {})}.items() if key in spec.agents},
+            feeds=self._feeds,
+            topology=copy.deepcopy(self._topology),  # parties are put into it
+            stepped=self._stepped,
         )
 
     def run(

@@ -190,6 +190,40 @@ def test_reference_market(tmp_path: Path) -> None:
     assert _is_picture(tmp_path / "out" / "reference_market.png")
 
 
+@pytest.mark.slow
+def test_train_ppo(tmp_path: Path) -> None:
+    """So little training that nothing is learned: what it says must hold together all the same."""
+    pytest.importorskip("stable_baselines3")
+    shown = _run(tmp_path, "11_train_ppo.py", "1920", "5")
+    rows = {
+        name: (float(mean), float(low), float(high))
+        for name, mean, low, high in re.findall(
+            r"^(PPO|TWAP|difference) +mean +(-?[\d.]+) bps  95 % interval (-?[\d.]+) to (-?[\d.]+)$",
+            shown,
+            re.MULTILINE,
+        )
+    }
+    assert rows["difference"][0] == pytest.approx(rows["PPO"][0] - rows["TWAP"][0], abs=0.02)
+    assert all(low < mean < high for mean, low, high in rows.values())
+    assert "PPO: 1,920 steps, about 32 episodes of training" in shown
+    assert re.search(r"^PPO is better in \d+% of 5 episodes$", shown, re.MULTILINE)
+    assert _is_picture(tmp_path / "out" / "train_ppo.png")
+
+
+def test_train_ppo_says_what_it_needs(tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden" / "stable_baselines3"
+    hidden.mkdir(parents=True)
+    (hidden / "__init__.py").write_text("raise ImportError('hidden')\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "11_train_ppo.py")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(hidden.parent), str(ROOT)))},
+    )
+    assert done.returncode == 1
+    assert "pip install torch stable-baselines3" in done.stderr
+
+
 # --- the pictures ---
 
 
@@ -203,7 +237,13 @@ def test_the_pictures_of_the_pages_can_be_made(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     made = {path.name for path in (tmp_path / "images").iterdir() if _is_picture(path)}
-    assert made == {path.name for path in (ROOT / "docs" / "images").iterdir()}
+    elsewhere = re.findall(r'^ELSEWHERE = {"([\w.]+)": "([\w./]+)"}', _source_of_pictures(), re.MULTILINE)
+    assert all((ROOT / maker).exists() for _, maker in elsewhere)
+    assert made | {name for name, _ in elsewhere} == {path.name for path in (ROOT / "docs" / "images").iterdir()}
+
+
+def _source_of_pictures() -> str:
+    return (ROOT / "docs" / "make_images.py").read_text(encoding="utf-8")
 
 
 def test_the_site_can_be_built(tmp_path: Path) -> None:

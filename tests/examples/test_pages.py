@@ -20,10 +20,16 @@ from pages import ROOT, blocks_of, commands_of, pages, same, tidy
 
 WRITE = bool(os.environ.get("MARKETSIM_WRITE_PAGES"))
 RUN = Path(__file__).with_name("run_page.py")
-_NEEDS = {"docs/mesa.md": "mesa", "docs/same-strategy.md": "uvicorn"}
+_NEEDS = {
+    "docs/gateway.md": "ccxt",
+    "docs/gym.md": "pettingzoo",
+    "docs/live-sessions.md": "uvicorn",
+    "docs/mesa.md": "mesa",
+    "docs/same-strategy.md": "uvicorn",
+}
 _READS = {"docs/replay.md": "lobster"}  # folder of recorded data whose files lie where the page runs
 # Many commands or long runs: left to .ci/run, so that the fast tests take minutes. README is always run.
-_LONG = {"docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md"}
+_LONG = {"docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md"}
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 
