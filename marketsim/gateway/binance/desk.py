@@ -7,14 +7,14 @@ latency. Whatever happens to an order is also told to those who listen to the ac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from marketsim.agents.client import Client, Record, Refusal
+from marketsim.agents.client import Client, Pair, Record, Refusal
 from marketsim.domain.event import EventKind
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import OrderState, Side
-from marketsim.gateway.binance import orders
+from marketsim.gateway.binance import lists, orders
 from marketsim.gateway.binance.audience import Audience
 from marketsim.gateway.binance.errors import VenueError, of_reason, timeout, unknown_cancel, unknown_order
 from marketsim.gateway.binance.markets import ServedMarket, ServedMarkets
@@ -84,11 +84,7 @@ class Desk:
 
     def terms(self, asked: Mapping[str, Any], market: ServedMarket) -> Any:
         """The terms of a new order; VenueError where it contradicts itself or a filter."""
-        prevention = asked["selfTradePreventionMode"]
-        if prevention is not None and prevention != self.self_trades:
-            raise VenueError(
-                -1130, f"Data sent for parameter 'selfTradePreventionMode' is not valid: {self.self_trades}."
-            )
+        self._check_prevention(asked)
         name = asked["newClientOrderId"] or fresh_token(22)
         side = Side.BUY if asked["side"] == "BUY" else Side.SELL
         return orders.terms_of(asked, market, name, lambda lots: self.estimate(market, side, lots))
@@ -98,11 +94,7 @@ class Desk:
         market = self._markets[asked["symbol"]]
         terms = self.terms(asked, market)
         response = asked["newOrderRespType"] or ("FULL" if asked["type"] in ("MARKET", "LIMIT") else "ACK")
-        record = self._command(client, "place", *terms)
-        if record is Refusal.FUNDS:
-            raise VenueError(-2010, "Account has insufficient balance for requested action.")
-        if not isinstance(record, Record):
-            raise VenueError(-2010, "Duplicate order sent.")
+        record = _sent(self._command(client, "place", *terms))
         await self._answer(record, "new")
         if record.order.state is OrderState.REJECTED:
             raise of_reason(record.order.reason)
@@ -131,12 +123,73 @@ class Desk:
         if not open_orders:
             raise unknown_cancel()
         self._command(client, "cancel_all", market.number)
-        await asyncio.gather(*(self._answer(record, "cancel") for record in open_orders))
-        return [
-            orders.answer_to_cancel(record, market, self.self_trades, self.epoch)
-            for record in open_orders
-            if orders.status_of(record) == "CANCELED"
-        ]
+        await asyncio.gather(*[self._answer(record, "cancel") for record in open_orders])
+        gone = [record for record in open_orders if orders.status_of(record) == "CANCELED"]
+        told: list[dict[str, Any]] = []
+        for record in gone:
+            pair = record.pair
+            if pair is None:
+                told.append(orders.answer_to_cancel(record, market, self.self_trades, self.epoch))
+            elif record is pair.first or pair.first not in gone:
+                told.append(lists.answer_to_cancel_list(pair, market, self.self_trades, self.epoch))
+        return told
+
+    # --- order lists ---
+
+    async def place_list(self, client: Client, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Two new orders of which one cancels the other, answered once the venue has taken both."""
+        market = self._markets[asked["symbol"]]
+        self._check_prevention(asked)
+        side = Side.BUY if asked["side"] == "BUY" else Side.SELL
+        terms = lists.terms_of_pair(asked, market, lambda lots: self.estimate(market, side, lots))
+        first = _sent(self._command(client, "pair", list(terms.stop), list(terms.limit), terms.name))
+        pair = first.pair
+        if pair is None:  # refused by the client's own limits
+            await self._answer(first, "new")
+            raise of_reason(first.order.reason)
+        await asyncio.gather(*[self._answer(record, "new") for record in pair.records])
+        for record in pair.records:
+            other = pair.other(record)
+            if record.order.state is OrderState.REJECTED and not other.order.filled:
+                if other.live:
+                    self._command(client, "cancel", other.number)
+                raise of_reason(record.order.reason)
+        response = asked["newOrderRespType"] or "RESULT"
+        return lists.answer_to_new_list(pair, market, response, self.self_trades, self.epoch)
+
+    async def cancel_list(self, client: Client, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The cancel of both orders of a list."""
+        market = self._markets[asked["symbol"]]
+        pair = self.find_list(client, asked["orderListId"], asked["listClientOrderId"], unknown_cancel)
+        if pair.first.terms.market != market.number or not pair.live:
+            raise unknown_cancel()
+        pair.restated = asked["newClientOrderId"] or fresh_token(22)
+        record = pair.first if pair.first.live else pair.second
+        if not isinstance(self._command(client, "cancel", record.number, pair.restated), Record):
+            raise unknown_cancel()
+        await asyncio.gather(*[self._answer(each, "cancel") for each in pair.records])
+        if orders.status_of(record) != "CANCELED":
+            raise unknown_cancel()
+        return lists.answer_to_cancel_list(pair, market, self.self_trades, self.epoch)
+
+    def find_list(
+        self, client: Client, number: int | None, name: str | None, otherwise: Callable[[], VenueError]
+    ) -> Pair:
+        """An own list by number or name."""
+        if number is None and name is None:
+            raise VenueError(
+                -1102, "Param 'orderListId' or 'listClientOrderId' must be sent, but both were empty/null!"
+            )
+        pair = client.pair(number) if number is not None else client.pair_by_name(name or "")
+        if pair is None or not pair.first.order.order_id or (name is not None and pair.name != name):
+            raise otherwise()
+        return pair
+
+    def show_list(self, pair: Pair) -> dict[str, Any]:
+        """A list as queries answer it."""
+        return lists.show_list(pair, self._markets.numbered(pair.first.terms.market), self.epoch)
+
+    # --- other requests ---
 
     async def amend(self, client: Client, asked: Mapping[str, Any]) -> dict[str, Any]:
         """A smaller quantity for an order that keeps its place."""
@@ -254,6 +307,13 @@ class Desk:
 
     # --- inner ---
 
+    def _check_prevention(self, asked: Mapping[str, Any]) -> None:
+        prevention = asked["selfTradePreventionMode"]
+        if prevention is not None and prevention != self.self_trades:
+            raise VenueError(
+                -1130, f"Data sent for parameter 'selfTradePreventionMode' is not valid: {self.self_trades}."
+            )
+
     def _command(self, client: Client, verb: str, *arguments: Any) -> Record | Refusal:
         self._pacer.catch_up()
         if self._live.now >= self._live.end:
@@ -261,12 +321,16 @@ class Desk:
         self.taken += 1
         return self._live.command(client.name, verb, *arguments)
 
-    async def _answer(self, record: Record, asked: str) -> Report | None:
-        """Wait for the venue's answer; None when the order was over before."""
-        if asked != "new" and not record.live:
-            return None
+    def _answer(self, record: Record, asked: str) -> Awaitable[Report | None]:
+        """The venue's answer; None when the order was over before. It is listened for from this call on."""
         waiter = _Waiter(asked, asyncio.get_running_loop().create_future())
-        self._waiting.setdefault(id(record), []).append(waiter)
+        if asked != "new" and not record.live:
+            waiter.future.set_result(None)
+        else:
+            self._waiting.setdefault(id(record), []).append(waiter)
+        return self._wait(record, waiter)
+
+    async def _wait(self, record: Record, waiter: _Waiter) -> Report | None:
         try:
             return await asyncio.wait_for(waiter.future, self.patience)
         except TimeoutError:
@@ -293,6 +357,9 @@ class Desk:
         self._audience.tell(client.name, event)
         if report.kind is not EventKind.REJECTED:
             self._audience.tell(client.name, self._position_event(client, market, report))
+        pair = record.pair
+        if pair is not None and (not pair.live or (record is pair.second and report.kind is EventKind.ACCEPTED)):
+            self._audience.tell(client.name, lists.list_event(pair, market, self.epoch(report.time)))
 
     def _position_event(self, client: Client, market: ServedMarket, report: Report) -> dict[str, Any]:
         """The balances that an order has touched, as a user event."""
@@ -306,6 +373,15 @@ class Desk:
             "u": self.epoch(report.time),
             "B": balances,
         }
+
+
+def _sent(answered: Record | Refusal) -> Record:
+    """What was sent; VenueError where it never left."""
+    if answered is Refusal.FUNDS:
+        raise VenueError(-2010, "Account has insufficient balance for requested action.")
+    if not isinstance(answered, Record):
+        raise VenueError(-2010, "Duplicate order sent.")
+    return answered
 
 
 def _half(cancel: str, new: str, canceled: Any, placed: Any) -> VenueError:
