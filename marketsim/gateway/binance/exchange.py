@@ -177,6 +177,8 @@ class BinanceExchange:
         if others:
             return VenueError(-5000, f"Path {path}, Method {method} is invalid; send {' or '.join(others)}", 405)
         hint = did_you_mean(path, {same for _, same in self._paths})
+        if hint.startswith("; known"):
+            hint = "; /docs shows what there is"
         return VenueError(-5000, f"Path {path[:200]}, Method {method} is invalid{hint}", 404)
 
     def _read(self, operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
