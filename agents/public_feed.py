@@ -22,6 +22,7 @@ from marketsim.trading.book import LocalBook
 
 _TRADES, _BARS = 100_000, 100_000  # that are remembered of a market
 MINUTE = 60 * SECOND
+_WEEK, _MONDAY = 7 * 24 * 60 * MINUTE, 4 * 24 * 60 * MINUTE  # 1970 began on a Thursday
 
 
 class PublicTrade(NamedTuple):
@@ -114,6 +115,11 @@ class MarketView:
         changed, self.changed = self.changed, {}
         return changed
 
+    def begin(self, length: int) -> int:
+        """Where the first bar of a length begins; 0 when there is none yet."""
+        source = self.seconds if length < MINUTE else self.minutes
+        return _start_of(source[0].start, length) if source else 0
+
     def bars(self, length: int, begin: int, end: int) -> Iterator[Candle]:
         """Bars of a length from the one that holds ``begin`` to the one that holds ``end`` (shifted ns).
 
@@ -121,10 +127,9 @@ class MarketView:
         Mondays.
         """
         source = self.seconds if length < MINUTE else self.minutes
-        shift = 4 * 24 * 60 * MINUTE if length == 7 * 24 * 60 * MINUTE else 0
         bars = iter(source)
         bar = next(bars, None)
-        start = (max(begin, bar.start if bar else end + 1) - shift) // length * length + shift
+        start = _start_of(max(begin, bar.start if bar else end + 1), length)
         price, number = 0, 0
         while bar is not None and bar.start < start:
             price, number = bar.close, bar.last + 1
@@ -151,6 +156,12 @@ class MarketView:
                 earlier.join(whole)
             whole = earlier
         return whole
+
+
+def _start_of(time: int, length: int) -> int:
+    """The beginning of the bar that holds a time."""
+    shift = _MONDAY if length == _WEEK else 0
+    return (time - shift) // length * length + shift
 
 
 @dataclass

@@ -128,6 +128,7 @@ def candles(market: ServedMarket, asked: Mapping[str, Any], now: int) -> list[li
     first = last - (limit - 1) * length if begin is None else begin * MILLISECOND
     if begin is not None:
         first = -(-first // length) * length  # bars that begin at the time or after it
+        first = max(first, market.view.begin(length))
         last = min(last, first + (limit - 1) * length)
     if first > last:
         return []

@@ -187,7 +187,7 @@ class ApiSocket:
         limits: list[dict[str, Any]] = []
         try:
             own = self._own.get(method)
-            tells = self._tells_limits and params.pop("returnRateLimits", True) is not False
+            tells = self._tells_limits and params.get("returnRateLimits") is not False
             if own is not None:
                 result = own(params)
             else:

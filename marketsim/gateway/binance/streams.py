@@ -22,7 +22,7 @@ from marketsim.gateway.binance.parameters import INTERVALS
 
 _FAST, _SLOW, _CALM = 100, 1000, 2000  # ms of wall time
 _ONE = re.compile(r"(?P<symbol>[a-z0-9]{1,20})@(?P<rest>.{1,40})", re.ASCII)
-_ALL = re.compile(r"!(?P<kind>miniTicker|ticker|bookTicker|ticker_(?:1h|4h|1d))(?:@arr)?", re.ASCII)
+_ALL = re.compile(r"!(?P<kind>miniTicker|ticker|bookTicker|ticker_(?:1h|4h|1d))(?:@arr)?(?:@[13]000ms)?", re.ASCII)
 _DEPTH = re.compile(r"depth(?P<levels>5|10|20)?(?:@(?P<speed>100ms|1000ms))?", re.ASCII)
 _KINDS = (
     "trade", "aggTrade", "bookTicker", "miniTicker", "ticker", "avgPrice", "depth", "depth@100ms", "depth5", "depth10",
