@@ -54,7 +54,7 @@ def ccxt_config(url: str, api_key: str = "", secret: str = "") -> dict[str, Any]
 def _pages(base: str) -> dict[str, Any]:
     """Addresses for people, which ccxt shows and never asks: of the gateway too, so that nothing leads elsewhere."""
     page = f"{base}/docs"
-    return {name: page for name in ("logo", "www", "api_management", "fees")} | {
+    return dict.fromkeys(("logo", "www", "api_management", "fees"), page) | {
         "doc": [page],
         "referral": {"url": page, "discount": 0.0},
     }
