@@ -396,7 +396,7 @@ async def listen_keys(seat: Seat) -> None:
 
 
 def _socket(method: str, true: Callable[[Seat, Any], bool], *arguments: Any, shown: str = "") -> None:
-    @cell(SOCKETS, method=shown or method)
+    @cell(SOCKETS, method=shown or method, beside=True)
     async def check(seat: Seat) -> None:
         async with getattr(seat.sockets, method)(*arguments) as stream:
             for _ in range(200):

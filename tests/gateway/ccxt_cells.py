@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from foreign_clients import CCXT_ALL, CCXT_PRO, PAIR, SYMBOL, Seat, cell, lots, near, side_of, text
@@ -109,7 +110,7 @@ async def fetch_ohlcv_of_seconds(seat: Seat) -> None:
         traded = {bar[0]: bar for bar in seat.market.candles(1)}
         assert len(found) == 30
         assert any(bar[0] in traded for bar in found)
-        for before, bar in zip(found, found[1:], strict=False):
+        for before, bar in pairwise(found):
             assert bar == traded.get(bar[0], [bar[0], *[before[4]] * 4, 0])  # nothing traded: the last price
 
 
@@ -266,7 +267,7 @@ async def create_trigger_order(seat: Seat) -> None:
         try:
             order = await seat.ask("create_trigger_order", PAIR, "market", "sell", 3, None, last - 0.01)
             break
-        except Exception as error:  # the price has moved
+        except Exception as error:  # noqa: BLE001 - the price has moved
             assert type(error).__name__ == "OrderImmediatelyFillable"  # noqa: PT017
     for _ in range(200):
         found = await seat.ask("fetch_order", order["id"], PAIR)

@@ -19,27 +19,24 @@ def page() -> str:
     assert binance_cells
     assert ccxt_cells
     refused = sum(1 for one in CELLS if one.error)
-    lines = [*_HEAD, f"{len(CELLS) - refused} cells are passed, {refused} are not supported.", ""]
+    lines = [*_HEAD, "", f"{len(CELLS) - refused} cells are passed, {refused} are not supported.", ""]
     lines += ["## ccxt", "", *table(CCXT_ALL), ""]
     lines += ["## python-binance", "", *table((*PYTHON_BINANCE, SOCKETS)), ""]
     return "\n".join([*lines, *_FOOT]) + "\n"
 
 
-_HEAD = (
-    """
+_HEAD = """
 # Foreign clients and what they may ask
 
 The gateway speaks the spot dialect of Binance, and this is what unmodified clients can do with it. Each cell is a test
-(`tests/gateway/test_foreign_clients.py`): ✓ means that the method was called against a served market and that its answer
-agreed with the market itself, level by level, fill by fill, fee by fee. A name is the exception that the client raises
-where something is not supported: the same that the real venue's refusal would make it raise, or the client's own.
+(`tests/gateway/test_foreign_clients.py`): ✓ means that the method was called against a served market and that its
+answer agreed with the market itself, level by level, fill by fill, fee by fee. A name is the exception that the client
+raises where something is not supported: the one that the real venue's refusal raises, or the client's own.
 While the tests run, every other address is fenced off, and nothing was asked of any.
 
 The clients are pointed to the gateway by `ccxt_config`, `point_python_binance` and `binance_socket_settings` of
 `marketsim.gateway`; [the gateway's page](gateway.md) shows how.
 """.strip().splitlines()
-    + [""]
-)
 
 _FOOT = """
 ## Errors
@@ -50,7 +47,7 @@ Clients decide by the number and the text of a refusal, so both are the real ven
 |---|---|---|
 | more than the account holds | -2010 | `InsufficientFunds` |
 | post-only, or a stop, that would trade at once | -2010 | `OrderImmediatelyFillable` |
-| an order list whose prices do not go together, a name that is taken, an order type that is not served | -2010 | `InvalidOrder` |
+| prices of a list that do not go together, a name that is taken, an order type not served | -2010 | `InvalidOrder` |
 | an order to cancel or to show that there is not | -2011, -2013 | `OrderNotFound` |
 | a quantity or a price off the grid | -1013 | `InvalidOrder` |
 | worth less than the least | -1013 | `BadRequest` |

@@ -54,12 +54,16 @@ Check = Callable[["Seat"], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Cell:
-    """A method of a client. ``error``: the class that it must raise; none means that it works."""
+    """A method of a client. ``error``: the class that it must raise; none means that it works.
+
+    ``beside``: may run beside the others of its client that may.
+    """
 
     client: str
     method: str
     check: Check
     error: str = ""
+    beside: bool = False
 
 
 CELLS: list[Cell] = []
@@ -74,12 +78,11 @@ def sample() -> list[Cell]:
     return [one for one in CELLS if id(one) in chosen]
 
 
-def cell(*clients: str, method: str = "", error: str = "") -> Callable[[Check], Check]:
+def cell(*clients: str, method: str = "", error: str = "", beside: bool = False) -> Callable[[Check], Check]:
     """Put a check into the matrix, for one client or several. ``method``: as it is called; the function's name else."""
 
     def keep(check: Check) -> Check:
-        for client in clients:
-            CELLS.append(Cell(client, method or check.__name__, check, error))
+        CELLS.extend(Cell(client, method or check.__name__, check, error, beside) for client in clients)
         return check
 
     return keep
@@ -217,7 +220,9 @@ async def run(market: Market, seats: Mapping[str, Seat], cells: list[Cell]) -> l
     """Run cells: those of one client one after the other, the clients beside each other."""
 
     async def column(client: str) -> list[Outcome]:
-        return [await attempt(seats[client], one) for one in cells if one.client == client]
+        mine = [one for one in cells if one.client == client]
+        beside = await asyncio.gather(*(attempt(seats[client], one) for one in mine if one.beside))
+        return [*beside, *[await attempt(seats[client], one) for one in mine if not one.beside]]
 
     found = await asyncio.gather(*(column(client) for client in seats))
     return [outcome for outcomes in found for outcome in outcomes]
