@@ -178,16 +178,6 @@ async def recipe_compares(gateway: Gateway, history: History, updates: int) -> i
     return sum(book.compared for book in ours.values())
 
 
-def test_books_equal_ours_for_a_while(served: tuple[Gateway, History]) -> None:
-    pytest.importorskip("ccxt")
-    gateway, history = served
-
-    async def both() -> None:
-        await asyncio.gather(ccxt_compares(gateway, history, 300), recipe_compares(gateway, history, 300))
-
-    asyncio.run(asyncio.wait_for(both(), 60))
-
-
 @pytest.mark.slow
 def test_books_of_clients_equal_ours_at_every_update(served: tuple[Gateway, History]) -> None:
     pytest.importorskip("ccxt")
