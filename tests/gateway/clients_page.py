@@ -34,8 +34,18 @@ answer agreed with the market itself, level by level, fill by fill, fee by fee. 
 raises where something is not supported: the one that the real venue's refusal raises, or the client's own.
 While the tests run, every other address is fenced off, and nothing was asked of any.
 
-The clients are pointed to the gateway by `ccxt_config`, `point_python_binance` and `binance_socket_settings` of
-`marketsim.gateway`; [the gateway's page](gateway.md) shows how.
+The clients are pointed to the gateway by `ccxt_config`, `point_python_binance` and `binance_socket_settings`, which
+leave no address of the real venue anywhere:
+
+```python
+from marketsim.gateway import ccxt_config
+
+settings = ccxt_config("http://127.0.0.1:8080", "API KEY", "SECRET")  # for ccxt.binance(settings) and its siblings
+print(settings["urls"]["api"]["private"])
+```
+```text
+http://127.0.0.1:8080/api/v3
+```
 """.strip().splitlines()
 
 _FOOT = """
@@ -66,6 +76,7 @@ python-binance raises `BinanceAPIException` for all of them, with the number in 
 - A trailing stop is `STOP_LOSS` with `trailingDelta`, without price and `stopPrice`. Take-profit orders, lists that
   place one order after another (OTO, OTOCO) and smart order routing are not there.
 - Fees are taken in the quote asset, of buyers too.
+- The market's clock is simulated: candles, trades and orders carry its time, `time` and signatures the wall clock's.
 - Nothing can be paid in or out.
 """.strip().splitlines()
 
