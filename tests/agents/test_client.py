@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ import marketsim as ms
 from marketsim.agents.client import Client, Record, Refusal, Terms, assets_of
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Reason, TimeInForce
+from marketsim.domain.units import SECOND
 from marketsim.errors import InvalidValueError
+from marketsim.results.journal import JOURNAL, Past
 from marketsim.simulation.execution import Execution
-from marketsim.simulation.live import seats, with_seats
+from marketsim.simulation.live import LiveSession, replay_session, seats, with_seats
 
 MARKET: dict[str, Any] = {
     "name": "seat",
@@ -277,3 +280,24 @@ def test_the_assets_of_a_symbol() -> None:
     assert assets_of(Instrument("BTC-USD")) == ("BTC", "USD")
     assert assets_of(Instrument("ABC")) == ("ABC", "USD")
     assert assets_of(Instrument("USD")) == ("USD", "USD")
+
+
+def test_what_was_commanded_happens_again_from_the_journal(tmp_path: Path) -> None:
+    spec = with_seats(ms.ScenarioSpec.from_dict(MARKET))
+    live = LiveSession(spec, tmp_path / "run")
+    start = live.now
+    pair = live.command("trader", "pair", list(Terms(0, -1, 3, 20, stop=9_900)), list(_limit(-1, 20, 10_003)), "both")
+    assert isinstance(pair, Record)
+    live.advance(start + SECOND)
+    order = live.command("trader", "place", *_limit(1, 30, 9_950))
+    assert isinstance(order, Record)
+    live.advance(start + 2 * SECOND)
+    live.command("trader", "amend", order.number, 10, "smaller")
+    live.advance(start + 30 * SECOND)
+    live.command("trader", "cancel_all")
+    live.advance(start + 31 * SECOND)
+    before = live.seat("trader").balances(), [record.order.filled for record in live.seat("trader").records()]
+    run = live.finish()
+    again = replay_session(spec, Past(tmp_path / "run" / JOURNAL))
+    assert again.digest == run.digest
+    assert len(before[1]) == 3
