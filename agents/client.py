@@ -1,9 +1,9 @@
 """A client: the seat of somebody outside of the simulation, such as a trading bot behind the gateway.
 
-It decides nothing. It takes commands (place, cancel, amend, cancel all), refuses what the participant cannot pay for,
-sends the rest to the venue as any agent would, over its own link and with its own fees and limits, and keeps what the
-participant may ask for later: orders, fills and balances. A command is plain numbers and text, so that it can be
-written into a journal and given again. It knows no dialect and no network.
+It decides nothing. It takes commands (place, place a pair, cancel, amend, cancel all), refuses what the participant
+cannot pay for, sends the rest to the venue as any agent would, over its own link and with its own fees and limits, and
+keeps what the participant may ask for later: orders, fills and balances. A command is plain numbers and text, so that
+it can be written into a journal and given again. It knows no dialect and no network.
 
 Balances are those of a spot account: an amount of each asset, of which open orders lock a part. Selling what is not
 there is refused, unless ``short`` allows it.
@@ -14,19 +14,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Report
-from marketsim.domain.order import OrderFlag, OrderType, Reason, Side, TimeInForce
+from marketsim.domain.order import OrderFlag, OrderState, OrderType, Reason, Side, TimeInForce
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order, Special
 
 _ZERO = Decimal(0)
+_VERBS = ("place", "pair", "cancel", "amend", "cancel_all")
 _KEPT = 100_000  # orders that are over, and fills, that can still be asked for
 _UPDATES = (
     EventKind.ACCEPTED, EventKind.TRADE, EventKind.CANCELED, EventKind.EXPIRED, EventKind.REPLACED,
@@ -58,7 +59,7 @@ class Terms(NamedTuple):
     name: str = ""  # the participant's own, unique among its open orders
     label: str = ""  # whatever the gateway wants to remember: the order's type in its dialect
     worth: str = ""  # currency to lock for a market order to buy, as decimal text
-    partner: int = 0  # reference of the order that this one cancels when it trades
+    budget: str = ""  # quote currency that was asked to be spent or received, as decimal text; to be remembered
 
 
 class Fill(NamedTuple):
@@ -89,11 +90,45 @@ class Place(NamedTuple):
     quote: str
 
 
+class Pair:
+    """Two orders of which one cancels as much as the other trades. ``number`` counts up from 1 for this client."""
+
+    __slots__ = ("created", "first", "name", "number", "restated", "second")
+
+    def __init__(self, number: int, name: str, created: int) -> None:
+        self.number = number
+        self.name = name
+        self.created = created
+        self.renamed = ""  # the name that an amendment under way gives it
+        self.restated = ""  # the name of the request that ended it
+        self.first: Record
+        self.second: Record
+
+    @property
+    def records(self) -> tuple[Record, Record]:
+        """Both, the one that was sent first in front."""
+        return self.first, self.second
+
+    @property
+    def live(self) -> bool:
+        """Whether one of them may still trade."""
+        return self.first.live or self.second.live
+
+    @property
+    def updated(self) -> int:
+        """ns, when something last happened to one of them."""
+        return max(self.first.updated, self.second.updated)
+
+    def other(self, record: Record) -> Record:
+        """The partner of one of them."""
+        return self.second if record is self.first else self.first
+
+
 class Record:
     """An order with all that its participant may ask for about it."""
 
     __slots__ = (
-        "asset", "created", "fees", "fills", "locked", "name", "order", "partner", "place", "restated", "terms",
+        "asset", "created", "fees", "fills", "locked", "name", "order", "pair", "place", "renamed", "restated", "terms",
         "triggered", "updated",
     )  # fmt: skip
 
@@ -108,7 +143,12 @@ class Record:
         self.asset, self.locked = "", _ZERO
         self.fees = _ZERO
         self.fills: list[Fill] = []
-        self.partner: Record | None = None
+        self.pair: Pair | None = None
+
+    @property
+    def partner(self) -> Record | None:
+        """The other order of its pair."""
+        return None if self.pair is None else self.pair.other(self)
 
     @property
     def number(self) -> int:
@@ -117,6 +157,7 @@ class Record:
 
     @property
     def live(self) -> bool:
+        """Whether it may still trade."""
         return self.order.live
 
 
@@ -148,6 +189,9 @@ class Client(Agent):
         self._over: deque[Record] = deque()
         self._fills: deque[Fill] = deque(maxlen=_KEPT)
         self._filled = 0
+        self._pairs: dict[int, Pair] = {}
+        self._pairs_by_name: dict[str, Pair] = {}  # the latest of each name
+        self._paired = 0
         self._initial: dict[str, Decimal] = {}
         self._locked: dict[str, Decimal] = {}
 
@@ -214,12 +258,27 @@ class Client(Agent):
         """All fills that are remembered, oldest first."""
         return iter(self._fills)
 
+    def pair(self, number: int) -> Pair | None:
+        """The pair with a number."""
+        return self._pairs.get(number)
+
+    def pair_by_name(self, name: str) -> Pair | None:
+        """The latest pair with a name of the participant's."""
+        return self._pairs_by_name.get(name)
+
+    def pairs(self) -> Iterator[Pair]:
+        """All pairs that are remembered and that the venue has taken, oldest first."""
+        return (pair for pair in self._pairs.values() if pair.first.order.order_id)
+
     # --- commands ---
 
     def execute(self, verb: str, arguments: list[Any]) -> Record | Refusal:
         """Carry out a command as a journal knows it."""
         if verb == "place":
             return self.place(Terms(*arguments))
+        if verb == "pair":
+            first, second, *name = arguments
+            return self.place_pair(Terms(*first), Terms(*second), *name)
         if verb == "cancel":
             return self.cancel_order(*arguments)
         if verb == "amend":
@@ -227,31 +286,50 @@ class Client(Agent):
         if verb == "cancel_all":
             self.cancel_market(*arguments)
             return Refusal.UNKNOWN
-        raise InvalidValueError(f"no command {verb!r}{did_you_mean(verb, ('place', 'cancel', 'amend', 'cancel_all'))}")
+        raise InvalidValueError(f"no command {verb!r}{did_you_mean(verb, _VERBS)}")
 
     def place(self, terms: Terms) -> Record | Refusal:
         """Send an order; what becomes of it is heard later."""
-        place = self._markets[terms.market]
-        earlier = self._by_name.get(terms.name) if terms.name else None
-        if earlier is not None and earlier.live:
+        if self._taken(terms.name):
             return Refusal.DUPLICATE
-        asset, needed = self._needs(terms, place)
-        partner = self._by_number.get(terms.partner) if terms.partner else None
-        shared = partner.locked if partner is not None and partner.asset == asset else _ZERO
-        if needed > 0 and needed - shared > self.balance(asset).free:
+        asset, needed = self._needs(terms)
+        if needed > 0 and needed > self.balance(asset).free:
             return Refusal.FUNDS
-        order = self._order(terms, place, partner)
-        record = Record(order, terms, place, self.now)
-        if partner is not None:
-            record.partner, partner.partner = partner, record
-            needed = max(_ZERO, needed - shared)
+        record = self._record(terms)
         self._lock(record, asset, needed)
-        self._records[order.client_order_id] = record
-        if terms.name:
-            self._by_name[terms.name] = record
-        self._session.broker.submit(order)
-        if order.reference:
-            self._by_number[order.reference] = record
+        self._submit(record)
+        return record
+
+    def place_pair(self, first: Terms, second: Terms, name: str = "") -> Record | Refusal:
+        """Send two orders of one side and market, each of which cancels as much as the other trades.
+
+        They share what they lock. Answers the first; its ``pair`` leads to the other. Where the client's own limits
+        refuse one, neither stays. ``name``: of the pair.
+        """
+        if (first.market, first.side) != (second.market, second.side):
+            raise InvalidValueError("a pair is two orders of one side and one market")
+        alike = bool(first.name) and first.name == second.name
+        if alike or self._taken(first.name) or self._taken(second.name) or self._names_pair(name):
+            return Refusal.DUPLICATE
+        (asset, needed), (_, other) = self._needs(first), self._needs(second)
+        if max(needed, other) > max(_ZERO, self.balance(asset).free):
+            return Refusal.FUNDS
+        self._paired += 1
+        pair = Pair(self._paired, name, self.now)
+        pair.first = record = self._record(first)
+        self._lock(record, asset, max(needed, other))
+        self._submit(record)
+        if not record.order.reference:
+            return record
+        pair.second = partner = self._record(second, record)
+        self._lock(partner, asset, _ZERO)
+        self._submit(partner)
+        if not partner.order.reference:
+            self._session.broker.cancel(record.order)
+            return partner
+        record.pair = partner.pair = self._pairs[pair.number] = pair
+        if name:
+            self._pairs_by_name[name] = pair
         return record
 
     def cancel_order(self, number: int, name: str = "") -> Record | Refusal:
@@ -264,14 +342,19 @@ class Client(Agent):
         return record
 
     def amend(self, number: int, quantity: int, name: str = "") -> Record | Refusal:
-        """Ask for a smaller quantity of an order, which keeps its place. ``quantity``: the new total, in lots."""
+        """Ask for a smaller quantity of an order, which keeps its place. ``quantity``: the new total, in lots.
+
+        ``name``: of the order from then on; the one that it has when left out.
+        """
         record = self._by_number.get(number)
         if record is None or not record.live:
             return Refusal.UNKNOWN
         order = record.order
         if not order.filled < quantity < order.quantity:
             return Refusal.SIZE
-        record.restated = name
+        if name and name != record.name and self._taken(name):
+            return Refusal.DUPLICATE
+        record.restated = record.renamed = name
         self._session.broker.replace(order, order.price, quantity, order.stop_price)
         return record
 
@@ -297,11 +380,19 @@ class Client(Agent):
             self._take_fill(record, report)
         elif kind is EventKind.TRIGGERED:
             record.triggered = True
+        elif kind is EventKind.REPLACED and record.renamed:
+            self._rename(record)
         self._adjust(record)
         if self._heard is not None:
             self._heard(self, record, report)
         if not record.live:
             self._forget(record)
+
+    def _rename(self, record: Record) -> None:
+        if self._by_name.get(record.name) is record:
+            del self._by_name[record.name]
+        record.name, record.renamed = record.renamed, ""
+        self._by_name[record.name] = record
 
     def _take_fill(self, record: Record, report: Report) -> None:
         latest = self._session.portfolio.history[-1]
@@ -324,14 +415,31 @@ class Client(Agent):
         if len(self._over) > _KEPT:
             oldest = self._over.popleft()
             self._by_number.pop(oldest.number, None)
+            if oldest.pair is not None:
+                self._forget_pair(oldest.pair)
             if self._by_name.get(oldest.name) is oldest:
                 del self._by_name[oldest.name]
 
+    def _forget_pair(self, pair: Pair) -> None:
+        self._pairs.pop(pair.number, None)
+        if self._pairs_by_name.get(pair.name) is pair:
+            del self._pairs_by_name[pair.name]
+
     # --- inner ---
 
-    def _order(self, terms: Terms, place: Place, partner: Record | None) -> Order:
+    def _taken(self, name: str) -> bool:
+        """Whether an open order has this name."""
+        earlier = self._by_name.get(name) if name else None
+        return earlier is not None and earlier.live
+
+    def _names_pair(self, name: str) -> bool:
+        earlier = self._pairs_by_name.get(name) if name else None
+        return earlier is not None and earlier.live
+
+    def _record(self, terms: Terms, partner: Record | None = None) -> Record:
+        place = self._markets[terms.market]
         special = Special(terms.display, partner=None if partner is None else partner.order)
-        return Order(
+        order = Order(
             self._session.next_client_order_id(),
             place.instrument,
             place.venue,
@@ -344,15 +452,28 @@ class Client(Agent):
             OrderFlag(terms.flags),
             special=special if special != Special() else None,
         )
+        return Record(order, terms, place, self.now)
 
-    def _needs(self, terms: Terms, place: Place) -> tuple[str, Decimal]:
+    def _submit(self, record: Record) -> None:
+        order = record.order
+        self._records[order.client_order_id] = record
+        if record.name:
+            self._by_name[record.name] = record
+        self._session.broker.submit(order)
+        if order.reference:
+            self._by_number[order.reference] = record
+
+    def _needs(self, terms: Terms) -> tuple[str, Decimal]:
         """What an order locks: the base asset of a sale, else its worth and the dearer of the fees."""
+        place = self._markets[terms.market]
         instrument = place.instrument
         units = terms.quantity * instrument.lot_size
         if terms.side < 0:
             return place.base, _ZERO if self.short else units
         if terms.worth:
-            return place.quote, Decimal(terms.worth)
+            worth = Decimal(terms.worth)
+            mean = (worth / (units * instrument.tick_size)).to_integral_value(ROUND_CEILING)
+            return place.quote, worth + self._dearest(place, int(mean), terms.quantity)
         price = terms.price or terms.stop
         return place.quote, units * price * instrument.tick_size + self._dearest(place, price, terms.quantity)
 
@@ -361,19 +482,20 @@ class Client(Agent):
         return max(_ZERO, *fees)
 
     def _adjust(self, record: Record) -> None:
-        """What an order locks follows what of it is open."""
+        """What an order locks follows what of it is open; of a pair the first locks for both."""
+        pair = record.pair
+        if pair is not None and record.order.state is OrderState.REJECTED:
+            record.pair = pair.other(record).pair = None  # the other stands alone
+            self._forget_pair(pair)
+            self._adjust(pair.other(record))
+        elif pair is not None:
+            record = pair.first
         if not record.locked:
             return
-        order = record.order
-        if not order.live:
-            self._lock(record, record.asset, _ZERO)
-            partner = record.partner
-            if partner is not None and partner.live and not partner.locked:
-                asset, needed = self._needs(partner.terms, partner.place)
-                self._lock(partner, asset, needed)
-        elif order.leaves != order.quantity:
-            asset, whole = self._needs(record.terms, record.place)
-            self._lock(record, asset, whole * order.leaves / record.terms.quantity)
+        asset, whole = self._needs(record.terms)
+        if pair is not None and record.pair is pair:
+            whole = max(whole, self._needs(pair.second.terms)[1])
+        self._lock(record, asset, whole * _open_lots(record) / record.terms.quantity)
 
     def _lock(self, record: Record, asset: str, amount: Decimal) -> None:
         self._locked[asset] = self._locked.get(asset, _ZERO) - record.locked + amount
@@ -390,6 +512,15 @@ class Client(Agent):
             if place.base == asset:
                 total += portfolio.lots.get(place.instrument.symbol, 0) * place.instrument.lot_size
         return total
+
+
+def _open_lots(record: Record) -> int:
+    """Lots that may still trade; of a pair those that both have, as one loses what the other trades."""
+    lots = record.order.leaves if record.live else 0
+    partner = record.partner
+    if partner is None:
+        return lots
+    return min(lots, partner.order.leaves if partner.live else 0)
 
 
 def assets_of(instrument: Instrument) -> tuple[str, str]:

@@ -7,6 +7,7 @@ minutes of the calendar that people outside live by.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ from marketsim.trading.book import LocalBook
 
 _TRADES, _BARS = 100_000, 100_000  # that are remembered of a market
 MINUTE = 60 * SECOND
+_DAY = 24 * 60 * MINUTE
+_WEEK, _MONDAY = 7 * _DAY, 4 * _DAY  # 1970 began on a Thursday
+_MONTH = 30 * _DAY  # stands for a month of the calendar, however long
+_EPOCH = dt.date(1970, 1, 1).toordinal()
 
 
 class PublicTrade(NamedTuple):
@@ -114,32 +119,36 @@ class MarketView:
         changed, self.changed = self.changed, {}
         return changed
 
+    def begin(self, length: int) -> int:
+        """Where the first bar of a length begins; 0 when there is none yet."""
+        source = self.seconds if length < MINUTE else self.minutes
+        return bar_start(source[0].start, length) if source else 0
+
     def bars(self, length: int, begin: int, end: int) -> Iterator[Candle]:
         """Bars of a length from the one that holds ``begin`` to the one that holds ``end`` (shifted ns).
 
         A bar without a trade stands at the price before it; before the first trade there is none. Weeks begin on
-        Mondays.
+        Mondays, and a length of 30 days means the months of the calendar.
         """
         source = self.seconds if length < MINUTE else self.minutes
-        shift = 4 * 24 * 60 * MINUTE if length == 7 * 24 * 60 * MINUTE else 0
         bars = iter(source)
         bar = next(bars, None)
-        start = (max(begin, bar.start if bar else end + 1) - shift) // length * length + shift
+        start = bar_start(max(begin, bar.start if bar else end + 1), length)
         price, number = 0, 0
         while bar is not None and bar.start < start:
             price, number = bar.close, bar.last + 1
             bar = next(bars, None)
         while start <= end:
-            whole = Candle(start, price, number)
-            while bar is not None and bar.start < start + length:
+            whole, following = Candle(start, price, number), bar_end(start, length)
+            while bar is not None and bar.start < following:
                 whole.join(bar)
                 bar = next(bars, None)
             price, number = whole.close, whole.last + 1
             if price or whole.trades:
                 yield whole
-            start += length
+            start = following
 
-    def day(self, now: int, span: int = 24 * 60 * MINUTE) -> Candle | None:
+    def day(self, now: int, span: int = _DAY) -> Candle | None:
         """The trades of the last ``span`` ns before ``now``, to the minute; None when there are none."""
         whole: Candle | None = None
         for bar in reversed(self.minutes):
@@ -151,6 +160,28 @@ class MarketView:
                 earlier.join(whole)
             whole = earlier
         return whole
+
+
+def bar_start(time: int, length: int) -> int:
+    """The beginning of the bar of a length that holds a time; ns since 1970."""
+    if length == _MONTH:
+        return _month(time, 0)
+    shift = _MONDAY if length == _WEEK else 0
+    return (time - shift) // length * length + shift
+
+
+def bar_end(start: int, length: int) -> int:
+    """Where the next bar begins."""
+    return _month(start, 1) if length == _MONTH else start + length
+
+
+def _month(time: int, later: int) -> int:
+    """Midnight on the first of a time's month, or of the next one."""
+    day = dt.date.fromordinal(_EPOCH + time // _DAY)
+    first = day.replace(day=1)
+    if later:
+        first = (first + dt.timedelta(days=32)).replace(day=1)
+    return (first.toordinal() - _EPOCH) * _DAY
 
 
 @dataclass

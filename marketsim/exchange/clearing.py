@@ -26,6 +26,7 @@ _BOUND = 4_000_000_000_000_000_000  # money units; sums of two still fit 64 bits
 _ACCEPTED, _TRADE = int(EventKind.ACCEPTED), int(EventKind.TRADE)
 _CANCELED, _EXPIRED, _REPLACED = int(EventKind.CANCELED), int(EventKind.EXPIRED), int(EventKind.REPLACED)
 _MARKET, _STOP = int(OrderType.MARKET), int(OrderType.STOP)
+_TRAILING_STOP, _MARKET_TO_LIMIT = int(OrderType.TRAILING_STOP), int(OrderType.MARKET_TO_LIMIT)
 _MARGIN, _NOTIONAL = int(Reason.MARGIN), int(Reason.NOTIONAL)
 _MARKET_CLOSED = int(Reason.MARKET_CLOSED)
 _OUTSIDE_BANDS, _INVALID_PRICE = int(Reason.OUTSIDE_BANDS), int(Reason.INVALID_PRICE)
@@ -290,7 +291,9 @@ def objection(
         return 0
     if contract.expired != 0:
         return _MARKET_CLOSED
-    unlimited = order_type == _MARKET or order_type == _STOP
+    unlimited = (
+        order_type == _MARKET or order_type == _STOP or order_type == _TRAILING_STOP or order_type == _MARKET_TO_LIMIT
+    )
     reason = _filtered(contract, _anchor(core, contract, market), unlimited, price, quantity)
     if reason != 0 or contract.checked == 0:
         return reason

@@ -47,7 +47,16 @@ def ccxt_config(url: str, api_key: str = "", secret: str = "") -> dict[str, Any]
             "fetchMargins": False,
             "fetchCurrencies": False,
         },
-        "urls": {"api": api, "test": api, "demo": api},
+        "urls": {"api": api, "test": api, "demo": api, **_pages(base)},
+    }
+
+
+def _pages(base: str) -> dict[str, Any]:
+    """Addresses for people, which ccxt shows and never asks: of the gateway too, so that nothing leads elsewhere."""
+    page = f"{base}/docs"
+    return dict.fromkeys(("logo", "www", "api_management", "fees"), page) | {
+        "doc": [page],
+        "referral": {"url": page, "discount": 0.0},
     }
 
 
@@ -80,9 +89,11 @@ def binance_socket_settings(url: str) -> dict[str, str]:
         "STREAM_URL": f"{socket}/",
         "STREAM_TESTNET_URL": f"{socket}/",
         "STREAM_DEMO_URL": f"{socket}/",
-        "FSTREAM_URL": f"{away}fstream/",
-        "DSTREAM_URL": f"{away}dstream/",
-        "OPTIONS_URL": f"{away}options/",
+        **{
+            f"{product}STREAM_{kind}URL": f"{away}{product.lower()}stream/"
+            for product in ("F", "D")
+            for kind in ("", "TESTNET_", "DEMO_")
+        },
     }
 
 

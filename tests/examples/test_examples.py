@@ -224,6 +224,27 @@ def test_train_ppo_says_what_it_needs(tmp_path: Path) -> None:
     assert "pip install torch stable-baselines3" in done.stderr
 
 
+def test_ccxt_bot(tmp_path: Path) -> None:
+    pytest.importorskip("ccxt")
+    pytest.importorskip("uvicorn")
+    shown = _run(tmp_path, "12_ccxt_bot.py", "6", "10")
+    fills, makers = map(int, re.search(r"^(\d+) fills, (\d+) of them as maker; fees", shown, re.MULTILINE).groups())  # type: ignore[union-attr]
+    assert fills >= makers
+    assert re.search(r"^earned [+-]\d+\.\d\d USD on \d+ traded$", shown, re.MULTILINE)
+    assert (tmp_path / "out" / "ccxt_bot" / "journal.jsonl").is_file()
+
+
+@pytest.mark.slow
+def test_freqtrade_loop(tmp_path: Path) -> None:
+    pytest.importorskip("ccxt")
+    pytest.importorskip("uvicorn")
+    shown = _run(tmp_path, "13_freqtrade_loop.py", "8", "20")
+    trades = [float(gain) for gain in re.findall(r"^ *([+-]\d+\.\d\d) USD, (?:signal|stop loss)$", shown, re.MULTILINE)]
+    count, gain = re.search(r"^(\d+) trades, ([+-][\d.]+) USD before [\d.]+ USD of fees$", shown, re.MULTILINE).groups()  # type: ignore[union-attr]
+    assert len(trades) == int(count)
+    assert sum(trades) == pytest.approx(float(gain), abs=0.011 * (len(trades) + 1))
+
+
 # --- the pictures ---
 
 

@@ -252,6 +252,27 @@ def test_filters_refuse_orders_of_spot_too() -> None:
     ]
 
 
+def test_the_price_of_a_trailing_stop_is_a_distance_that_no_filter_measures() -> None:
+    @dataclass
+    class Follower(ms.Agent):
+        def on_start(self) -> None:
+            self.heard: list[str] = []
+            self.sell(self.instrument, 2, trail=5)
+            self.sell(self.instrument, 1, trail=5)
+
+        def on_report(self, report: Report, order: Order | None) -> None:
+            self.heard.append(f"{report.kind.name} {report.reason.name}")
+
+    simulation = ms.Simulation(1, "2s")
+    simulation.add_venue(instruments=[ms.Instrument("ABC", price_band="0.1", min_notional=150)])
+    simulation.add_agent(Follower(), "follower")
+    execution = simulation.start()
+    execution.run()
+    heard = execution.world.sessions["follower"].agent.heard  # type: ignore[attr-defined]
+    assert heard[0].startswith("ACCEPTED")  # 2 x 100, by the reference price
+    assert heard[-1] == "REJECTED NOTIONAL"  # 1 x 100
+
+
 def test_the_index_is_the_underlying_or_a_feed() -> None:
     def indices(**terms: Any) -> set[int]:
         simulation = ms.Simulation(1, "2s")

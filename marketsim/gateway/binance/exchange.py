@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -113,7 +113,7 @@ class BinanceExchange:
         operation = self._methods.get(method)
         self._spend(address, operation.weight if operation is not None else 1)
         if operation is None:
-            raise VenueError(-1020, f"Unknown method {method[:60]!r}{did_you_mean(method, self._methods)}")
+            raise VenueError(-1020, f"Unknown method {method[:60]!r}{_near(method, self._methods)}")
         given = {name: value for name, value in params.items() if name != "returnRateLimits"}  # signed, no parameter
         key = given.get("apiKey")
         signed = lambda: (websocket_payload(params), _signature_in(params))  # noqa: E731
@@ -177,7 +177,7 @@ class BinanceExchange:
         if others:
             told = f"Path {path}, Method {method} is invalid; send {' or '.join(others)}"
             return VenueError(-5000, told, 405, {"Allow": ", ".join(others)})
-        hint = did_you_mean(path, {same for _, same in self._paths})
+        hint = _near(path, {same for _, same in self._paths})
         return VenueError(-5000, f"Path {path[:200]}, Method {method} is invalid{hint}", 404)
 
     def _read(self, operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,6 +260,12 @@ class BinanceExchange:
             raise VenueError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
         if now - stamp > (_WINDOW if window is None else window):
             raise VenueError(-1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """A repair that stays short, however much there is."""
+    hint = did_you_mean(name, known)
+    return "; /docs shows what there is" if hint.startswith("; known") else hint
 
 
 def _parameters(query: bytes, body: bytes) -> dict[str, str]:

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from marketsim.agents.client import Client, Record
-from marketsim.gateway.binance import orders, public
+from marketsim.gateway.binance import lists, orders, public
 from marketsim.gateway.binance.errors import VenueError, unknown_order
 from marketsim.gateway.binance.markets import ServedMarket
 from marketsim.gateway.binance.orders import NEW_ORDER
@@ -362,6 +362,77 @@ def cancel_replace(exchange: BinanceExchange, asked: Asked) -> Answer:
 def amend_order(exchange: BinanceExchange, asked: Asked) -> Answer:
     """A smaller quantity for an order that keeps its place in the queue."""
     return exchange.desk.amend(asked.account, asked.values)
+
+
+# --- order lists ---
+
+
+@operation("POST /api/v3/orderList/oco", "orderList.place.oco", *lists.NEW_LIST, security=Security.TRADE, orders=2)
+def place_list(exchange: BinanceExchange, asked: Asked) -> Answer:
+    """A limit order and a stop; what one trades the other loses."""
+    return exchange.desk.place_list(asked.account, asked.values)
+
+
+@operation("POST /api/v3/order/oco", "orderList.place", *lists.OLD_LIST, security=Security.TRADE, orders=2)
+def place_old_list(exchange: BinanceExchange, asked: Asked) -> Answer:
+    """The same in the old words."""
+    return exchange.desk.place_list(asked.account, lists.modern(asked.values))
+
+
+@operation(
+    "DELETE /api/v3/orderList",
+    "orderList.cancel",
+    SYMBOL,
+    Parameter("orderListId", "long"),
+    Parameter("listClientOrderId", "name"),
+    Parameter("newClientOrderId", "name"),
+    security=Security.TRADE,
+)
+def cancel_list(exchange: BinanceExchange, asked: Asked) -> Answer:
+    """The cancel of both orders of a list; the cancel of one of them does the same."""
+    return exchange.desk.cancel_list(asked.account, asked.values)
+
+
+@operation(
+    "GET /api/v3/orderList",
+    "orderList.status",
+    Parameter("orderListId", "long"),
+    Parameter("origClientOrderId", "name"),
+    security=Security.READ,
+    weight=4,
+)
+def list_status(exchange: BinanceExchange, asked: Asked) -> Answer:
+    """One order list."""
+    number, name = asked["orderListId"], asked["origClientOrderId"]
+    return exchange.desk.show_list(exchange.desk.find_list(asked.account, number, name, unknown_order))
+
+
+@operation("GET /api/v3/openOrderList", "openOrderLists.status", security=Security.READ, weight=6)
+def open_lists(exchange: BinanceExchange, asked: Asked) -> Answer:
+    """The order lists that may still trade."""
+    return [exchange.desk.show_list(pair) for pair in asked.account.pairs() if pair.live]
+
+
+@operation(
+    "GET /api/v3/allOrderList", "allOrderLists", Parameter("fromId", "long"), *SPAN, TRADES_LIMIT,
+    security=Security.READ, weight=20,
+)  # fmt: skip
+def all_lists(exchange: BinanceExchange, asked: Asked) -> Answer:
+    """All order lists, those that are over too: the latest, or those from a number or a time on."""
+    first, begin, end = asked["fromId"], asked["startTime"], asked["endTime"]
+    if first is not None and (begin is not None or end is not None):
+        raise VenueError(-1128, "Combination of optional parameters invalid: send fromId or a span of time.")
+    epoch = exchange.desk.epoch
+    found = [
+        pair
+        for pair in asked.account.pairs()
+        if (first is None or pair.number >= first)
+        and (begin is None or epoch(pair.created) >= begin)
+        and (end is None or epoch(pair.created) <= end)
+    ]
+    limit = asked["limit"]
+    chosen = found[-limit:] if first is None and begin is None else found[:limit]
+    return [exchange.desk.show_list(pair) for pair in chosen]
 
 
 def _show(exchange: BinanceExchange, record: Record) -> dict[str, Any]:

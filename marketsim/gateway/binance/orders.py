@@ -43,7 +43,7 @@ _STATUS = {
     OrderState.FILLED: "FILLED", OrderState.CANCELED: "CANCELED", OrderState.REJECTED: "REJECTED",
     OrderState.EXPIRED: "EXPIRED",
 }  # fmt: skip
-_CANCELS = (Reason.BY_REQUEST, Reason.BY_REPLACE, Reason.BY_MASS_CANCEL, Reason.LINKED)
+_WISHES = (Reason.BY_REQUEST, Reason.BY_REPLACE, Reason.BY_MASS_CANCEL)
 
 NEW_ORDER = (
     Parameter("symbol", "symbol", True),
@@ -128,7 +128,7 @@ def _market_order(
         lots = market.lots(asked["quantity"], which="MARKET_LOT_SIZE")
     else:
         lots = _lots_for(asked["quoteOrderQty"], market, estimate)
-    worth = ""
+    worth, budget = "", asked["quoteOrderQty"]
     if side is Side.BUY:
         there, cost = estimate(lots)
         last = market.view.last
@@ -136,8 +136,9 @@ def _market_order(
             cost += (lots - there) * last.price
         worth = market.value(cost)
     return Terms(
-        market.number, int(side), int(OrderType.MARKET), lots, 0, 0, int(TimeInForce.IOC), 0, 0, name, "MARKET", worth
-    )
+        market.number, int(side), int(OrderType.MARKET), lots, 0, 0, int(TimeInForce.IOC), 0, 0, name, "MARKET", worth,
+        "" if budget is None else f"{budget:f}",
+    )  # fmt: skip
 
 
 def _lots_for(budget: Decimal, market: ServedMarket, estimate: Callable[[int], tuple[int, int]]) -> int:
@@ -194,9 +195,27 @@ def status_of(record: Record) -> str:
     order = record.order
     if order.state is OrderState.PENDING_CANCEL:
         return "PARTIALLY_FILLED" if order.filled else "NEW"
-    if order.state is OrderState.CANCELED and order.reason not in _CANCELS:
+    if order.state is OrderState.CANCELED and not _by_wish(record):
         return "EXPIRED_IN_MATCH" if order.reason is Reason.SELF_TRADE else "EXPIRED"
     return _STATUS[order.state]
+
+
+def _by_wish(record: Record) -> bool:
+    """Whether it was canceled as its participant asked, and not because its partner traded."""
+    partner = record.partner
+    if record.order.reason is Reason.LINKED and partner is not None:
+        return partner.order.reason in _WISHES
+    return record.order.reason in (*_WISHES, Reason.LINKED)
+
+
+def list_of(record: Record) -> int:
+    """The number of its order list; -1 where it is of none."""
+    return -1 if record.pair is None else record.pair.number
+
+
+def budget_of(terms: Terms) -> str:
+    """The quote asset that was asked for instead of a quantity."""
+    return f"{Decimal(terms.budget or 0):.8f}"
 
 
 def show(record: Record, market: ServedMarket, self_trades: str, epoch: Callable[[int], int]) -> dict[str, Any]:
@@ -205,7 +224,7 @@ def show(record: Record, market: ServedMarket, self_trades: str, epoch: Callable
     shown: dict[str, Any] = {
         "symbol": market.symbol,
         "orderId": record.number,
-        "orderListId": -1,
+        "orderListId": list_of(record),
         "clientOrderId": record.name,
         "price": market.price(order.price if terms.price else 0),
         "origQty": market.quantity(order.quantity),
@@ -221,7 +240,7 @@ def show(record: Record, market: ServedMarket, self_trades: str, epoch: Callable
         "updateTime": epoch(record.updated),
         "isWorking": record.triggered,
         "workingTime": epoch(record.created) if record.triggered else -1,
-        "origQuoteOrderQty": "0.00000000",
+        "origQuoteOrderQty": budget_of(terms),
         "selfTradePreventionMode": self_trades,
     }
     return shown
@@ -239,7 +258,7 @@ def answer_to_new(
     answer: dict[str, Any] = {
         "symbol": market.symbol,
         "orderId": record.number,
-        "orderListId": -1,
+        "orderListId": list_of(record),
         "clientOrderId": record.name,
         "transactTime": epoch(record.updated),
     }
@@ -250,7 +269,7 @@ def answer_to_new(
         "price": market.price(order.price if terms.price else 0),
         "origQty": market.quantity(order.quantity),
         "executedQty": market.quantity(order.filled),
-        "origQuoteOrderQty": "0.00000000",
+        "origQuoteOrderQty": budget_of(terms),
         "cummulativeQuoteQty": market.value(order.value),
         "status": status_of(record),
         "timeInForce": force_of(terms),
@@ -287,13 +306,13 @@ def answer_to_cancel(
         "symbol": market.symbol,
         "origClientOrderId": record.name,
         "orderId": record.number,
-        "orderListId": -1,
+        "orderListId": list_of(record),
         "clientOrderId": record.restated or record.name,
         "transactTime": epoch(record.updated),
         "price": market.price(order.price if terms.price else 0),
         "origQty": market.quantity(order.quantity),
         "executedQty": market.quantity(order.filled),
-        "origQuoteOrderQty": "0.00000000",
+        "origQuoteOrderQty": budget_of(terms),
         "cummulativeQuoteQty": market.value(order.value),
         "status": status_of(record),
         "timeInForce": force_of(terms),
@@ -310,7 +329,7 @@ def show_own_trade(fill: Fill, market: ServedMarket, epoch: Callable[[int], int]
         "symbol": market.symbol,
         "id": fill.number,
         "orderId": fill.record.number,
-        "orderListId": -1,
+        "orderListId": list_of(fill.record),
         "price": market.price(fill.price),
         "qty": market.quantity(fill.quantity),
         "quoteQty": market.value(fill.price * fill.quantity),
@@ -330,15 +349,17 @@ _EXECUTIONS = {
 
 
 def execution_report(
-    record: Record, report: Report, market: ServedMarket, self_trades: str, epoch: Callable[[int], int]
+    record: Record, report: Report, market: ServedMarket, self_trades: str, epoch: Callable[[int], int], number: int
 ) -> dict[str, Any] | None:
-    """The user's stream event of a report; None where the venue says nothing."""
+    """The user's stream event of a report, which has a ``number``; None where the venue says nothing."""
     execution = _EXECUTIONS.get(report.kind)
     if execution is None:
         return None
     order, terms = record.order, record.terms
     status = status_of(record)
-    if report.kind is EventKind.CANCELED and not record.live:
+    if report.kind is EventKind.CANCELED and record.live:  # a part of it is gone
+        execution = "TRADE_PREVENTION" if report.reason is Reason.SELF_TRADE else "REPLACED"
+    elif report.kind is EventKind.CANCELED:
         execution = "CANCELED" if status == "CANCELED" else "EXPIRED" if status == "EXPIRED" else "TRADE_PREVENTION"
     canceled = execution == "CANCELED"
     trade = report.kind is EventKind.TRADE
@@ -355,7 +376,7 @@ def execution_report(
         "p": market.price(order.price if terms.price else 0),
         "P": market.price(terms.stop if order.order_type is not OrderType.TRAILING_STOP else 0),
         "F": market.quantity(terms.display),
-        "g": -1,
+        "g": list_of(record),
         "C": record.name if canceled else "",
         "x": execution,
         "X": status,
@@ -368,14 +389,14 @@ def execution_report(
         "N": market.quote if fill is not None else None,
         "T": epoch(report.time),
         "t": fill.number if fill is not None else -1,
-        "I": report.time,
+        "I": number,
         "w": record.triggered and record.live and not trade,
         "m": report.maker if trade else False,
         "M": False,
         "O": epoch(record.created),
         "Z": market.value(order.value),
         "Y": market.value(report.price * report.quantity if trade else 0),
-        "Q": "0.00000000",
+        "Q": budget_of(terms),
         "V": self_trades,
     }
     if record.triggered:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from marketsim.agents.public_feed import MINUTE, Candle, PublicTrade
+from marketsim.agents.public_feed import MINUTE, Candle, PublicTrade, bar_end, bar_start
 from marketsim.domain.order import Side
 from marketsim.domain.units import MILLISECOND, SECOND
 from marketsim.gateway.binance.errors import VenueError, illegal
@@ -127,11 +127,13 @@ def candles(market: ServedMarket, asked: Mapping[str, Any], now: int) -> list[li
     last = now if end is None else min(end * MILLISECOND, now)
     first = last - (limit - 1) * length if begin is None else begin * MILLISECOND
     if begin is not None:
-        first = -(-first // length) * length  # bars that begin at the time or after it
-        last = min(last, first + (limit - 1) * length)
+        begins = bar_start(first, length)  # bars that begin at the time or after it
+        first = max(begins if begins == first else bar_end(begins, length), market.view.begin(length))
     if first > last:
         return []
-    return [candle(market, bar, length) for bar in islice(market.view.bars(length, first, last), limit)]
+    bars = market.view.bars(length, first, last)
+    chosen = list(bars)[-limit:] if begin is None else list(islice(bars, limit))
+    return [candle(market, bar, length) for bar in chosen]
 
 
 def candle(market: ServedMarket, bar: Candle, length: int) -> list[Any]:
@@ -143,7 +145,7 @@ def candle(market: ServedMarket, bar: Candle, length: int) -> list[Any]:
         market.price(bar.low),
         market.price(bar.close),
         market.quantity(bar.volume),
-        (bar.start + length) // MILLISECOND - 1,
+        bar_end(bar.start, length) // MILLISECOND - 1,
         market.value(bar.value),
         bar.trades,
         market.quantity(bar.bought),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from marketsim.agents.public_feed import bar_end
 from marketsim.domain.order import Side
 from marketsim.domain.units import MILLISECOND, SECOND
 from marketsim.errors import did_you_mean
@@ -22,7 +23,7 @@ from marketsim.gateway.binance.parameters import INTERVALS
 
 _FAST, _SLOW, _CALM = 100, 1000, 2000  # ms of wall time
 _ONE = re.compile(r"(?P<symbol>[a-z0-9]{1,20})@(?P<rest>.{1,40})", re.ASCII)
-_ALL = re.compile(r"!(?P<kind>miniTicker|ticker|bookTicker|ticker_(?:1h|4h|1d))(?:@arr)?", re.ASCII)
+_ALL = re.compile(r"!(?P<kind>miniTicker|ticker|bookTicker|ticker_(?:1h|4h|1d))(?:@arr)?(?:@[13]000ms)?", re.ASCII)
 _DEPTH = re.compile(r"depth(?P<levels>5|10|20)?(?:@(?P<speed>100ms|1000ms))?", re.ASCII)
 _KINDS = (
     "trade", "aggTrade", "bookTicker", "miniTicker", "ticker", "avgPrice", "depth", "depth@100ms", "depth5", "depth10",
@@ -236,7 +237,7 @@ class Streams:
         length = INTERVALS[stream.argument] * SECOND
         assert isinstance(stream, _CandleStream)
         for bar in market.view.bars(length, stream.latest, now):
-            state = bar.start, bar.trades, now >= bar.start + length
+            state = bar.start, bar.trades, now >= bar_end(bar.start, length)
             if state != stream.shown:
                 stream.latest, stream.shown = bar.start, state
                 self._tell(stream, _candle_event(market, bar, stream.argument, length, now))
@@ -347,7 +348,7 @@ def _candle_event(market: ServedMarket, bar: Any, name: str, length: int, now: i
             "l": shown[3],
             "v": shown[5],
             "n": shown[8],
-            "x": now >= bar.start + length,
+            "x": now >= bar_end(bar.start, length),
             "q": shown[7],
             "V": shown[9],
             "Q": shown[10],
