@@ -99,7 +99,6 @@ class Pair:
         self.number = number
         self.name = name
         self.created = created
-        self.renamed = ""  # the name that an amendment under way gives it
         self.restated = ""  # the name of the request that ended it
         self.first: Record
         self.second: Record
@@ -139,6 +138,7 @@ class Record:
         self.name = terms.name
         self.created = self.updated = now
         self.triggered = terms.kind not in (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
+        self.renamed = ""  # the name that an amendment under way gives it
         self.restated = ""  # the name of the latest request that changed or ended it
         self.asset, self.locked = "", _ZERO
         self.fees = _ZERO
