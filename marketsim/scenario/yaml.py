@@ -37,6 +37,7 @@ _FIRST = {
 }
 _LONGEST_INT = 4_000  # characters; Python refuses to read longer ones
 _DEEPEST = 100  # levels of mappings and lists
+_TOO_DEEP = f"nested too deeply, more than {_DEEPEST} levels"
 _MOST_VALUES = 200_000  # what aliases may expand to
 
 
@@ -58,7 +59,7 @@ class _Shallow:
         self.depth += 1
         if self.depth > _DEEPEST:
             mark = current_node.start_mark if current_node is not None else None
-            raise pyyaml.MarkedYAMLError(problem=f"nested too deeply, more than {_DEEPEST} levels", problem_mark=mark)
+            raise pyyaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=mark)
 
     def ascend_resolver(self) -> None:
         """Called after it."""
@@ -154,6 +155,8 @@ def _syntax_finding(error: pyyaml.MarkedYAMLError, source: str) -> Finding:
     where = Mark(source, mark.line + 1, mark.column + 1) if mark else Mark(source, 1, 1)
     if error.context and error.context.startswith("expected a single document"):
         return Finding((), 'not valid YAML: a second document begins here; a file holds one: remove the "---"', where)
+    if error.problem and "nesting depth" in error.problem:  # a limit that newer releases of libyaml have themselves
+        return Finding((), f"not valid YAML: {_TOO_DEEP}", where)
     begun = f" that begins in line {error.context_mark.line + 1}" if error.context_mark else ""
     context = f" ({error.context}{begun})" if error.context else ""
     return Finding((), f"not valid YAML: {error.problem or 'unreadable'}{context}", where)
