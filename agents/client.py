@@ -173,8 +173,10 @@ class Client(Agent):
     short: may sell more than it holds.
     """
 
-    holdings: Mapping[str, Decimal] = field(default_factory=dict)
-    short: bool = False
+    holdings: Mapping[str, Decimal] = field(
+        default_factory=dict, metadata={"help": "units of each base asset at the start; what its cash buys if left out"}
+    )
+    short: bool = field(default=False, metadata={"help": "whether it may sell more than it holds"})
 
     def __post_init__(self) -> None:
         self.holdings = {name: Decimal(str(units)) for name, units in self.holdings.items()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from marketsim.domain.instrument import Instrument
@@ -191,7 +191,7 @@ class PublicFeed(Agent):
     offset: ns that are added to the times of trades and bars.
     """
 
-    offset: int = 0
+    offset: int = field(default=0, metadata={"help": "ns added to the times of trades and bars"})
 
     def __post_init__(self) -> None:
         self._views: dict[tuple[str, str], MarketView] = {}

@@ -72,7 +72,7 @@ def test_a_runs_own_estimate_leaves_the_first_slice_out(place: object, monkeypat
     monkeypatch.setattr(under_way, "_go", lambda moment: None)
     monkeypatch.setattr(execution.wall, "perf_counter", lambda: next(ticks))
     told: list[Progress] = []
-    under_way._run_out(told.append)
+    under_way._run_out(under_way.spec.end, told.append)
     assert math.isnan(told[0].remaining)
     assert told[1].remaining == pytest.approx(198.0)  # a second for each of the slices that are left
     assert told[-1].remaining == 0.0

@@ -224,6 +224,7 @@ def test_train_ppo_says_what_it_needs(tmp_path: Path) -> None:
     assert "pip install torch stable-baselines3" in done.stderr
 
 
+@pytest.mark.slow
 def test_ccxt_bot(tmp_path: Path) -> None:
     pytest.importorskip("ccxt")
     pytest.importorskip("uvicorn")

@@ -29,7 +29,10 @@ _NEEDS = {
 }
 _READS = {"docs/replay.md": "lobster"}  # folder of recorded data whose files lie where the page runs
 # Many commands or long runs: left to .ci/run, so that the fast tests take minutes. README is always run.
-_LONG = {"docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md"}
+_LONG = {
+    "docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md",
+    "docs/live-sessions.md", "docs/same-strategy.md",
+}  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 
