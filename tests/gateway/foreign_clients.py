@@ -45,7 +45,9 @@ instruments:
 network:
   latency: {type: lognormal, median: 300us, sigma: 0.4, minimum: 50us}
 agents:
-  market_maker: {type: market_maker, count: 2, target_spread: 0.02, quantity: 50, max_position: 500, refresh: 100ms}
+  market_maker:  # whatever the clients do to it, it goes on
+    {type: market_maker, count: 3, target_spread: 0.02, quantity: 60, max_position: 100000, refresh: 100ms,
+     adverse_selection_protection: false, volatility_factor: 0}
   noise: {type: noise, count: 40, rate: 0.5/s, market_share: 0.2, cancel_share: 0.3, quantity: 10, distance: 12}
 """
 
@@ -102,9 +104,13 @@ class Market:
             self.gateway.pacer.pause()
             try:
                 await asyncio.sleep(wait)
+                while self.gateway.pacer.pace.lag:  # on a busy machine the market has yet to come to where it stands
+                    await asyncio.sleep(0.005)
+                await asyncio.sleep(0.005)
                 yield
             finally:
                 self.gateway.pacer.resume()
+                await asyncio.sleep(0.01)  # what was under way arrives before the next one lets it stand still
 
     @property
     def view(self) -> Any:
@@ -126,7 +132,10 @@ class Market:
             bar = made.setdefault(start, [start, price, price, price, price, 0.0])
             bar[2], bar[3], bar[4] = max(bar[2], price), min(bar[3], price), price
             bar[5] += trade.quantity
-        return list(made.values())
+        whole: list[list[float]] = []
+        for start in range(min(made), self.gateway.exchange.shifted_now // 10**6 + 1, seconds * 1000):
+            whole.append(made.get(start) or [start, *[whole[-1][4]] * 4, 0.0])  # nothing traded: the last price
+        return whole
 
 
 @dataclass
