@@ -11,24 +11,21 @@ from typing import Any
 import ccxt
 
 import marketsim as ms
-from marketsim.gateway import Options, background, ccxt_config, prepare
 
 PAIR, QUANTITY, MOST = "ABC/USD", 40, 400
 
 
 def main(seconds: str = "20", speed: str = "10", folder: str = "out/ccxt_bot") -> None:
     """Serve the quickstart's market, let the bot trade on it for some seconds, and say what it earned."""
-    options = Options(port=0, speed=float(speed), clients=["bot"])
-    with background(prepare(ms.load("quickstart").spec, folder, options)) as gateway:
-        key = gateway.fresh["bot"]
-        exchange = ccxt.binance(ccxt_config(gateway.url, key.api_key, key.secret))  # any other account: only this line
+    with ms.gateway.running("quickstart", folder, speed=float(speed), clients=["bot"]) as market:
+        exchange = ccxt.binance(market.ccxt_config("bot"))  # for any other account only this line changes
         exchange.load_markets()
         began = worth(exchange)
         home = exchange.fetch_balance()["ABC"]["total"]
         until = time.monotonic() + float(seconds)
         while time.monotonic() < until:
             quote(exchange, home)
-            time.sleep(0.1)
+            time.sleep(0.25)  # the venue takes 100 orders in ten seconds
         close(exchange, home)
         fills = exchange.fetch_my_trades(PAIR, limit=1000)
         made = sum(trade["takerOrMaker"] == "maker" for trade in fills)

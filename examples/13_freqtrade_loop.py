@@ -16,7 +16,7 @@ from typing import Any
 import ccxt
 
 import marketsim as ms
-from marketsim.gateway import Options, background, ccxt_config, freqtrade_config, prepare
+from marketsim.gateway import freqtrade_config
 
 PAIR, TIMEFRAME, STAKE = "ABC/USD", "1s", 5_000.0
 FAST, SLOW, STOP_LOSS, UNFILLED = 5, 20, 0.0005, 5_000  # candles, share of the price, simulated ms
@@ -98,12 +98,10 @@ def crossing(closes: list[float]) -> int:
 
 def main(seconds: str = "20", speed: str = "20", folder: str = "out/freqtrade_loop") -> None:
     """Serve the quickstart's market and let the worker turn for some seconds."""
-    options = Options(port=0, speed=float(speed), clients=["worker"])
-    with background(prepare(ms.load("quickstart").spec, folder, options)) as gateway:
-        key = gateway.fresh["worker"]
-        settings = freqtrade_config(gateway.url)
+    with ms.gateway.running("quickstart", folder, speed=float(speed), clients=["worker"]) as market:
+        settings = freqtrade_config(market.url)
         print("for freqtrade:", json.dumps({"name": settings["name"], "ccxt_config": sorted(settings["ccxt_config"])}))
-        exchange = ccxt.binance(ccxt_config(gateway.url, key.api_key, key.secret))
+        exchange = ccxt.binance(market.ccxt_config("worker"))
         exchange.load_markets()
         worker = Worker(exchange)
         until = time.monotonic() + float(seconds)
