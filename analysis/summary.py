@@ -158,7 +158,8 @@ def _rich(cells: list[list[str]], title: str) -> Any:
         header_style="bold",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        show_edge=False,
+        padding=0,
     )
     money = cells[0].index(FAMILY_LABELS["pnl"][0]) if FAMILY_LABELS["pnl"][0] in cells[0] else -1
     for place, heading in enumerate(cells[0]):

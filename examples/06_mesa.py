@@ -1,6 +1,6 @@
 """The market as a Mesa model: AgentSet queries, a DataCollector, and our agents behind it.
 
-python3 examples/06_mesa.py [DURATION] [FOLDER]        needs: pip install "marketsim[mesa]"
+python3 examples/06_mesa.py [DURATION] [FOLDER]        needs: pip install -e ".[mesa]"
 """
 
 import sys

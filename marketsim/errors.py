@@ -113,7 +113,7 @@ class MissingDependency(MarketSimError, ImportError):
     """An optional library is not installed."""
 
     def __init__(self, library: str, extra: str) -> None:
-        super().__init__(f'{library} is not installed; install it with: pip install "marketsim[{extra}]"')
+        super().__init__(f'{library} is not installed; in the folder of marketsim: pip install -e ".[{extra}]"')
 
 
 class InvariantViolation(MarketSimError):

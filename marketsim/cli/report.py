@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from marketsim.cli.console import notices, output, say
+from marketsim.cli.console import note, notices, output, say
 from marketsim.cli.guard import guarded
 from marketsim.cli.options import Browse, Debug, RunFolder
+from marketsim.errors import StoreError
 
 if TYPE_CHECKING:
     from marketsim.analysis.accounting import Accounts
@@ -31,9 +32,17 @@ def report(
     """Show the table of a kept run and write its report."""
     from marketsim.analysis.accounting import accounts
     from marketsim.analysis.summary import summarize
+    from marketsim.results.journal import has_journal
     from marketsim.results.run import Run
 
     kept = Run.open(run)
+    live = kept.path is not None and not kept.complete and has_journal(kept.path)
+    if live:
+        note(f"a live session whose server was killed, or still runs; to go on with it: marketsim serve --resume {run}")
+    if not len(kept.events):
+        raise StoreError(
+            f"{run}: {kept.manifest.status}; no part of its event log is whole yet, there is nothing to tell"
+        )
     books = accounts(kept)
     say(f"{kept.name}, seed {kept.seed}: {kept.manifest.status}")
     say()

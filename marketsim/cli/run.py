@@ -152,10 +152,12 @@ def tell(done: Run, *, with_report: bool, profile: bool, browse: bool) -> None:
 
 def _headline(done: Run) -> str:
     from marketsim.domain.units import SECOND, format_duration
+    from marketsim.results.journal import has_journal
 
     manifest = done.manifest
     span, seconds = manifest.end - manifest.start, manifest.timings.get("engine", 0.0)
-    speed = f" ({span / SECOND / seconds:,.0f} times as fast as real time)" if seconds > 0 else ""
+    paced = done.path is not None and has_journal(done.path)  # a live session goes as fast as it was told
+    speed = f" ({span / SECOND / seconds:,.0f} times as fast as real time)" if seconds > 0 and not paced else ""
     return (
         f"{manifest.name}, seed {manifest.seed}: {len(manifest.agents):,} agents, {manifest.events:,} events, "
         f"{format_duration(span)} in {seconds:,.1f} s{speed}"

@@ -211,13 +211,14 @@ def _ended_by_signals(gateway: Gateway) -> Iterator[None]:
 
 
 def _welcome(gateway: Gateway, folder: Path, past: Past | None) -> None:
-    from marketsim.domain.units import format_duration
+    from marketsim.domain.units import SECOND, format_duration
 
     live, options = gateway.live, gateway.options
-    left = format_duration(live.end - live.now)
+    left = format_duration(-(-(live.end - live.now) // SECOND) * SECOND)
     again = "" if past is None else f", gone on after {len(past.commands):,} commands of its journal"
     say(f"{live.spec.name}, seed {live.spec.seed}, at {gateway.url}{again}")
-    say(f"symbols  {', '.join(market.symbol for market in gateway.exchange.markets.all)}")
+    served = gateway.exchange.markets.all
+    say(f"symbols  {', '.join(f'{market.symbol} (in ccxt {market.base}/{market.quote})' for market in served)}")
     say(f"clock    speed {options.speed:g}{', paused' if options.paused else ''}, {left} until the market closes")
     say(f"journal  {folder}.partial")
     for name in live.clients:
@@ -225,7 +226,8 @@ def _welcome(gateway: Gateway, folder: Path, past: Past | None) -> None:
         if new is None:
             say(f'client   {name}, with the keys that "marketsim keys list" shows')
         else:
-            say(f"client   {name}, with a key for this session:")
+            void = "" if past is None else ", those of before are void"
+            say(f"client   {name}, with a key for this session{void}:")
             say(f"         api key  {new.api_key}")
             say(f"         secret   {new.secret}")
     if options.token:

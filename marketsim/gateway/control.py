@@ -250,6 +250,11 @@ def control_application(
         """Metrics in Prometheus' text format."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    @application.get("/", include_in_schema=False)
+    async def front() -> Response:
+        """Where everything is told."""
+        return Response(status_code=307, headers={"Location": "/docs"})
+
     @application.get("/health", response_model=Health, tags=["control"])
     async def health() -> Health:
         """Whether the server is there."""

@@ -355,11 +355,12 @@ class Run:
             digest.update(block_rows(block).tobytes())
         if len(self.remarks):
             digest.update(self.remarks.digest())
+        where = self.path or "this run"
+        if not self.digest:
+            raise StoreError(f"{where}: it was never closed, so it has no digest to compare: {self.manifest.status}")
         if digest.hexdigest() != self.digest:
-            where = self.path or "this run"
             raise StoreError(
-                f"{where}: damaged: its events have the digest {digest.hexdigest()}, its manifest says "
-                f"{self.digest or 'none: it was never closed'}"
+                f"{where}: damaged: its events have the digest {digest.hexdigest()}, its manifest says {self.digest}"
             )
 
     def to_csv(self, folder: str | Path) -> list[Path]:

@@ -7,6 +7,7 @@ bit. It knows no network and no dialect, and does not look at the wall clock: wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from marketsim.scenario.spec import ScenarioSpec
 from marketsim.simulation.execution import Execution, Progress
 
 FEED = "public_feed"
+_NAME = re.compile("[A-Za-z][A-Za-z0-9_-]*")
 Side = list[tuple[int, int, int]]  # price, lots, orders
 
 
@@ -175,6 +177,8 @@ def with_seats(spec: ScenarioSpec, names: Iterable[str] = (), *, venue: str | No
     for name in wanted:
         if name in own:
             continue
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(f"client {name!r}: a name is letters, digits, _ and -, and begins with a letter")
         if name in spec.agents:
             raise ConfigurationError(f"agents.{name} is a {spec.agents[name].type}, no client: choose another name")
         changes[f"agents.{name}"] = {"type": "client", "venues": [served]}

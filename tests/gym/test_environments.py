@@ -336,7 +336,7 @@ except ms.MarketSimError as error:
 
 def test_importing_marketsim_imports_no_gymnasium_and_where_it_is_missing_its_extra_is_named() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
-    told = 'MissingDependency gymnasium is not installed; install it with: pip install "marketsim[gym]"'
+    told = 'MissingDependency gymnasium is not installed; in the folder of marketsim: pip install -e ".[gym]"'
     assert done.stdout.splitlines() == ["False", told]
 
 

@@ -55,14 +55,18 @@ class ServedMarket:
         """Ticks of a price; VenueError when it is not on the grid."""
         ticks, rest = divmod(price, self._tick)
         if rest or not 0 < ticks <= MOST_TICKS:
-            raise filter_failure("PRICE_FILTER", f"{name} must be a multiple of {self._tick} above zero")
+            most = f"{MOST_TICKS * self._tick:f}"
+            raise filter_failure(
+                "PRICE_FILTER", f"{name} must be a multiple of {self._tick} above zero, {most} at most"
+            )
         return int(ticks)
 
     def lots(self, quantity: Decimal, name: str = "quantity", which: str = "LOT_SIZE") -> int:
         """Lots of a quantity; VenueError when it is not on the grid."""
         lots, rest = divmod(quantity, self._lot)
         if rest or not 0 < lots <= MOST_LOTS:
-            raise filter_failure(which, f"{name} must be a multiple of {self._lot} above zero")
+            most = f"{MOST_LOTS * self._lot:f}"
+            raise filter_failure(which, f"{name} must be a multiple of {self._lot} above zero, {most} at most")
         return int(lots)
 
     @property
