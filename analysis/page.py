@@ -250,7 +250,7 @@ def _agents(tables: MarketTables, books: Accounts, currency: str) -> Iterator[st
 
 
 def _agent_table(tables: MarketTables, books: Accounts, currency: str) -> str:
-    """Every agent, or the best and the worst of each half where there are many."""
+    """Every agent, or the best, the worst and those of a kind of their own where there are many."""
     every = step_of(tables.start, tables.end, 60)
     frame = books.table.join(books.performance(every)).sort_values("pnl", ascending=False, kind="stable")
     falls = zip(frame["max_drawdown"], frame["drawdown_recovery"], strict=True)
@@ -258,8 +258,12 @@ def _agent_table(tables: MarketTables, books: Accounts, currency: str) -> str:
     words = "All agents, best first."
     if len(frame) > MOST_AGENTS:
         half = MOST_AGENTS // 2
-        frame = pd.concat([frame.iloc[:half], frame.iloc[-half:]])
-        words = f"The {half} best and the {half} worst of {len(books):,} agents."
+        shown = np.zeros(len(frame), bool)
+        shown[:half] = shown[-half:] = True
+        alone = (frame["family"] == frame.index) & (frame["orders"] > 0)  # such as a client from outside
+        words = f"The {half} best and the {half} worst of {len(books):,} agents"
+        words += ", and those that are the only one of their kind." if (alone & ~shown).any() else "."
+        frame = frame[shown | alone]
     return table(frame, "agent", _in_units(AGENT_COLUMNS, currency, format_duration(every)), words)
 
 

@@ -43,7 +43,8 @@ class Summary:
         """Both tables for ``rich.print``; gains green, losses red."""
         from rich.console import Group
 
-        return Group(*(_rich(cells, title) for title, cells in self._tables().items()))
+        tables = [_rich(cells, title) for title, cells in self._tables().items()]
+        return Group(*(part for table in tables for part in (table, "")))
 
     def _tables(self) -> dict[str, list[list[str]]]:
         """Titles and cells; a few instruments stand side by side, so that a terminal of 80 columns is enough."""
