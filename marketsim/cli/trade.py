@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,10 +10,10 @@ import typer
 from marketsim.cli.console import note, output, say
 from marketsim.cli.guard import FAILED, guarded
 from marketsim.cli.options import Debug
-from marketsim.errors import AgentError, ConfigurationError
+from marketsim.errors import AgentError, ConfigurationError, GatewayError
 
 if TYPE_CHECKING:
-    from marketsim.realtime import Trading
+    from marketsim.realtime import RealtimeSession, Trading
     from marketsim.trading.agent import Agent
 
 _VENUE, _RISK = "The venue", "Risk"
@@ -48,9 +49,14 @@ def trade(
         ),
     ] = None,
     speed: Annotated[
-        float,
-        typer.Option("--speed", help="That of the served market: its seconds in a second.", rich_help_panel=_VENUE),
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            "--speed",
+            help="That of the served market: its seconds in a second. When left out, a market that is served on this "
+            "machine is asked; 1 for any other.",
+            rich_help_panel=_VENUE,
+        ),
+    ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Allow another machine than this one.", rich_help_panel=_VENUE)
     ] = False,
@@ -75,6 +81,7 @@ def trade(
     debug: Debug = False,
 ) -> None:
     """Let an agent trade at a venue, in real time, and sum up what it did."""
+    from marketsim.realtime import Endpoints
     from marketsim.realtime import trade as trade_there
     from marketsim.trading.risk import Limits
 
@@ -86,11 +93,16 @@ def trade(
         )
     trader = _agent(agent, settings or ())
     limits = Limits(max_order, max_position)
-    note(f"{name} trades at {url}; Ctrl-C ends it in order")
+    Endpoints.of(url).check(live=live, allow="--live")
+    pace = _pace(url, speed)
+
+    def started(session: RealtimeSession) -> None:
+        note(f"{name} trades at {url}, speed {pace:g}; Ctrl-C ends it in order")
+
     try:
         done = trade_there(
             trader, url, key, secret, instruments=instrument, limits=limits, duration=duration, seed=seed, name=name,
-            speed=speed, live=live, cancel_on_stop=not keep_orders,
+            speed=pace, live=live, cancel_on_stop=not keep_orders, started=started,
         )  # fmt: skip
     except AgentError as error:
         from marketsim.cli.blame import tell_agent_error
@@ -98,7 +110,25 @@ def trade(
         tell_agent_error(error, debug=debug)
         _tell(getattr(error, "result", None))
         raise typer.Exit(FAILED) from None
+    except GatewayError as error:
+        _tell(getattr(error, "result", None))
+        raise
     _tell(done)
+
+
+def _pace(url: str, speed: float | None) -> float:
+    """The speed to trade at: what was given, with a warning where the market has another one, else the market's."""
+    from marketsim.realtime.served_speed import served_speed
+
+    served = served_speed(url)
+    if speed is None:
+        return 1.0 if served is None else served
+    if served is not None and served != speed:
+        note(
+            f"warning: the market at {url} runs at speed {served:g}, not {speed:g}: the agent's timers will not keep "
+            f"its pace; leave --speed out, or say --speed {served:g}"
+        )
+    return speed
 
 
 def _agent(name: str, settings: Any) -> Agent:
@@ -108,6 +138,7 @@ def _agent(name: str, settings: Any) -> Agent:
     from marketsim.scenario.registry import REGISTRY
     from marketsim.trading.agent import Agent
 
+    _refuse_file(name)
     find_modules()
     described = {"agents": {"agent": {"type": name}}}
     given = with_overrides(described, [f"agents.agent.{text}" for text in settings])["agents"]["agent"]
@@ -118,6 +149,18 @@ def _agent(name: str, settings: Any) -> Agent:
             f"{name} lives in the compiled market only: outside trade agents written in Python, such as market_maker"
         )
     return made
+
+
+def _refuse_file(name: str) -> None:
+    """A class is found by its module, not by the module's file."""
+    file, _, wanted = name.partition(":")
+    if not file.endswith(".py"):
+        return
+    path = Path(file)
+    where = f" in the folder {path.parent}" if path.parent != Path() else ""
+    raise ConfigurationError(
+        f'"{name}" names a file, and an agent is named by its module: write {path.stem}:{wanted or "Class"}{where}'
+    )
 
 
 def _tell(done: Trading | None) -> None:
@@ -134,10 +177,12 @@ def _tell(done: Trading | None) -> None:
     pnl = f"{done.pnl:,.4f} {done.portfolio.currency}"
     table.add_row(done.name, f"{len(done.orders):,}", f"{len(done.fills):,}", held, pnl)
     output().print(table)
+    for refusal in done.refusals:
+        say(str(refusal))
     for verb, told in done.latencies.items():
         if told.count:
             say(f"{verb:8} {told.count:6,} answers, median {told.median:.2f} ms, 99 % {told.p99:.2f} ms")
     for difference in done.differences:
-        note(f"the account differs: {difference}")
+        note(f"account and portfolio: {difference}")
     if done.reconnections:
         note(f"{done.reconnections} reconnections, {done.missed} fills that were found out afterwards")

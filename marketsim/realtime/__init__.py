@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from marketsim.realtime.endpoints import Endpoints
+    from marketsim.realtime.refusals import Refusal
     from marketsim.realtime.session import RealtimeSession
     from marketsim.realtime.settings import Settings
     from marketsim.realtime.trading import Latency, Trading, trade, trade_async
@@ -19,13 +20,14 @@ _HOMES = {
     "Endpoints": "endpoints",
     "Latency": "trading",
     "RealtimeSession": "session",
+    "Refusal": "refusals",
     "Settings": "settings",
     "Trading": "trading",
     "trade": "trading",
     "trade_async": "trading",
 }
 
-__all__ = ["Endpoints", "Latency", "RealtimeSession", "Settings", "Trading", "trade", "trade_async"]
+__all__ = ["Endpoints", "Latency", "RealtimeSession", "Refusal", "Settings", "Trading", "trade", "trade_async"]
 
 
 def __getattr__(name: str) -> Any:

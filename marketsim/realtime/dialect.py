@@ -49,6 +49,11 @@ class VenueRefusal(GatewayError):
         """Whether it may have been done all the same."""
         return self.code in (-1006, -1007)
 
+    @property
+    def of_key(self) -> bool:
+        """Whether it is the API key that is refused, or what is signed with its secret."""
+        return self.code in (-1022, -2014, -2015)
+
 
 # --- signatures ---
 

@@ -36,8 +36,11 @@ class Endpoints:
         base = f"{_SCHEMES[parts.scheme]}://{parts.netloc}"
         return cls(f"{base}/ws-api/v3?returnRateLimits=false", f"{base}/stream")
 
-    def check(self, *, live: bool) -> None:
-        """Refuse what is not on this machine unless ``live``, and what is not encrypted on another one."""
+    def check(self, *, live: bool, allow: str = "live=True") -> None:
+        """Refuse what is not on this machine unless ``live``, and what is not encrypted on another one.
+
+        allow: how whoever asks can say ``live``, for the message.
+        """
         for address in (self.api, self.streams):
             parts = urlsplit(address)
             if parts.scheme not in ("ws", "wss") or not parts.hostname:
@@ -47,10 +50,12 @@ class Endpoints:
             if not live:
                 raise InvalidValueError(
                     f"{parts.hostname} is not this machine: orders there may cost real money, and trading live is off; "
-                    "serve a simulated market with marketsim serve, or say live=True"
+                    f"serve a simulated market with marketsim serve, or say {allow}"
                 )
             if parts.scheme != "wss":
-                raise InvalidValueError(f"{address}: orders leave this machine encrypted only; write wss://")
+                raise InvalidValueError(
+                    f"{address}: orders leave this machine encrypted only; write https:// or wss://"
+                )
 
 
 def is_loopback(host: str) -> bool:

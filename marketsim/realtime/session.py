@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +19,7 @@ from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report
 from marketsim.domain.order import OrderState, Reason, Side
-from marketsim.domain.units import format_time
+from marketsim.domain.units import DAY, format_time
 from marketsim.errors import AgentError, GatewayError, InvalidValueError, MarketSimError, did_you_mean
 from marketsim.kernel.following import FollowedClock
 from marketsim.kernel.random import Stream
@@ -31,6 +32,7 @@ from marketsim.realtime.dialect import VenueMarket, VenueRefusal
 from marketsim.realtime.endpoints import Endpoints
 from marketsim.realtime.feed import VenueFeed
 from marketsim.realtime.line import GOING_AWAY
+from marketsim.realtime.refusals import Refusals
 from marketsim.realtime.settings import Note, Settings
 from marketsim.realtime.streams import Streams
 from marketsim.trading.agent import Agent, overrides
@@ -72,6 +74,7 @@ class RealtimeSession:
         self.instruments: tuple[Instrument, ...] = ()
         self.portfolio = Portfolio()
         self.notes: list[Note] = []
+        self.refusals = Refusals(self.notes)
         self.orders: list[Order] = []  # that were ever asked for, oldest first
         self.reports = 0
         self.reconnections = 0
@@ -365,6 +368,7 @@ class RealtimeSession:
     def report(self, report: Report, order: Order | None, fee: Decimal = Decimal(0)) -> None:
         """A report: the portfolio first, then the hooks."""
         self.reports += 1
+        self.refusals.count(report)
         if report.kind is _TRADE:
             self.portfolio.trade(
                 report.time, report.instrument, report.side, report.price, report.quantity, fee, report.maker
@@ -411,6 +415,7 @@ class RealtimeSession:
     def _refuse(self, order: Order, report: Report) -> None:
         order.apply(report)
         self.reports += 1
+        self.refusals.count(report)
         self._tell_report(report, order)
 
     def _guarded(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
@@ -421,7 +426,7 @@ class RealtimeSession:
 
     def _blame(self, error: Exception) -> MarketSimError:
         blamed = AgentError(
-            f"{self.name}: {type(error).__name__} at {format_time(self.now)}: {error}", agent=self.name, time=self.now
+            f"{self.name}: {type(error).__name__} at {_moment(self.now)}: {error}", agent=self.name, time=self.now
         )
         blamed.__cause__ = error
         return blamed
@@ -505,11 +510,20 @@ class RealtimeSession:
         self._task(self._come_back(code))
 
     async def _come_back(self, code: int) -> None:
-        if not await self._try(self._reopen):
+        error = await self._try(self._reopen)
+        if isinstance(error, VenueRefusal) and error.of_key:
+            self._fail(
+                GatewayError(
+                    f"the venue is there again, but it refuses the API key: {error.text} ({error.code}); a market that "
+                    "is served anew may have new keys: begin again with those that it shows"
+                )
+            )
+            return
+        if error is not None:
             if code in GOING_AWAY:
                 self.stop("the venue closed")
             else:
-                self._fail(GatewayError(f"the venue is gone: {self.settings.attempts} attempts to reconnect failed"))
+                self._fail(self._gone("the venue is gone", error))
             return
         self._connected = True
         self.reconnections += 1
@@ -533,27 +547,35 @@ class RealtimeSession:
         self._task(self._streams_come_back(code))
 
     async def _streams_come_back(self, code: int) -> None:
-        if await self._try(self.streams.open):
+        error = await self._try(self.streams.open)
+        if error is None:
             self.reconnections += 1
             self.note("connection", "market data there again")
         elif code not in GOING_AWAY:
-            self._fail(GatewayError(f"no market data: {self.settings.attempts} attempts to reconnect failed"))
+            self._fail(self._gone("no market data", error))
         else:
             self.stop("the venue closed")
 
-    async def _try(self, connect: Callable[[], Any]) -> bool:
-        """Connect anew, with growing pauses."""
+    def _gone(self, what: str, error: GatewayError) -> GatewayError:
+        return GatewayError(f"{what}: {self.settings.attempts} attempts to reconnect failed, the last because {error}")
+
+    async def _try(self, connect: Callable[[], Any]) -> GatewayError | None:
+        """Connect anew, with growing pauses; what went wrong at last. A key that is refused is not tried again."""
         pause = self.settings.pause
+        failed: GatewayError | None = None
         for _ in range(self.settings.attempts):
             await asyncio.sleep(pause)
             try:
                 await connect()
             except GatewayError as error:
                 self.note("connection", str(error))
+                failed = error
                 pause *= 2
+                if isinstance(error, VenueRefusal) and error.of_key:
+                    break
             else:
-                return True
-        return False
+                return None
+        return failed
 
     # --- inner ---
 
@@ -595,3 +617,9 @@ class RealtimeSession:
     def _exposure(self, order: Order) -> tuple[int, int]:
         """(position, lots that other orders on the order's side could still trade) in the order's instrument."""
         return self.portfolio.lots.get(order.instrument.symbol, 0), self.desk.orders.could_trade(order)
+
+
+def _moment(time: int) -> str:
+    """Date and time of day in UTC, of ns since 1970."""
+    day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=time // DAY)
+    return f"{day:%Y-%m-%d} {format_time(time % DAY)}"

@@ -7,7 +7,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from marketsim.domain.units import duration as to_duration
 from marketsim.domain.units import format_duration
 from marketsim.errors import GatewayError, InvalidValueError, MarketSimError
 from marketsim.realtime.endpoints import Endpoints
+from marketsim.realtime.refusals import Refusal
 from marketsim.realtime.session import RealtimeSession
 from marketsim.realtime.settings import Note, Settings
 from marketsim.trading.agent import Agent
@@ -52,6 +53,7 @@ class Trading:
     latencies: by kind of request: "place", "cancel", "replace". marks: prices at the end. begun, ended: ns of the
     venue's clock. why: it ended. differences: between the portfolio and what the venue says the account gained; none
     where both agree. missed: fills that no event had told and that were asked for. reconnections: of any connection.
+    refusals: what limits or the venue refused, counted by reason.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Trading:
     reports: int
     missed: int
     reconnections: int
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def fills(self) -> list[Fill]:
@@ -87,6 +90,7 @@ class Trading:
             "ended": self.why,
             "orders": len(self.orders),
             "fills": len(self.fills),
+            "refusals": [asdict(refusal) | {"reason": refusal.reason.name} for refusal in self.refusals],
             "positions": dict(self.portfolio.lots),
             "pnl": float(self.pnl),
             "differences": list(self.differences),
@@ -146,6 +150,7 @@ def trade(
     speed: float = 1.0,
     live: bool = False,
     cancel_on_stop: bool = True,
+    started: Callable[[RealtimeSession], None] = lambda session: None,
     **settings: Any,
 ) -> Trading:
     """Let an agent trade at a venue that speaks Binance's spot dialect, and wait until it is over.
@@ -154,7 +159,8 @@ def trade(
     ``live``. instruments: symbols as the venue writes them; all when left out. duration: of the venue's time; until it
     is interrupted or the venue closes when left out. seed, name: of the agent's random draws. venue: our name for it.
     speed: that of a simulated market, so that the agent's timers keep its pace. cancel_on_stop: cancel open orders at
-    the end. More settings: see ``marketsim.realtime.Settings``.
+    the end. started: is given the session once it is open, before the agent begins. More settings: see
+    ``marketsim.realtime.Settings``.
 
     Raises InvalidValueError, GatewayError when the venue is not there or gone for good, AgentError when the agent's
     own code raises (both carry what was done so far as ``result``), and MissingDependency.
@@ -168,10 +174,15 @@ def trade(
 
     async def whole() -> Trading:
         with contextlib.ExitStack() as stack:
+
+            def opened(session: RealtimeSession) -> None:
+                stack.enter_context(_interruptible(session))
+                started(session)
+
             return await trade_async(
                 agent, url, api_key, secret, duration=duration, instruments=instruments, limits=limits, seed=seed,
                 name=name, venue=venue, speed=speed, live=live, cancel_on_stop=cancel_on_stop,
-                started=lambda session: stack.enter_context(_interruptible(session)), **settings,
+                started=opened, **settings,
             )  # fmt: skip
 
     return asyncio.run(whole())
@@ -227,6 +238,7 @@ async def _result(session: RealtimeSession) -> Trading:
         session.reports,
         session.desk.missed,
         session.reconnections,
+        session.refusals.all(),
     )
 
 

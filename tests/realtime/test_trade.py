@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import pytest
@@ -228,6 +228,10 @@ def test_limits_hold_before_an_order_leaves(gateway: Gateway) -> None:
             await _calm(mine)
             assert me.told[-1] == "REPLACE_REJECTED"
             assert sum(note.key == "risk" for note in mine.notes) == 3
+            assert [astuple(refusal) for refusal in mine.refusals.all()] == [
+                ("order", Reason.RISK, 2, "quantity 6 above max_order 5"),
+                ("replace", Reason.RISK, 1, "quantity 9 above max_order 5"),
+            ]
             async with _session(gateway, Agent(), "me") as second_session:
                 assert "1 orders of another session" in second_session.notes[0].value
             assert first.live
@@ -247,6 +251,26 @@ def test_what_is_not_understood_ends_it(gateway: Gateway) -> None:
 
 
 @dataclass
+class Greedy(Agent):
+    """Sends what the venue refuses: far too much."""
+
+    def on_start(self) -> None:
+        for _ in range(3):
+            self.buy(self.instrument, 1_000_000_000)
+
+
+def test_what_the_venue_refuses_is_summed_up_in_its_words(gateway: Gateway) -> None:
+    done = trade(Greedy(), *_terms(gateway, "me"), duration="5s", speed=SPEED)
+    (refusal,) = done.refusals
+    assert (refusal.asked, refusal.count, refusal.reason.name in str(refusal)) == ("order", 3, True)
+    assert "(-" in refusal.example  # the venue's code
+    told = done.summary()["refusals"]
+    assert told == [
+        {"asked": "order", "reason": refusal.reason.name, "count": 3, "example": refusal.example}
+    ]  # fmt: skip
+
+
+@dataclass
 class Broken(Agent):
     """Has a mistake in it."""
 
@@ -259,7 +283,7 @@ class Broken(Agent):
 
 def test_a_mistake_of_the_agent_ends_the_session_in_order(gateway: Gateway) -> None:
     agent = Broken()
-    with pytest.raises(AgentError, match="KeyError") as caught:
+    with pytest.raises(AgentError, match=r"KeyError at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9}: ") as caught:
         trade(agent, *_terms(gateway, "me"), duration="5s", speed=SPEED)
     assert isinstance(caught.value.__cause__, KeyError)
     assert agent.order_kept.state is OrderState.CANCELED
@@ -281,6 +305,46 @@ def test_a_venue_that_closes_ends_it() -> None:
             assert sum("cannot be reached" in note.value for note in done.notes) >= 1
 
         asyncio.run(whole())
+
+
+def test_a_venue_that_is_gone_for_good_leaves_a_summary(gateway: Gateway) -> None:
+    def started(session: RealtimeSession) -> None:
+        asyncio.get_running_loop().call_later(0.1, lose, session)
+
+    def lose(session: RealtimeSession) -> None:
+        session.api._url = "ws://127.0.0.1:9"
+        session.api._line._socket.transport.abort()  # type: ignore[union-attr]
+
+    terms = _terms(gateway, "me")
+    with pytest.raises(GatewayError, match="2 attempts") as caught:
+        trade(Trader(), *terms, speed=SPEED, started=started, pause=0.01, attempts=2)
+    assert "cannot be reached" in str(caught.value)
+    assert caught.value.result.orders  # type: ignore[attr-defined]
+
+
+def test_a_key_that_is_not_known_any_more_ends_it_at_once(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from marketsim.cli.app import app
+
+    url, key, secret = _terms(gateway, "me")
+    begin = RealtimeSession.start
+
+    def lose(session: RealtimeSession) -> None:
+        session.api._key = "k" * 64  # as after a restart of the server, which has made new keys
+        session.api._line._socket.transport.abort()  # type: ignore[union-attr]
+
+    async def start(session: RealtimeSession) -> None:
+        await begin(session)
+        asyncio.get_running_loop().call_later(0.1, lose, session)
+
+    monkeypatch.setattr(RealtimeSession, "start", start)
+    words = ["trade", "market_maker", "--url", url, "--key", key, "--secret", secret, "--duration", "600s"]
+    ended = CliRunner().invoke(app, words, prog_name="marketsim")
+    assert ended.exit_code == 1
+    assert "refuses the API key" in ended.stderr
+    assert "trader traded" in ended.stdout
+    assert "ended by: failed" in ended.stdout
 
 
 @pytest.mark.parametrize("url", ["https://api.example.com", "http://192.0.2.1:80", "http://10.0.0.1"])
@@ -346,6 +410,8 @@ def test_the_command(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     done = call("--key", key, "--secret", secret, "--set", "quantity=5", "--max-order", "5", "--instrument", "ABCUSD")
     assert done.exit_code == 0, done.output
     assert "trader traded 2" in done.stdout
+    assert f"trader trades at {url}, speed 50;" in done.stderr
+    assert "warning" not in done.stderr
     assert "ended by: duration" in done.stdout
     assert key not in done.output
     assert secret not in done.output
@@ -355,14 +421,40 @@ def test_the_command(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     for words, told in (
         (["--set", "quantty=5"], 'did you mean "quantity"'),
         (["--max-order", "0"], "at least 1 lot"),
-        (["--url", "http://192.0.2.7"], "live"),
+        (["--url", "http://192.0.2.7"], "or say --live"),
         (["--instrument", "ABC"], "ABCUSD"),
         (["--set", "quantity"], "not an override"),
     ):
         refused = call(*words)
         assert (refused.exit_code, told in refused.stderr) == (2, True), refused.stderr
+        assert "trades at" not in refused.stderr
     terms[1] = "noise"
     assert "compiled" in call().stderr
+    terms[1] = "here/pendulum.py:Pendulum"
+    assert "write pendulum:Pendulum in the folder here" in call().stderr
+    terms[1] = "pendulum.py"
+    assert "write pendulum:Class" in call().stderr
+
+
+def test_the_command_tells_of_refusals_and_of_another_speed(gateway: Gateway) -> None:
+    from typer.testing import CliRunner
+
+    from marketsim.cli.app import app
+    from marketsim.realtime.served_speed import served_speed
+
+    url, key, secret = _terms(gateway, "me")
+    words = ["trade", "test_trade:Trader", "--url", url, "--key", key, "--secret", secret, "--set", "lots=7"]
+    words += ["--max-order", "5", "--duration", "10s"]
+    done = CliRunner().invoke(app, words, prog_name="marketsim")
+    assert done.exit_code == 0, done.output
+    assert "orders refused, RISK: quantity 50 above max_order 5" in done.stdout
+    assert "speed 50;" in done.stderr
+    slow = CliRunner().invoke(app, [*words, "--speed", "40"], prog_name="marketsim")
+    assert "runs at speed 50, not 40" in slow.stderr
+    assert served_speed("http://127.0.0.1:9") is None
+    assert served_speed("https://api.example.com") is None
+    unreached = CliRunner().invoke(app, [*words, "--url", "http://127.0.0.1:9"], prog_name="marketsim")
+    assert (unreached.exit_code, "trades at" in unreached.stderr) == (1, False)
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
