@@ -127,12 +127,13 @@ class Seat:
     session: through which it trades; ``agent`` is bound to it. core, market: the venue's book, for valuation.
     begin, end: ns; the episode. interval: ns of a step. needs: of market data, besides quotes: "trades", "levels".
 
-    Of the last step (zero or empty when the episode begins):
+    Of the last step (``gain``, ``fills`` and ``dt`` are 0 or empty when the episode begins):
 
     - ``gain``: currency that wealth changed by, after fees
     - ``fills``: its own fills as a sequence of ``Fill`` (``time`` in ns, ``side``, ``price`` in currency, ``quantity``
-      in units, ``fee`` in currency), oldest first
-    - ``trades``: everybody's trades that it was told of, where an observation needs "trades"; else empty
+      in units, ``fee`` in currency, all three Decimals), oldest first
+    - ``trades``: everybody's trades that it was told of (at the beginning: in the warm-up), where an observation
+      needs "trades"; else empty
     - ``dt``: seconds that it took
     - ``last_position``, ``last_mid``: lots, and ticks at the venue, as it began
 
