@@ -18,7 +18,7 @@ from gymnasium import spaces
 
 from marketsim.domain.order import OrderState, Side, TimeInForce
 from marketsim.errors import InvalidValueError, did_you_mean
-from marketsim.gym.checks import to_positive, to_whole
+from marketsim.gym.checks import to_positive, to_tuple, to_whole
 from marketsim.gym.seat import Seat
 from marketsim.trading.order import Order
 
@@ -353,6 +353,7 @@ class Hand:
     """An action of one seat: its space, and whether a choice lies in it."""
 
     def __init__(self, action: Action) -> None:
+        _check(action)
         self.action = copy.deepcopy(action)  # it remembers its orders: each environment has its own
         self.space = self.action.space
         box = self.space if isinstance(self.space, spaces.Box) and self.space.is_bounded() else None
@@ -383,14 +384,26 @@ class Hand:
         return "take one such as action_space.sample() gives"
 
 
+def _check(action: Action) -> None:
+    """InvalidValueError unless each of its members has a space and does something."""
+    for part in _members(action):
+        kind = type(part)
+        if kind.space is Action.space or kind.act is Action.act:
+            missing = "space" if kind.space is Action.space else "act(self, seat, choice)"
+            raise InvalidValueError(f"the action {kind.__name__} is not complete: write {missing} in it")
+
+
 def combined(given: Action | Sequence[Action]) -> Action:
     """An action as it is, or a list of them as one."""
     if isinstance(given, Action):
         return given
-    listed = tuple(given)
+    listed = to_tuple(given)
     for part in listed:
         if not isinstance(part, Action):
-            raise InvalidValueError(f"{part!r} is no action: give one such as QuoteOffsets(), or a list of them")
+            raise InvalidValueError(
+                f"{part!r} is no action: give one such as QuoteOffsets(), a list of them, or one of your own: "
+                "subclass gym.Action and write space and act(seat, choice)"
+            )
     if not listed:
         raise InvalidValueError("an action of nothing: give at least one, such as QuoteOffsets()")
     return listed[0] if len(listed) == 1 else Both(listed)

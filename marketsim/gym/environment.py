@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 SEAT = "learner"
 """What the learner's agent is called unless it is told otherwise."""
 
+FRAME = ("interval", "duration", "warm_up", "seat", "seeds", "render_mode")
+"""What an environment is told besides its scenario and its task."""
+
 _SEEDS = 1 << 31
 
 

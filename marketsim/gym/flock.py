@@ -27,6 +27,7 @@ _SIGNALS = range(4)
 _ASKED, _DONE, _SPEAKS, _ASLEEP = _SIGNALS
 """Steps asked for and done; whether there is more to the last one in the pipe; whether the worker sleeps there."""
 
+_UNGUARDED = 76  # exit code: the script starts processes as it is read
 _WAKE, _CLOSE = b"wake", b"close"
 _PATIENCE = 500  # looks, half a microsecond or so each, before one sleeps
 _GLANCE = 50  # looks between two at the pipe, which take longer
@@ -90,6 +91,12 @@ class SharedMemory(Memory):
         buffer, dtype, shape = self.parts[name]
         count = int(np.prod(shape))
         return np.frombuffer(buffer, dtype, count=count).reshape(shape) if count else np.empty(shape, dtype)
+
+
+def leave_if_unguarded() -> None:
+    """End a worker that makes environments while it reads the script: the process that started it says why."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # as multiprocessing itself asks
+        raise SystemExit(_UNGUARDED)
 
 
 class LocalFlock:
@@ -172,8 +179,8 @@ class RemoteFlock:
             return {}
         try:
             good, answer = self._pipe.recv()
-        except (EOFError, OSError) as error:
-            raise self._dead() from error
+        except (EOFError, OSError):
+            raise self._dead() from None
         if not good:
             raise answer
         return answer
@@ -208,6 +215,11 @@ class RemoteFlock:
 
     def _dead(self) -> SimulationError:
         self._process.join(1)
+        if self._process.exitcode == _UNGUARDED:
+            return SimulationError(
+                "each process of make_vec reads the script, and this one makes environments as it is read: put what it "
+                'does below a line if __name__ == "__main__":, or say processes=1'
+            )
         return SimulationError(
             f"the process of environments {self.begin} to {self.end - 1} has ended, exit code "
             f"{self._process.exitcode}; a script that starts processes needs if __name__ == '__main__':"

@@ -15,12 +15,12 @@ from marketsim.errors import (
     ConfigurationError,
     InvalidValueError,
     ScenarioError,
-    UnknownParameterError,
     UnknownTypeError,
     did_you_mean,
 )
 from marketsim.gym.actions import Action
-from marketsim.gym.environment import MarketEnv
+from marketsim.gym.checks import known
+from marketsim.gym.environment import FRAME, MarketEnv
 from marketsim.gym.observations import History, Observation
 from marketsim.gym.rewards import Reward
 from marketsim.gym.task import Mandates, Task
@@ -88,9 +88,8 @@ REGISTRY = Registry(
 )
 """The names of observations, actions and rewards; ``register`` gives one of your own a name."""
 
-_FRAME = ("interval", "duration", "warm_up", "seat", "seeds", "render_mode")
 _SEAT = ("task", "observation", "action", "reward", "mandate", "learner", "instrument", "venue")
-_SINGLE = ("scenario", *_SEAT, *_FRAME)
+_SINGLE = ("scenario", *_SEAT, *FRAME)
 _SEVERAL = ("scenario", "seats", "interval", "duration", "warm_up", "seeds", "render_mode")
 
 
@@ -106,8 +105,8 @@ def make(environment: str | Path | Mapping[str, Any], **changes: Any) -> Any:
     given = {**_described(environment), **changes}
     if "seats" in given:
         return _several(given)
-    _known(given, _SINGLE, "an environment")
-    frame = {field: given[field] for field in _FRAME if field in given}
+    known(given, _SINGLE, "an environment")
+    frame = {field: given[field] for field in FRAME if field in given}
     return MarketEnv(given.get("scenario", SCENARIO), _task(given), **frame)
 
 
@@ -185,30 +184,24 @@ def _mandate(given: Any) -> Mandates:
         return given
     if not isinstance(given, Mapping):
         raise InvalidValueError(f"mandate: {given!r} is none: write {{quantity: 1000, side: buy}}")
-    _known(given, ("quantity", "side"), "a mandate")
+    known(given, ("quantity", "side"), "a mandate")
     return Mandates(**given)
 
 
 def _several(given: Mapping[str, Any]) -> Any:
     from marketsim.gym.parallel import ParallelMarket  # needs PettingZoo
 
-    _known(given, _SEVERAL, "an environment of several learners")
+    known(given, _SEVERAL, "an environment of several learners")
     seats = given["seats"]
     if not isinstance(seats, Mapping):
         raise InvalidValueError(f"seats: {seats!r} is no mapping: write a description for each name")
     tasks = {}
     for name, seat in seats.items():
         described = seat if isinstance(seat, Mapping) else {"task": seat}
-        _known(described, _SEAT, f"seat {name}")
+        known(described, _SEAT, f"seat {name}")
         tasks[name] = _task(described)
     frame = {field: value for field, value in given.items() if field not in ("scenario", "seats")}
     return ParallelMarket(given.get("scenario", SCENARIO), tasks, **frame)
-
-
-def _known(given: Mapping[str, Any], fields: tuple[str, ...], what: str) -> None:
-    for field in given:
-        if field not in fields:
-            raise UnknownParameterError(f"{field}: {what} has no such entry{did_you_mean(str(field), fields)}")
 
 
 def _summed(kind: str, given: Any, build: Any) -> Any:

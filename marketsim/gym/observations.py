@@ -24,7 +24,7 @@ from marketsim.domain.market_data import Quote, TradePrint
 from marketsim.domain.order import Side
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError
-from marketsim.gym.checks import to_positive, to_whole
+from marketsim.gym.checks import to_positive, to_tuple, to_whole
 from marketsim.gym.seat import Seat
 
 Numbers = float | Sequence[float]
@@ -582,6 +582,7 @@ class Reader:
     """
 
     def __init__(self, observation: Observation) -> None:
+        _check(observation)
         self._template = observation
         self.observation = copy.deepcopy(observation)
         bounds = np.array(self.observation.bounds(), np.float32).reshape(-1, 2)
@@ -619,6 +620,16 @@ class Reader:
         return result
 
 
+def _check(observation: Observation) -> None:
+    """InvalidValueError unless each of its parts tells something."""
+    for part in observation.parts():
+        if getattr(part.read, "__func__", None) is Observation.read:
+            raise InvalidValueError(
+                f"the observation {type(part).__name__} tells nothing: write read(self, seat) in it, which returns a "
+                "number, or as many as its size says"
+            )
+
+
 def _listens(part: Observation) -> bool:
     kind = type(part)
     return kind.heard_quote is not Observation.heard_quote or kind.heard_trade is not Observation.heard_trade
@@ -628,10 +639,13 @@ def combined(given: Observation | Iterable[Observation]) -> Observation:
     """An observation as it is, or a list of them as one."""
     if isinstance(given, Observation):
         return given
-    listed = tuple(given)
+    listed = to_tuple(given)
     for part in listed:
         if not isinstance(part, Observation):
-            raise InvalidValueError(f"{part!r} is no observation: give one such as Inventory(), or a list of them")
+            raise InvalidValueError(
+                f"{part!r} is no observation: give one such as Inventory(), a list of them, or one of your own: "
+                "subclass gym.Observation and write read(seat)"
+            )
     return Together(listed)
 
 

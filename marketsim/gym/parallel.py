@@ -92,7 +92,7 @@ class ParallelMarket(ParallelEnv[str, NDArray[np.float32], Any]):  # type: ignor
             self._random, _ = seeding.np_random(seed)
         chosen = int(self._random.integers(*self._seeds)) if seed is None else int(seed)
         self._finish()
-        self._run = None
+        self._episode = self._run = None
         self._players = {name: player.fresh() for name, player in self._players.items()}
         ears = {name: player.reader.ears for name, player in self._players.items()}
         self._episode = self.scene.episode(

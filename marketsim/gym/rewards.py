@@ -48,6 +48,21 @@ def _terms(reward: Reward) -> tuple[tuple[float, Reward], ...]:
     return reward.terms if isinstance(reward, Sum) else ((1.0, reward),)
 
 
+def check(reward: Reward) -> None:
+    """InvalidValueError unless each of its terms says what a step is worth."""
+    for _, term in _terms(reward):
+        if getattr(term.value, "__func__", None) is Reward.value:
+            raise InvalidValueError(
+                f"the reward {type(term).__name__} judges nothing: write value(self, seat) in it, to return a number"
+            )
+
+
+def no_number(reward: Reward, told: object) -> InvalidValueError:
+    """The error of a reward that told what is no number."""
+    name = "the function of Judge" if isinstance(reward, Judge) else f"{type(reward).__name__}.value(seat)"
+    return InvalidValueError(f"reward: {name} returned {told!r}: return a number, the worth of the last step")
+
+
 @dataclass
 class Sum(Reward):
     """A weighted sum: Σ weight · reward. ``a - 0.1 * b`` makes one."""
@@ -68,7 +83,11 @@ class Sum(Reward):
         """The sum."""
         total = 0.0
         for weight, reward in self.terms:
-            total += weight * reward.value(seat)
+            told = reward.value(seat)
+            try:
+                total += weight * told
+            except TypeError:
+                raise no_number(reward, told) from None
         return total
 
 

@@ -6,10 +6,13 @@ spec and seed give the same market. It knows no observation, reward or action.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -124,8 +127,12 @@ class Scene:
         given = dict(agents or {})
         spec = self.with_agents(given, seed) if given else self.spec.model_copy(update={"seed": seed})
         seated = {name: given.get(name) or Learner() for name in self._places}
-        execution = self._simulation.start_as(spec, seated, folder)
-        return Episode(execution, self._places, ears or {}, self.begin, self.interval)
+        gc.collect(1)  # the market before this one, while it is young: no look at all that was ever imported
+        with _undisturbed():
+            execution = self._simulation.start_as(spec, seated, folder)
+            made = Episode(execution, self._places, ears or {}, self.begin, self.interval)
+        _settle()
+        return made
 
 
 class Episode:
@@ -179,6 +186,25 @@ class Episode:
     def finish(self) -> Run:
         """The run: complete when the episode came to its end, else marked incomplete."""
         return self.execution.finish()
+
+
+@cache
+def _settle() -> None:
+    """One full look for garbage behind the first episode of the process, which has imported most: no later one does."""
+    if gc.isenabled():
+        gc.collect()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """No search for garbage meanwhile: all that is made here lives on, and it would be looked through many times."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _simulation(scenario: Scenario) -> Simulation:

@@ -126,6 +126,32 @@ class Seat:
 
     session: through which it trades; ``agent`` is bound to it. core, market: the venue's book, for valuation.
     begin, end: ns; the episode. interval: ns of a step. needs: of market data, besides quotes: "trades", "levels".
+
+    Of the last step (``gain``, ``fills`` and ``dt`` are 0 or empty when the episode begins):
+
+    - ``gain``: currency that wealth changed by, after fees
+    - ``fills``: its own fills as a sequence of ``Fill`` (``time`` in ns, ``side``, ``price`` in currency, ``quantity``
+      in units, ``fee`` in currency, all three Decimals), oldest first
+    - ``trades``: everybody's trades that it was told of (at the beginning: in the warm-up), where an observation
+      needs "trades"; else empty
+    - ``dt``: seconds that it took
+    - ``last_position``, ``last_mid``: lots, and ticks at the venue, as it began
+
+    Now, since the episode began:
+
+    - ``pnl``: currency gained since then, after fees
+    - ``step``: steps so far; ``steps_left``, ``time_left`` (share, 1 to 0) and ``over``
+    - ``position``: lots, below 0 when short; what the warm-up left is in it
+    - ``wealth``: currency; cash and position at the venue's mid; ``first_wealth`` when the episode began
+    - ``true_mid``: ticks; the venue's own mid
+    - ``mid``, ``spread``: ticks; of what others show, as it has been told
+    - ``quote``: the latest ``Quote`` that it was told, prices in ticks and quantities in lots; None before the first
+    - ``book``: the ``LocalBook`` that it keeps where an observation needs "levels"; else None
+    - ``now``: ns of the simulated clock
+    - ``mandate``: the parent order, or None; ``done`` and ``remaining``: lots of it
+
+    And ``agent``, which sends orders, ``instrument`` (``instrument.tick`` is currency a tick), ``venue`` and
+    ``lot_value``: currency a lot and tick.
     """
 
     def __init__(

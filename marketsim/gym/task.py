@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from marketsim.domain.order import Side
 from marketsim.errors import InvalidValueError, did_you_mean
-from marketsim.gym import actions, observations
+from marketsim.gym import actions, observations, rewards
 from marketsim.gym.actions import Action, Hand
 from marketsim.gym.checks import to_whole
 from marketsim.gym.observations import Observation, Reader
@@ -81,9 +81,12 @@ class Player:
     def __init__(self, reader: Reader, hand: Hand, reward: Reward, mandate: Mandates | None = None) -> None:
         if not isinstance(reward, Reward):
             raise InvalidValueError(
-                f"reward {reward!r} is no reward: give one such as PnL() - 0.1 * InventoryPenalty()"
+                f"reward {reward!r} is no reward: give one such as PnL() - 0.1 * InventoryPenalty(), "
+                + ("Judge(function), " if callable(reward) and not isinstance(reward, type) else "")
+                + "or one of your own: subclass gym.Reward and write value(seat)"
             )
         self.reader, self.hand, self.mandate = reader, hand, mandate
+        rewards.check(reward)
         self._template = reward
         self.reward = copy.deepcopy(reward)
 
@@ -101,7 +104,11 @@ class Player:
 
     def judge(self, seat: Seat) -> float:
         """The reward of the last step."""
-        return float(self.reward.value(seat))
+        told = self.reward.value(seat)
+        try:
+            return float(told)
+        except (TypeError, ValueError):
+            raise rewards.no_number(self.reward, told) from None
 
     def fulfilled(self, seat: Seat) -> bool:
         """Whether there is nothing left to do: the mandate is filled, or its time is over."""

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from marketsim.gym.actions import Action, Pace, QuoteOffsets, TargetPosition
-from marketsim.gym.environment import MarketEnv
+from marketsim.gym.checks import known
+from marketsim.gym.environment import FRAME, MarketEnv
 from marketsim.gym.observations import (
     Behind,
     Imbalance,
@@ -33,6 +34,9 @@ from marketsim.gym.task import Mandates, Task
 SCENARIO = "training_market"
 """The background unless another is given."""
 
+_TERMS = ("learner", "instrument", "venue")
+_OWN = ("scenario", "observation", "action", "reward", *_TERMS)
+
 Observations = Observation | Iterable[Observation]
 Actions = Action | Sequence[Action]
 
@@ -46,6 +50,7 @@ def market_making(
     volatility; says how far from the mid it bids and asks; and is paid its profit less a penalty for inventory.
     terms: further fields of ``Task``.
     """
+    known(terms, ("observation", "action", "reward", "mandate", *_TERMS), "a task")
     return Task(
         observation
         if observation is not None
@@ -76,7 +81,9 @@ def execution(
     imbalance and order flow; says how fast and how it trades; and is paid the implementation shortfall it avoids.
     """
     if mandate is None or isinstance(mandate, Mapping):
+        known(mandate or {}, ("quantity", "side"), "a mandate")
         mandate = Mandates(**(mandate or {}))
+    known(terms, ("observation", "action", "reward", "mandate", *_TERMS), "a task")
     return Task(
         observation
         if observation is not None
@@ -96,6 +103,7 @@ def trading(
     It sees its inventory, the time left, the spread, imbalance, order flow, returns, momentum and volatility; says
     what position to hold; and is paid its profit, from which spreads and fees are gone.
     """
+    known(terms, ("observation", "action", "reward", "mandate", *_TERMS), "a task")
     return Task(
         observation
         if observation is not None
@@ -128,6 +136,7 @@ class MarketMaking(MarketEnv):
         venue: str | None = None,
         **frame: Any,
     ) -> None:
+        known(frame, (*_OWN, *FRAME), "an environment")
         terms = {"learner": learner or {}, "instrument": instrument, "venue": venue}
         super().__init__(scenario, market_making(observation, action, reward, **terms), **frame)
 
@@ -148,6 +157,7 @@ class Execution(MarketEnv):
         venue: str | None = None,
         **frame: Any,
     ) -> None:
+        known(frame, (*_OWN, "mandate", *FRAME), "an environment")
         terms = {"learner": learner or {}, "instrument": instrument, "venue": venue}
         super().__init__(scenario, execution(observation, action, reward, mandate, **terms), **frame)
 
@@ -167,5 +177,6 @@ class Trading(MarketEnv):
         venue: str | None = None,
         **frame: Any,
     ) -> None:
+        known(frame, (*_OWN, *FRAME), "an environment")
         terms = {"learner": learner or {}, "instrument": instrument, "venue": venue}
         super().__init__(scenario, trading(observation, action, reward, **terms), **frame)

@@ -20,7 +20,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from marketsim.errors import InvalidValueError, SimulationError
-from marketsim.gym.flock import LocalFlock, Memory, RemoteFlock, SharedMemory
+from marketsim.gym.flock import LocalFlock, Memory, RemoteFlock, SharedMemory, leave_if_unguarded
 from marketsim.gym.herd import Maker
 from marketsim.gym.making import make
 
@@ -73,6 +73,8 @@ class MarketVectorEnv(VectorEnv[Any, Any, Any]):
         count = min(self.num_envs, (os.cpu_count() or 1) if processes is None else processes)
         if count < 1:
             raise InvalidValueError(f"processes {processes}: at least one is needed, which is this one")
+        if count > 1:
+            leave_if_unguarded()
         first = makers[0]()
         self._describe(first, mode)
         arrays = SharedMemory if count > 1 else Memory
