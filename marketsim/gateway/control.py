@@ -95,57 +95,44 @@ class Speed(BaseModel):
     speed: float = Field(ge=SLOWEST, le=FASTEST, description="simulated seconds in a second")
 
 
-def control_application(
-    live: LiveSession,
-    pacer: Pacer,
-    exchange: BinanceExchange,
-    metrics: Metrics,
-    *,
-    token: str = "",
-    end: Callable[[], None] = lambda: None,
-) -> FastAPI:
-    """The application. ``token``: that X-MARKETSIM-TOKEN must say; "" for nobody has to. ``end``: ends the session."""
+class Control:
+    """What the control answers. Each method is a request; their first lines are what the OpenAPI page says of them."""
+
+    def __init__(
+        self,
+        live: LiveSession,
+        pacer: Pacer,
+        exchange: BinanceExchange,
+        metrics: Metrics,
+        token: str,
+        end: Callable[[], None],
+    ) -> None:
+        self._live = live
+        self._pacer = pacer
+        self._exchange = exchange
+        self._metrics = metrics
+        self._token = token
+        self._end = end
 
     async def permitted(
+        self,
         request: Request,
         x_marketsim_token: Annotated[str | None, Header()] = None,
         authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
     ) -> None:
-        if not token:
+        """Refuse who has not the token; where there is none, who is not on this machine."""
+        if not self._token:
             _check_neighbour(request)
             return
         given = x_marketsim_token or (authorization or "").removeprefix("Bearer ")
-        if not hmac.compare_digest(token.encode(), given.encode("utf-8", "replace")):
+        if not hmac.compare_digest(self._token.encode(), given.encode("utf-8", "replace")):
             raise HTTPException(
                 401, "the header X-MARKETSIM-TOKEN must say the control token", {"WWW-Authenticate": "Bearer"}
             )
 
-    refusals: dict[int | str, dict[str, Any]] = {
-        400: {"model": Refused, "description": "it cannot be done"},
-        401: {"model": Refused, "description": "the control token is missing or wrong"},
-        403: {"model": Refused, "description": "there is no token, and the request does not come from this machine"},
-        422: {"model": Refused, "description": "the request is not written as it must be"},
-    }
-    application = FastAPI(
-        title="marketsim",
-        description="A simulated market as an exchange, in Binance's spot dialect, and its control.",
-        version="1",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
-    )
-
-    @application.exception_handler(RequestValidationError)
-    async def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
-        return JSONResponse({"detail": _what_is_wrong(error.errors())}, 422)
-
-    @application.exception_handler(AnyHTTPException)
-    async def refused(request: Request, error: AnyHTTPException) -> JSONResponse:
-        return JSONResponse({"detail": str(error.detail)}, error.status_code, error.headers)
-
-    def status() -> Status:
-        pace = pacer.pace
+    async def get_status(self) -> Status:
+        """How the session goes."""
+        live, exchange, pace = self._live, self._exchange, self._pacer.pace
         spec = live.spec
         return Status(
             scenario=spec.name,
@@ -166,99 +153,123 @@ def control_application(
             journal_bytes=live.journal.size,
         )
 
-    guarded: dict[str, Any] = {"dependencies": [Depends(permitted)], "responses": refusals, "tags": ["control"]}
-
-    @application.get("/control/status", response_model=Status, **guarded)
-    async def get_status() -> Status:
-        """How the session goes."""
-        return status()
-
-    @application.post("/control/pause", response_model=Status, **guarded)
-    async def pause() -> Status:
+    async def pause(self) -> Status:
         """Let the simulated clock stand still. Orders are still taken; they are answered when it goes on."""
-        pacer.pause()
-        return status()
+        self._pacer.pause()
+        return await self.get_status()
 
-    @application.post("/control/start", response_model=Status, **guarded)
-    async def start() -> Status:
+    async def start(self) -> Status:
         """Let it go on."""
-        pacer.resume()
-        return status()
+        self._pacer.resume()
+        return await self.get_status()
 
-    @application.post("/control/step", response_model=Status, **guarded)
-    async def step(wanted: Annotated[Step, Body()]) -> Status:
+    async def step(self, wanted: Annotated[Step, Body()]) -> Status:
         """Let a paused clock go on by a span, as fast as it can; answers when it is there."""
         try:
             span = duration(wanted.span)
             if span > LONGEST_STEP:
                 raise InvalidValueError(f"{wanted.span}: a step is a day at most")
-            goal = pacer.step(span)
+            goal = self._pacer.step(span)
         except InvalidValueError as error:
             raise HTTPException(400, str(error)) from None
-        while live.now < goal:
-            if not pacer.pace.paused:
-                break
+        while self._live.now < goal and self._pacer.pace.paused:
             await asyncio.sleep(0.001)
-        return status()
+        return await self.get_status()
 
-    @application.post("/control/speed", response_model=Status, **guarded)
-    async def set_speed(wanted: Annotated[Speed, Body()]) -> Status:
+    async def set_speed(self, wanted: Annotated[Speed, Body()]) -> Status:
         """Another speed from now on."""
-        pacer.set_speed(wanted.speed)
-        return status()
+        self._pacer.set_speed(wanted.speed)
+        return await self.get_status()
 
-    @application.post("/control/end", status_code=202, response_model=Status, **guarded)
-    async def end_session() -> Status:
+    async def end_session(self) -> Status:
         """Close the session here, in order: the run is kept, and the server ends."""
-        end()
-        return status()
+        self._end()
+        return await self.get_status()
 
-    unknown: dict[int | str, dict[str, Any]] = {404: {"model": Refused, "description": "there is no such symbol"}}
-
-    @application.get("/control/book/{symbol}", response_model=Book, **{**guarded, "responses": refusals | unknown})
     async def book(
-        symbol: Annotated[str, Path(max_length=40)], levels: Annotated[int, Query(ge=1, le=5000)] = 20
+        self, symbol: Annotated[str, Path(max_length=40)], levels: Annotated[int, Query(ge=1, le=5000)] = 20
     ) -> Book:
         """A book as the venue itself has it at this moment, before any latency."""
-        market = exchange.markets.find(symbol.upper())
+        markets = self._exchange.markets
+        market = markets.find(symbol.upper())
         if market is None:
-            raise HTTPException(404, f"no symbol {symbol!r}; there are {[m.symbol for m in exchange.markets.all]}")
-        sides = live.book(market.view.venue, market.instrument.symbol, levels)
-        shown = [
-            [
-                Level(price=market.price(price), quantity=market.quantity(lots), orders=count)
-                for price, lots, count in side
-            ]
-            for side in sides
-        ]
-        return Book(
-            symbol=market.symbol,
-            simulated_ns=live.now,
-            phase=market.view.phase.name.lower(),
-            bids=shown[0],
-            asks=shown[1],
+            raise HTTPException(404, f"no symbol {symbol!r}; there are {[m.symbol for m in markets.all]}")
+        bids, asks = (
+            [Level(price=market.price(at), quantity=market.quantity(lots), orders=count) for at, lots, count in side]
+            for side in self._live.book(market.view.venue, market.instrument.symbol, levels)
         )
+        phase = market.view.phase.name.lower()
+        return Book(symbol=market.symbol, simulated_ns=self._live.now, phase=phase, bids=bids, asks=asks)
 
-    @application.get(
-        "/metrics",
-        dependencies=[Depends(permitted)],
-        tags=["control"],
-        response_class=Response,
-        responses={**refusals, 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
-    )
-    async def get_metrics() -> Response:
+    async def get_metrics(self) -> Response:
         """Metrics in Prometheus' text format."""
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def health(self) -> Health:
+        """Whether the server is there."""
+        return Health(status="ok")
+
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Refused, "description": "it cannot be done"},
+    401: {"model": Refused, "description": "the control token is missing or wrong"},
+    403: {"model": Refused, "description": "there is no token, and the request does not come from this machine"},
+    422: {"model": Refused, "description": "the request is not written as it must be"},
+}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Refused, "description": "there is no such symbol"}}
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+def control_application(
+    live: LiveSession,
+    pacer: Pacer,
+    exchange: BinanceExchange,
+    metrics: Metrics,
+    *,
+    token: str = "",
+    end: Callable[[], None] = lambda: None,
+) -> FastAPI:
+    """The application. ``token``: that X-MARKETSIM-TOKEN must say; "" for nobody has to. ``end``: ends the session."""
+    control = Control(live, pacer, exchange, metrics, token, end)
+    application = FastAPI(
+        title="marketsim",
+        description="A simulated market as an exchange, in Binance's spot dialect, and its control.",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    application.add_exception_handler(RequestValidationError, _unreadable)
+    application.add_exception_handler(AnyHTTPException, _refused)
+    _add_requests(application, control)
+    _add_pages(application, [market.symbol for market in exchange.markets.all])
+    return application
+
+
+def _add_requests(application: FastAPI, control: Control) -> None:
+    guarded: dict[str, Any] = {"dependencies": [Depends(control.permitted)], "tags": ["control"]}
+    plain = {**guarded, "responses": _REFUSALS}
+    get, post = application.get, application.post
+    get("/control/status", **plain)(control.get_status)
+    post("/control/pause", **plain)(control.pause)
+    post("/control/start", **plain)(control.start)
+    post("/control/step", **plain)(control.step)
+    post("/control/speed", **plain)(control.set_speed)
+    post("/control/end", status_code=202, **plain)(control.end_session)
+    get("/control/book/{symbol}", **guarded, responses=_REFUSALS | _UNKNOWN)(control.book)
+    get("/metrics", **guarded, response_class=Response, responses=_REFUSALS | _TEXT)(control.get_metrics)
+    get("/health", tags=["control"])(control.health)
+
+
+def _add_pages(application: FastAPI, symbols: list[str]) -> None:
+    """The OpenAPI page, for programs and for people; made now, since that takes longer than a turn may."""
+    description = whole_description(application, symbols)
+    for_programs, for_people = json.dumps(description), page(description)
 
     @application.get("/", include_in_schema=False)
     async def front() -> Response:
-        """Where everything is told."""
         return Response(status_code=307, headers={"Location": "/docs"})
-
-    @application.get("/health", response_model=Health, tags=["control"])
-    async def health() -> Health:
-        """Whether the server is there."""
-        return Health(status="ok")
 
     @application.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
@@ -268,9 +279,15 @@ def control_application(
     async def docs() -> HTMLResponse:
         return HTMLResponse(for_people, headers=_ALONE)
 
-    description = whole_description(application, [market.symbol for market in exchange.markets.all])
-    for_programs, for_people = json.dumps(description), page(description)  # now: it takes longer than a turn may
-    return application
+
+async def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return JSONResponse({"detail": _what_is_wrong(error.errors())}, 422)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AnyHTTPException)
+    return JSONResponse({"detail": str(error.detail)}, error.status_code, error.headers)
 
 
 _ALONE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}  # the page needs nothing else
