@@ -112,6 +112,7 @@ class Heart:
         gc.freeze()  # the market's own objects stay: looking through them would only make a pause
         pacer, metrics, turned = self._pacer, self._metrics, self._turnstile.turned
         due, tidy = 0.0, perf_counter() + _TIDY
+        pacer.begin()
         try:
             while not self._over():
                 began = perf_counter()

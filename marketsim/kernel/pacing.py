@@ -152,6 +152,11 @@ class Pacer:
         """From now on call something after each turn, with the simulated time."""
         self._on_turn.append(call)
 
+    def begin(self) -> None:
+        """Let the wall clock count from now on: what was prepared since the pacer was made is no lag."""
+        with self._lock:
+            self._anchor(self._world.now)
+
     def present(self) -> int:
         """Simulated ns at which the world should be now; where it is, if it is ahead."""
         return max(self._world.now, min(self._goal(), self._end))

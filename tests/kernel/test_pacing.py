@@ -146,6 +146,21 @@ def test_simulated_time_is_the_sum_of_speed_times_wall_time(steps: list[tuple[st
             speed = factor
 
 
+def test_time_before_the_beginning_does_not_count() -> None:
+    pacer, world, clock = paced(start=SECOND)
+    clock.time += 300 * MS  # until everything is ready
+    pacer.begin()
+    assert pacer.behind() == 0
+    clock.time += MS
+    pacer.turn()
+    assert world.now == SECOND + MS
+    waiting, standing, clock = paced(paused=True)
+    waiting.begin()
+    clock.time += MS
+    waiting.turn()
+    assert standing.now == 0
+
+
 def test_it_goes_no_further_than_the_end() -> None:
     pacer, world, clock = paced(end=3 * MS)
     clock.time += SECOND
