@@ -22,6 +22,7 @@ from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Reason, Side, TimeInForce
+from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order, Special
@@ -171,14 +172,24 @@ class Client(Agent):
     holdings: units of each base asset at the start, such as ``{ABC: 1000}``; of one that is not named, as much as the
     agent's cash buys at the reference price. The agent's ``cash`` is what it holds of the quote currency.
     short: may sell more than it holds.
+    cancel_on_disconnect: ns of wall time, or text such as "5s", after which its orders are canceled when its user
+    stream is gone; what the server says for all when left out.
     """
 
     holdings: Mapping[str, Decimal] = field(
         default_factory=dict, metadata={"help": "units of each base asset at the start; what its cash buys if left out"}
     )
     short: bool = field(default=False, metadata={"help": "whether it may sell more than it holds"})
+    cancel_on_disconnect: int | str | None = field(
+        default=None,
+        metadata={"unit": "duration", "help": "wall time without a user stream after which its orders are canceled"},
+    )
 
     def __post_init__(self) -> None:
+        if self.cancel_on_disconnect is not None:
+            self.cancel_on_disconnect = duration(self.cancel_on_disconnect)
+            if self.cancel_on_disconnect < 0:
+                raise InvalidValueError(f"cancel_on_disconnect: {self.cancel_on_disconnect} ns must be 0 or more")
         self.holdings = {name: Decimal(str(units)) for name, units in self.holdings.items()}
         for name, units in self.holdings.items():
             if not units.is_finite() or units < 0:

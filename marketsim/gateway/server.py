@@ -255,14 +255,15 @@ class Gateway:
 
     def _guard_orders(self) -> None:
         """Cancel the orders of who is gone for too long, where that is asked for."""
-        patience = self.options.cancel_on_disconnect
-        if patience is None:
-            return
+        general = self.options.cancel_on_disconnect
         loop = asyncio.get_running_loop()
         audience, desk = self.exchange.audience, self.exchange.desk
 
         def later(client: str) -> None:
-            loop.call_later(patience, check, client)
+            own = self.live.seat(client).cancel_on_disconnect
+            patience = general if own is None else int(own) / SECOND
+            if patience is not None:
+                loop.call_later(patience, check, client)
 
         def check(client: str) -> None:
             if not audience.anyone(client) and not self._is_over():

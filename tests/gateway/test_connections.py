@@ -280,7 +280,8 @@ def test_a_crowd_is_told_to_come_back_later(tmp_path: Path, monkeypatch: pytest.
     _run(tmp_path / "run", play, speed=20.0)
 
 
-def test_a_client_that_is_gone_loses_its_orders(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", ["by the server", "by the scenario"])
+def test_a_client_that_is_gone_loses_its_orders(tmp_path: Path, said: str) -> None:
     async def play(running: served.Served) -> None:
         staying, going = (SocketTrader(running.url, *running.keys[name]) for name in ("alice", "bob"))
         for trader in (staying, going):
@@ -303,7 +304,13 @@ def test_a_client_that_is_gone_loses_its_orders(tmp_path: Path) -> None:
         staying.wire.close()
         again.wire.close()
 
-    _run(tmp_path / "run", play, cancel_on_disconnect=0.2)
+    if said == "by the server":
+        _run(tmp_path / "run", play, cancel_on_disconnect=0.2)
+    else:
+        desk = tmp_path / "desk.yaml"
+        seat = "{type: client, cancel_on_disconnect: 200ms}"
+        desk.write_text(f"extends: quickstart\nagents:\n  bob: {seat}\n", encoding="utf-8")
+        _run(tmp_path / "run", play, scenario=str(desk))
 
 
 # --- the end ---
