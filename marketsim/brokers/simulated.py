@@ -39,7 +39,7 @@ from marketsim.domain.units import format_duration, format_time
 from marketsim.errors import AgentError, InvalidValueError, InvariantViolation, SimulationError, did_you_mean
 from marketsim.kernel.environment import Environment
 from marketsim.kernel.random import Stream
-from marketsim.trading.agent import Agent, overrides
+from marketsim.trading.agent import REPORT_HOOKS, Agent, overrides
 from marketsim.trading.book import LocalBook
 from marketsim.trading.consolidated import Listener
 from marketsim.trading.order import Order, Special
@@ -67,16 +67,6 @@ _TRADE, _REJECTED, _REPLACE_REJECTED = EventKind.TRADE, EventKind.REJECTED, Even
 _FUNDING, _SETTLED = EventKind.FUNDING, EventKind.SETTLED
 _AUCTION = int(OrderFlag.AUCTION)
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
-_HOOKS = {
-    EventKind.ACCEPTED: "on_accepted",
-    EventKind.TRADE: "on_fill",
-    EventKind.CANCELED: "on_canceled",
-    EventKind.EXPIRED: "on_canceled",
-    EventKind.REPLACED: "on_replaced",
-    EventKind.REJECTED: "on_rejected",
-    EventKind.CANCEL_REJECTED: "on_rejected",
-    EventKind.REPLACE_REJECTED: "on_rejected",
-}
 _OURS = (SimulationError, InvariantViolation)  # not the agent's fault, or told already
 _fact = tuple.__new__  # makes a named tuple in a third of its own constructor's time
 
@@ -198,7 +188,7 @@ class SimulatedSession:
         self._on_any_report = agent.on_report if overrides(agent, "on_report") else None
         self._hooks: list[Callable[..., None] | None] = [None] * (max(EventKind) + 1)
         for kind in EventKind:
-            self._hooks[kind] = self._hook(_HOOKS.get(kind))
+            self._hooks[kind] = self._hook(REPORT_HOOKS.get(kind))
         self._handlers = self._handlers_by_kind()
 
     def _hook(self, name: str | None) -> Callable[..., None] | None:

@@ -35,7 +35,7 @@ from marketsim.realtime.line import GOING_AWAY
 from marketsim.realtime.refusals import Refusals
 from marketsim.realtime.settings import Note, Settings
 from marketsim.realtime.streams import Streams
-from marketsim.trading.agent import Agent, overrides
+from marketsim.trading.agent import REPORT_HOOKS, Agent, overrides
 from marketsim.trading.book import LocalBook
 from marketsim.trading.consolidated import Listener
 from marketsim.trading.order import Order
@@ -45,16 +45,6 @@ from marketsim.trading.request import MarketDataRequest
 
 _REJECTED, _REPLACE_REJECTED, _TRADE = EventKind.REJECTED, EventKind.REPLACE_REJECTED, EventKind.TRADE
 _CANCEL_REJECTED = EventKind.CANCEL_REJECTED
-_HOOKS = {
-    EventKind.ACCEPTED: "on_accepted",
-    EventKind.TRADE: "on_fill",
-    EventKind.CANCELED: "on_canceled",
-    EventKind.EXPIRED: "on_canceled",
-    EventKind.REPLACED: "on_replaced",
-    EventKind.REJECTED: "on_rejected",
-    EventKind.CANCEL_REJECTED: "on_rejected",
-    EventKind.REPLACE_REJECTED: "on_rejected",
-}
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
 _MOST = 100  # instruments that are taken without being named
 _PATIENCE = 10.0  # wall seconds in which the last requests must be answered at the end
@@ -134,7 +124,7 @@ class RealtimeSession:
         """Subscribe to what the agent's hooks ask for, then let it begin."""
         agent = self.agent
         self._on_any_report = overrides(agent, "on_report")
-        self._hooks = {kind: getattr(agent, name) for kind, name in _HOOKS.items() if overrides(agent, name)}
+        self._hooks = {kind: getattr(agent, name) for kind, name in REPORT_HOOKS.items() if overrides(agent, name)}
         self._clock.catch_up()
         self.begun = self.now
         agent.bind(self)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Sequence
 from operator import index
 from typing import Any, ClassVar, NamedTuple
 
+from marketsim.domain.event import EventKind
 from marketsim.domain.instruction import PostOnly
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import (
@@ -52,6 +53,18 @@ _GTC, _GTD, _IOC = TimeInForce.GTC, TimeInForce.GTD, TimeInForce.IOC
 _POST_ONLY, _NO_FLAG = OrderFlag.POST_ONLY, OrderFlag.NONE
 _BUY, _SELL = Side.BUY, Side.SELL
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
+
+REPORT_HOOKS = {
+    EventKind.ACCEPTED: "on_accepted",
+    EventKind.TRADE: "on_fill",
+    EventKind.CANCELED: "on_canceled",
+    EventKind.EXPIRED: "on_canceled",
+    EventKind.REPLACED: "on_replaced",
+    EventKind.REJECTED: "on_rejected",
+    EventKind.CANCEL_REJECTED: "on_rejected",
+    EventKind.REPLACE_REJECTED: "on_rejected",
+}
+"""The hook that a session calls for each kind of report."""
 
 
 _SPECIAL: dict[str, Any] = {

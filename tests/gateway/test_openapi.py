@@ -65,6 +65,7 @@ def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
     for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(described))):
         found: Any = described
         for part in reference.split("/"):
+            assert part in found, reference
             found = found[part]
 
 

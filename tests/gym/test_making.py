@@ -92,8 +92,10 @@ def test_every_name_stands_for_a_class_with_a_line_about_itself() -> None:
 def test_gymnasium_knows_the_ids_and_makes_them() -> None:
     for name in making.IDS:
         env = gymnasium.make(name, duration="3s")
-        env.reset(seed=1)
-        env.step(env.action_space.sample())
+        observation, _ = env.reset(seed=1)
+        assert env.observation_space.contains(observation), name
+        observation, *_ = env.step(env.action_space.sample())
+        assert env.observation_space.contains(observation), name
         env.close()
 
 

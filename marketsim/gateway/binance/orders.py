@@ -226,24 +226,32 @@ def show(record: Record, market: ServedMarket, self_trades: str, epoch: Callable
         "orderId": record.number,
         "orderListId": list_of(record),
         "clientOrderId": record.name,
-        "price": market.price(order.price if terms.price else 0),
-        "origQty": market.quantity(order.quantity),
-        "executedQty": market.quantity(order.filled),
-        "cummulativeQuoteQty": market.value(order.value),
-        "status": status_of(record),
-        "timeInForce": force_of(terms),
-        "type": terms.label,
-        "side": order.side.name,
+        **_state(record, market, self_trades),
         "stopPrice": market.price(terms.stop if order.order_type is not OrderType.TRAILING_STOP else 0),
         "icebergQty": market.quantity(terms.display),
         "time": epoch(record.created),
         "updateTime": epoch(record.updated),
         "isWorking": record.triggered,
         "workingTime": epoch(record.created) if record.triggered else -1,
-        "origQuoteOrderQty": budget_of(terms),
-        "selfTradePreventionMode": self_trades,
     }
     return shown
+
+
+def _state(record: Record, market: ServedMarket, self_trades: str) -> dict[str, Any]:
+    """What every answer tells of an order."""
+    order, terms = record.order, record.terms
+    return {
+        "price": market.price(order.price if terms.price else 0),
+        "origQty": market.quantity(order.quantity),
+        "executedQty": market.quantity(order.filled),
+        "origQuoteOrderQty": budget_of(terms),
+        "cummulativeQuoteQty": market.value(order.value),
+        "status": status_of(record),
+        "timeInForce": force_of(terms),
+        "type": terms.label,
+        "side": order.side.name,
+        "selfTradePreventionMode": self_trades,
+    }
 
 
 def force_of(terms: Terms) -> str:
@@ -265,19 +273,8 @@ def answer_to_new(
     if response == "ACK":
         return answer
     order, terms = record.order, record.terms
-    answer |= {
-        "price": market.price(order.price if terms.price else 0),
-        "origQty": market.quantity(order.quantity),
-        "executedQty": market.quantity(order.filled),
-        "origQuoteOrderQty": budget_of(terms),
-        "cummulativeQuoteQty": market.value(order.value),
-        "status": status_of(record),
-        "timeInForce": force_of(terms),
-        "type": terms.label,
-        "side": order.side.name,
-        "workingTime": epoch(record.created) if record.triggered else -1,
-        "selfTradePreventionMode": self_trades,
-    }
+    answer |= _state(record, market, self_trades)
+    answer["workingTime"] = epoch(record.created) if record.triggered else -1
     if terms.stop and order.order_type is not OrderType.TRAILING_STOP:
         answer["stopPrice"] = market.price(terms.stop)
     if terms.display:
@@ -301,7 +298,6 @@ def answer_to_cancel(
     record: Record, market: ServedMarket, self_trades: str, epoch: Callable[[int], int]
 ) -> dict[str, Any]:
     """The answer to a cancel: the order as it ended."""
-    order, terms = record.order, record.terms
     return {
         "symbol": market.symbol,
         "origClientOrderId": record.name,
@@ -309,16 +305,7 @@ def answer_to_cancel(
         "orderListId": list_of(record),
         "clientOrderId": record.restated or record.name,
         "transactTime": epoch(record.updated),
-        "price": market.price(order.price if terms.price else 0),
-        "origQty": market.quantity(order.quantity),
-        "executedQty": market.quantity(order.filled),
-        "origQuoteOrderQty": budget_of(terms),
-        "cummulativeQuoteQty": market.value(order.value),
-        "status": status_of(record),
-        "timeInForce": force_of(terms),
-        "type": terms.label,
-        "side": order.side.name,
-        "selfTradePreventionMode": self_trades,
+        **_state(record, market, self_trades),
     }
 
 
