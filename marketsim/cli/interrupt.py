@@ -3,7 +3,7 @@
 Python hears an interrupt between two of its own steps. Where the machine is busy elsewhere for long (the compiler, a
 policy that never returns), a thread of this module ends the process. What was recorded until then is as readable as
 after a kill. An interrupt that is heard is left to whoever handles KeyboardInterrupt; one that Python drops, because
-it came while an object was being freed, is repeated.
+it came while an object was being freed, is repeated. What it tore off half-made is freed without complaint.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def interrupts_are_heard(end: Callable[[], None]) -> Iterator[None]:
         return
     watch = _Watch(end)
     before = signal.set_wakeup_fd(watch.bell.fileno(), warn_on_full_buffer=False)
-    drop, sys.unraisablehook = sys.unraisablehook, _repeated
+    drop, sys.unraisablehook = sys.unraisablehook, watch.dropped
     signal.signal(signal.SIGINT, watch.hear)
     try:
         yield
@@ -46,17 +46,10 @@ def interrupts_are_heard(end: Callable[[], None]) -> Iterator[None]:
         raise
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.unraisablehook = drop
+        if not watch.rang:  # what an interrupt has torn off is freed as late as at the end of the process
+            sys.unraisablehook = drop
         signal.set_wakeup_fd(before)
         watch.stop()
-
-
-def _repeated(dropped: sys.UnraisableHookArgs) -> None:
-    """What Python drops, told as it would be; but an interrupt comes again."""
-    if issubclass(dropped.exc_type, KeyboardInterrupt):
-        threading.Timer(_AGAIN, _thread.interrupt_main).start()
-    else:
-        sys.__unraisablehook__(dropped)
 
 
 class _Watch:
@@ -67,7 +60,7 @@ class _Watch:
         self._ear, self.bell = socket.socketpair()
         self.bell.setblocking(False)
         self._heard = threading.Event()
-        self.rang = False
+        self.rang = self._stopped = False
         self._thread = threading.Thread(target=self._listen, name="marketsim interrupts", daemon=True)
         self._thread.start()
 
@@ -77,8 +70,17 @@ class _Watch:
         self.rang = True
         signal.default_int_handler(number, frame)
 
+    def dropped(self, error: sys.UnraisableHookArgs) -> None:
+        """Python drops an error: an interrupt comes again, another is told unless an interrupt is its likely cause."""
+        if issubclass(error.exc_type, KeyboardInterrupt):
+            if not self._stopped:
+                threading.Timer(_AGAIN, _thread.interrupt_main).start()
+        elif not self.rang:
+            sys.__unraisablehook__(error)
+
     def stop(self) -> None:
         """Listen no longer."""
+        self._stopped = True
         self.bell.close()
         self._thread.join()
         self._ear.close()

@@ -6,8 +6,8 @@ Python they are written in. This module never holds state of a market.
 
 The cache of compiled code lies in a folder named by a hash of every source that may be compiled and of the versions
 involved, because Numba does not notice a changed callee or record layout in another file. The folder lies in the
-user's cache, so installs in read-only places are served too. Functions outside marketsim have a cache of their own in
-it (kernel.own_code), which notices whatever they reach.
+user's cache, so installs in read-only places are served too. Functions outside marketsim, and those of its agents, have
+a cache of their own in it (kernel.own_code), which notices whatever they reach.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numba
 import numpy as np
 from numba import config
 
-from marketsim.kernel.own_code import OwnCode, is_own
+from marketsim.kernel.own_code import OwnCode, is_apart, is_own
 
 F = TypeVar("F", bound=Callable[..., Any])
 Rows = Any  # an array of records: attribute access to fields is not expressible for the type checker
@@ -35,7 +35,7 @@ Record = Any  # one record of such an array
 
 CACHE_LINE = 64  # bytes
 UNCOMPILED = bool(config.DISABLE_JIT)
-_ROOMS = ("domain", "kernel", "exchange", "network", "trading", "population", "replay", "agents", "data", "results")
+_ROOMS = ("domain", "kernel", "exchange", "network", "trading", "population", "replay", "data", "results")
 
 
 def _user_cache() -> Path:
@@ -97,10 +97,10 @@ def entrance(function: F) -> F:
 def _made(function: Any, **options: bool) -> Any:
     if UNCOMPILED:
         return function
-    folder = Path(config.CACHE_DIR) / ("own" if is_own(function) else "parts")
+    folder = Path(config.CACHE_DIR) / ("own" if is_apart(function) else "parts")
     part = numba.njit(pipeline_class=PartCompiler, **options)(function)
     part._cache = PartCache(function, folder)
-    if is_own(function):
+    if is_apart(function):
         dispatcher = numba.njit(**options)(function)
         dispatcher._cache = OwnCode(function, folder)
     else:

@@ -1,10 +1,11 @@
-"""Own code: compiled functions that lie outside marketsim, and the cache that keeps them from one start to the next.
+"""Own code: compiled functions outside marketsim or among its agents, and the cache that keeps them between starts.
 
 Numba looks at a function's own file only: a changed function of another file, or a changed value, would go unnoticed.
-Here a result is found by a fingerprint of everything outside marketsim that decides what a function compiles to: its
-code, the values that it names, and the same of every function that it calls. So a result is never stale, serves a copy
+Here a result is found by a fingerprint of everything of that kind that decides what a function compiles to: its code,
+the values that it names, and the same of every function that it calls. So a result is never stale, serves a copy
 of the file elsewhere as well, and needs no file beside the source: that may lie in a read-only place, or nowhere.
-Marketsim's own sources are in the name of the folder (see kernel.compiled). This module compiles nothing.
+The sources of the market itself are in the name of the folder (see kernel.compiled); who works on one agent need not
+wait for that to be compiled again. This module compiles nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from numba.core.serialize import dumps
 
 KEPT = 1000  # files in a folder: some ten MB
 KNOWN = frozenset(sys.stdlib_module_names) | {"marketsim", "numba", "numpy"}  # what the folder's name speaks for
+_AGENTS = "marketsim.agents."
 UNREADABLE = (
     OSError,
     EOFError,
@@ -47,8 +49,13 @@ def is_own(function: Any) -> bool:
     return str(getattr(function, "__module__", None) or "").partition(".")[0] not in KNOWN
 
 
+def is_apart(function: Any) -> bool:
+    """Whether a function is kept by its own fingerprint: it is own code, or an agent's."""
+    return is_own(function) or str(function.__module__).startswith(_AGENTS)
+
+
 class OwnCode(NullCache):  # type: ignore[misc]
-    """The cache of one function outside marketsim: a file for each kind of arguments, in ``folder``."""
+    """The cache of one function that is kept apart: a file for each kind of arguments, in ``folder``."""
 
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
         self._function = function
@@ -111,7 +118,7 @@ def forget_oldest(folder: Path) -> None:
 
 
 def fingerprint(function: Callable[..., Any]) -> str:
-    """A hash of everything outside marketsim that decides what a function compiles to."""
+    """A hash of everything in its own or agents' code that decides what a function compiles to."""
     digest = hashlib.blake2b(digest_size=12)
     for reached in reach(function):
         digest.update(f"{reached.__qualname__} {_code(reached.__code__)} {_value(reached.__defaults__)}\0".encode())
@@ -121,7 +128,7 @@ def fingerprint(function: Callable[..., Any]) -> str:
 
 
 def reach(function: Callable[..., Any]) -> Iterator[FunctionType]:
-    """A function and all functions outside marketsim that it may call, each once, as the Python they are written in."""
+    """A function and all functions of that kind that it may call, each once, as the Python they are written in."""
     waiting, met = [function], set()
     while waiting:
         current = _python(waiting.pop(0))
@@ -129,7 +136,7 @@ def reach(function: Callable[..., Any]) -> Iterator[FunctionType]:
             continue
         met.add(current)
         yield current
-        waiting.extend(value for _, value in named(current) if is_own(value))
+        waiting.extend(value for _, value in named(current) if is_apart(value))
 
 
 def _python(value: Any) -> FunctionType | None:
@@ -187,7 +194,7 @@ def _value(value: Any) -> str:
         return f"{_name(type(value))}.{value.name}={value.value!r}"
     if callable(value) or isinstance(value, type):
         options = repr(sorted(getattr(value, "targetoptions", {}).items()))
-        source = _source(value.__module__) if isinstance(value, type) and is_own(value) else ""
+        source = _source(value.__module__) if isinstance(value, type) and is_apart(value) else ""
         return f"{_name(getattr(value, 'py_func', value))} {options} {source}"
     words = repr(value)
     return f"{kind} {words}" if not ADDRESS.search(words) else f"{kind} {_source(type(value).__module__)}"
@@ -196,7 +203,7 @@ def _value(value: Any) -> str:
 def _name(thing: Any) -> str:
     """The qualified name; the module of a user's own may be called __main__ at one time and otherwise at another."""
     name = getattr(thing, "__qualname__", str(thing))
-    return name if is_own(thing) else f"{thing.__module__}.{name}"
+    return name if is_apart(thing) else f"{thing.__module__}.{name}"
 
 
 def _source(module: str) -> str:

@@ -24,7 +24,15 @@ from numba.core.compiler import Compiler, CompileResult
 from numba.core.funcdesc import default_mangler
 from numba.core.serialize import dumps
 
-from marketsim.kernel.own_code import ADDRESS, UNREADABLE, fingerprint, forget_oldest, is_own, short_name, write_at_once
+from marketsim.kernel.own_code import (
+    ADDRESS,
+    UNREADABLE,
+    fingerprint,
+    forget_oldest,
+    is_apart,
+    short_name,
+    write_at_once,
+)
 
 _loaded: dict[Path, PartLibrary] = {}
 
@@ -144,7 +152,7 @@ class PartCache(NullCache):  # type: ignore[misc]
             place.parent.mkdir(parents=True, exist_ok=True)
             write_at_once(place, dumps(content))
             _keep(library, place, result.fndesc.llvm_func_name)
-            if is_own(self._function):
+            if is_apart(self._function):
                 forget_oldest(self._folder)
 
     def _place(self, signature: Any, codegen: Any) -> Path | None:

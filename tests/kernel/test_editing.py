@@ -56,13 +56,20 @@ def edit(path: Path, old: str, new: str) -> None:
 FINGERPRINT = "from marketsim.kernel.compiled import source_fingerprint; print(source_fingerprint())"
 
 
-@pytest.mark.parametrize("name", ["agents/noise.py", "exchange/ladder.py", "domain/event.py", "network/link.py"])
-def test_every_compiled_source_is_in_the_name_of_the_cache(checkout: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["population/loop.py", "exchange/ladder.py", "domain/event.py", "network/link.py"])
+def test_every_compiled_source_of_the_market_is_in_the_name_of_the_cache(checkout: Path, name: str) -> None:
     before = run(checkout, FINGERPRINT)
     assert run(checkout, FINGERPRINT) == before
     path = checkout / "marketsim" / name
     path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
     assert run(checkout, FINGERPRINT) != before
+
+
+def test_who_edits_an_agent_need_not_compile_the_market_again(checkout: Path) -> None:
+    before = run(checkout, FINGERPRINT)
+    path = checkout / "marketsim/agents/noise.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    assert run(checkout, FINGERPRINT) == before
 
 
 @pytest.mark.slow
