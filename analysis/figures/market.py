@@ -104,6 +104,12 @@ def _busiest(tape: Tape) -> tuple[int, int]:
     return max(begin, tape.start), max(begin, tape.start) + length
 
 
+def _rounded(span: int) -> int:
+    """A span in ns to three digits: nobody reads more in a title."""
+    unit = 10 ** max(len(str(span)) - 3, 0)
+    return round(span / unit) * unit
+
+
 def _draw_close(axes: Axes, tape: Tape, begin: int, finish: int) -> None:
     """Best bid and ask as steps and every trade as a mark; its area shows the quantity."""
     first = max(int(np.searchsorted(tape.quote_time, begin, "right")) - 1, 0)
@@ -132,7 +138,7 @@ def _draw_close(axes: Axes, tape: Tape, begin: int, finish: int) -> None:
             zorder=3,
         )
     style.time_axis(axes, begin, finish, local=tape.local_time)
-    axes.set_title(f"The busiest {format_duration(finish - begin)} (area: quantity)", pad=20.0)
+    axes.set_title(f"The busiest {format_duration(_rounded(finish - begin))} (area: quantity)", pad=20.0)
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),

@@ -270,3 +270,10 @@ def test_thinning_keeps_the_ends_and_the_extremes(count: int, seed: int) -> None
 )
 def test_clock_texts(seconds: float, text: str) -> None:
     assert style.clock_text(seconds) == text
+
+
+def test_the_title_of_the_close_look_does_not_tell_nanoseconds() -> None:
+    tables = replace(TABLES, end=TABLES.start + 1_606_190_224)
+    titles = [axes.get_title("left") for axes in figures.price_and_quotes(tables).axes]
+    (title,) = (title for title in titles if title.startswith("The busiest"))
+    assert title == "The busiest 1.61s (area: quantity)"
