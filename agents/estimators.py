@@ -47,8 +47,8 @@ class RealizedVolatility:
 class Reach:
     """How far trades reach from the fair value, and how many there are: the fill intensity A·e^(−kδ) of a quote at δ.
 
-    Reaches are taken to be exponential from the fair value on: k is the inverse of their mean, A is half of the trades a
-    second (those of one side). Both forget over ``memory`` ns; ``start`` is the mean reach, in ticks, and one trade the
+    Reaches are taken to be exponential from the fair value on: k is the inverse of their mean, A is half of the trades
+    a second (those of one side). Both forget over ``memory`` ns; ``start`` is the mean reach, in ticks, and one trade the
     weight with which they begin.
     """
 
@@ -87,7 +87,7 @@ class TradedVolume:
     def __init__(self, window: int) -> None:
         self._window = window
         self._trades: deque[tuple[int, Side, int]] = deque()
-        self._lots = {side: 0 for side in Side}
+        self._lots = dict.fromkeys(Side, 0)
 
     def traded(self, now: int, side: Side, lots: int) -> None:
         """An aggressor on ``side`` traded."""

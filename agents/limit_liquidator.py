@@ -36,8 +36,8 @@ class LimitLiquidator(IntensityQuoting):
     far below it, with the drift's sign turned. Orders are post-only: where δ asks for a price beyond the other side's
     best, the order stands next to it. What is left at the end is taken, or left with ``finish="leave"``.
 
-    γ, σ, k are in currency and seconds, and σ, k and A = ``rate`` are measured where they are left out, as for ``glft``;
-    they are then taken to two digits.
+    γ, σ, k are in currency and seconds, and σ, k and A = ``rate`` are measured where they are left out, as for
+    ``glft``, and then taken to two digits.
     """
 
     quantity: int = field(default=1000, metadata={"help": "lots to sell or buy in all"})

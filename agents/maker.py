@@ -1,5 +1,5 @@
-"""What all market makers can do beside their own rule: a target for the inventory, a spread that follows volatility, and
-a guard against those who know more. Each has the same name everywhere, and each can be left out.
+"""What all market makers can do beside their own rule: a target for the inventory, a spread that follows volatility,
+and a guard against those who know more. Each has the same name everywhere, and each can be left out.
 """
 
 from __future__ import annotations

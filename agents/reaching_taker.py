@@ -132,7 +132,7 @@ class ReachingTaker(CompiledAgent):
             raise InvalidValueError("step: 1 ns has no middle; use at least 2ns")
         if self.step is None and not self.k * abs(self.nearest) <= 50.0:
             raise InvalidValueError(
-                f"nearest: {self.nearest:g} is more than 50/k from the mid, beyond any number of orders; bring it closer"
+                f"nearest: {self.nearest:g} is more than 50/k from the mid, too far to count orders; bring it closer"
             )
 
     def fill(self, rows: Rows, instrument: Instrument) -> None:
