@@ -40,8 +40,9 @@ class AvellanedaStoikov(UtilityQuoting, Maker):
     """Quotes at r ± (δᵃ + δᵇ)/2 with r = s − q·γσ²(T−t) and δᵃ + δᵇ = γσ²(T−t) + (2/γ)·ln(1 + γ/k).
 
     s is the mid of what others show, or the value of ``value_feed``; q the position beyond ``inventory_target`` in
-    units of ``quantity``, so that the quotes do not depend on what a lot is; 0 without ``skew_adjustment``. γ, σ, k are in currency and seconds. Without ``sigma`` the realized volatility is used, without ``k`` the inverse of
-    the mean distance at which trades happen from the fair value, both measured over ``memory``.
+    units of ``quantity``, so that the quotes do not depend on what a lot is; 0 without ``skew_adjustment``. γ, σ, k are
+    in currency and seconds. Without ``sigma`` the realized volatility is used, without ``k`` the inverse of the mean
+    distance at which trades happen from the fair value, both measured over ``memory``.
 
     The horizon is either rolling, then T − t is always ``horizon``, or finite: then it runs from the start of the run
     to ``horizon`` after it, and the quotes are withdrawn at the end.

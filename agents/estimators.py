@@ -48,8 +48,8 @@ class Reach:
     """How far trades reach from the fair value, and how many there are: the fill intensity A·e^(−kδ) of a quote at δ.
 
     Reaches are taken to be exponential from the fair value on: k is the inverse of their mean, A is half of the trades
-    a second (those of one side). Both forget over ``memory`` ns; ``start`` is the mean reach, in ticks, and one trade the
-    weight with which they begin.
+    a second (those of one side). Both forget over ``memory`` ns; ``start`` is the mean reach, in ticks, with which they
+    begin, at the weight of one trade.
     """
 
     def __init__(self, memory: int, start: float = 1.0) -> None:

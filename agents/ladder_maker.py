@@ -183,8 +183,8 @@ class LadderMaker(CompiledAgent):
     book it places both ladders once more.
 
     With ``max_position`` the ladders end where they would lead beyond it, and the centre is moved by ``inventory_skew``
-    against the inventory: by all of it when the position is ``max_position`` away from ``inventory_target``. (The adaptive market makers of the field's reference market; Chakraborty
-    and Kearns 2011 for the ladder.)
+    against the inventory: by all of it when the position is ``max_position`` away from ``inventory_target``. (The
+    adaptive market makers of the field's reference market; Chakraborty and Kearns 2011 for the ladder.)
     """
 
     rate: float | str = field(default="1/min", metadata={"unit": "rate", "help": "wake-ups a second"})
