@@ -122,13 +122,13 @@ class AdaptiveParticipation(MarketMaker):
 
     def on_quote(self, quote: Quote) -> None:
         """What others show tells their depth and spread."""
-        super().on_quote(quote)
         desk = self.desks[quote.instrument.symbol]
-        if quote.venue == desk.venue and desk.others_bid is not None and desk.others_ask is not None:
-            own = desk.bid.at(quote.bid) + desk.ask.at(quote.ask)
-            lots = 0.5 * (quote.bid_quantity + quote.ask_quantity - own)
-            spread = float(desk.others_ask - desk.others_bid)
-            self._activities[quote.instrument.symbol].showed(self.now, lots, spread)
+        bid_lots = quote.bid_quantity - desk.bid.at(quote.bid)
+        ask_lots = quote.ask_quantity - desk.ask.at(quote.ask)
+        if quote.venue == desk.venue and bid_lots > 0 and ask_lots > 0:
+            activity = self._activities[quote.instrument.symbol]
+            activity.showed(self.now, 0.5 * (bid_lots + ask_lots), quote.ask - quote.bid)
+        super().on_quote(quote)
 
     def on_trade(self, trade: TradePrint) -> None:
         """Volume counts, whoever traded."""

@@ -21,6 +21,7 @@ from marketsim.errors import InvalidValueError
 from marketsim.trading.order import Order
 
 _TIMES = 256  # steps of the table of distances
+_PATIENCE = SECOND  # after which it tries again to take what the book could not give
 
 
 @dataclass
@@ -34,7 +35,8 @@ class LimitLiquidator(IntensityQuoting):
     above the mid, where dw_q/dt = (kγσ²q²/2 − kμq)·w_q − A·(1 + γ/k)^(−(1 + k/γ))·w_(q−1), w_0 = 1 and
     w_q(T) = e^(−kqb), b = ``penalty``: what a unit that is left at the end is believed to cost. A buyer's bid stands as
     far below it, with the drift's sign turned. Orders are post-only: where δ asks for a price beyond the other side's
-    best, the order stands next to it. What is left at the end is taken, or left with ``finish="leave"``.
+    best, the order stands next to it. What is left at the end is taken, as soon as the book can give it,
+    or left with ``finish="leave"``.
 
     γ, σ, k are in currency and seconds, and σ, k and A = ``rate`` are measured where they are left out, as for
     ``glft``, and then taken to two digits.
@@ -86,7 +88,11 @@ class LimitLiquidator(IntensityQuoting):
     def on_canceled(self, order: Order, report: Report) -> None:
         """At the end, the rest is free to be taken."""
         super().on_canceled(order, report)
-        self._take_rest()
+        if order.tag == "rest" and self.remaining > 0:
+            self._taken = False
+            self.after(_PATIENCE, self._take_rest)
+        else:
+            self._take_rest()
 
     def on_rejected(self, order: Order | None, report: Report) -> None:
         """So it is when there was nothing left to cancel."""

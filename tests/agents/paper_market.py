@@ -53,9 +53,7 @@ class Outcome(NamedTuple):
 
 def inventory_strategy(gamma: float, feed: str) -> AvellanedaStoikov:
     """The paper's inventory strategy."""
-    return AvellanedaStoikov(
-        gamma=gamma, sigma=SIGMA, k=DECAY, horizon="1s", horizon_type="finite", **common(feed)
-    )
+    return AvellanedaStoikov(gamma=gamma, sigma=SIGMA, k=DECAY, horizon="1s", horizon_type="finite", **common(feed))
 
 
 def symmetric_strategy(gamma: float, feed: str) -> MarketMaker:
@@ -72,7 +70,15 @@ def common(feed: str) -> dict[str, Any]:
 
 
 def play(maker: Callable[[str], Any], markets: int, seed: int) -> Outcome:
-    """Run so many markets with the maker that is made for a feed."""
+    """Run so many markets with the maker that is made for a feed, a hundred at a time."""
+    sizes = [min(100, markets - done) for done in range(0, markets, 100)]
+    parts = [_play(maker, size, seed + place) for place, size in enumerate(sizes)]
+    spread = float(np.average([part.spread for part in parts], weights=sizes))
+    profits, inventories = (np.concatenate(arrays) for arrays in list(zip(*parts, strict=True))[:2])
+    return Outcome(profits, inventories, spread)
+
+
+def _play(maker: Callable[[str], Any], markets: int, seed: int) -> Outcome:
     sim = ms.Simulation(seed=seed, duration="1s", latency="1us")
     instruments = [ms.Instrument(f"S{n}", tick_size="0.0001", reference_price="100") for n in range(markets)]
     sim.add_venue("XSIM", instruments)

@@ -111,7 +111,9 @@ def test_the_exact_solution_does_on_the_exchange_what_it_does_in_numbers_and_bea
     profit, deviation, wide = in_numbers(4_000)
     combined = math.sqrt(1.0 / count + 1.0 / 4_000)
     _, mean, std, _, spread_of_q = mine.row()
-    print(f"\nprofit {mean:.2f} ± {std:.2f}, q ± {spread_of_q:.2f}; in numbers {profit:.2f} ± {deviation:.2f}, {wide:.2f}")
+    print(
+        f"\nprofit {mean:.2f} ± {std:.2f}, q ± {spread_of_q:.2f}; in numbers {profit:.2f} ± {deviation:.2f}, {wide:.2f}"
+    )
     assert abs(mean - profit) < 4 * deviation * combined
     assert abs(std - deviation) < 4 * deviation * combined / math.sqrt(2)
     assert abs(spread_of_q - wide) < 4 * wide * combined / math.sqrt(2)
