@@ -34,7 +34,7 @@ from marketsim.errors import InvalidValueError
 
 MOST_QUOTES = 200  # the largest Q that is solved for
 _TIMES = 256  # steps of a table of quotes
-_REACH, _STRIDES = 300.0, 4096  # the most that a step may span, as a power of e, and the most steps
+_REACH, _STRIDES = 300.0, 4096  # the most that a step may span, as a power of e, and how many steps may be needed
 
 
 def base_distance(gamma: float, k: float) -> float:
@@ -120,7 +120,8 @@ def liquidation_table(
 
 
 def _diagonal(held: NDArray[np.float64], gamma: float, sigma: float, k: float, drift: float) -> NDArray[np.float64]:
-    return np.diag(k * drift * held - 0.5 * k * gamma * sigma * sigma * held * held)
+    with np.errstate(all="ignore"):
+        return np.diag(k * drift * held - 0.5 * k * gamma * sigma * sigma * held * held)
 
 
 def _solve(
@@ -130,13 +131,13 @@ def _solve(
 
     Steps are so short that no power of e underflows within one; from step to step logarithms are handed on.
     """
-    diagonal = generator.diagonal()
-    strides = max(1, math.ceil((diagonal.max() - diagonal.min()) * time / times / _REACH))
-    if strides * times > _STRIDES:
+    span = float((generator.diagonal().max() - generator.diagonal().min()) * time)
+    if not span <= _REACH * _STRIDES:
         raise InvalidValueError(
-            f"risk aversion, inventory and horizon span e^{strides * times * _REACH:.0f}, which cannot be solved; "
-            "lower one, or quote the closed form"
+            f"risk aversion, inventory and horizon span e^{span:.0f}, which cannot be solved; lower one, or quote the "
+            "closed form"
         )
+    strides = max(1, math.ceil(span / times / _REACH))
     with np.errstate(divide="ignore"):
         evolution = np.log(_exponential(generator, time / times / strides))
     values = [log_start]

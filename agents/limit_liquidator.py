@@ -13,7 +13,7 @@ from typing import Literal
 from marketsim.agents.checks import check_choice, to_duration, to_number, to_whole
 from marketsim.agents.glft import MOST_QUOTES, liquidation_table
 from marketsim.agents.quoting import Desk, Targets
-from marketsim.agents.utility_quoting import IntensityQuoting
+from marketsim.agents.utility_quoting import IntensityQuoting, down, up
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import Side, TimeInForce
 from marketsim.domain.units import SECOND
@@ -32,11 +32,12 @@ class LimitLiquidator(IntensityQuoting):
 
         δ(t, q) = (1/k)·ln(w_q(t)/w_(q−1)(t)) + (1/γ)·ln(1 + γ/k)
 
-    above the mid, where dw_q/dt = (kγσ²q²/2 − kμq)·w_q − A·(1 + γ/k)^(−(1 + k/γ))·w_(q−1), w_0 = 1 and
-    w_q(T) = e^(−kqb), b = ``penalty``: what a unit that is left at the end is believed to cost. A buyer's bid stands as
-    far below it, with the drift's sign turned. Orders are post-only: where δ asks for a price beyond the other side's
-    best, the order stands next to it. What is left at the end is taken, as soon as the book can give it,
-    or left with ``finish="leave"``.
+    above the mid, where dw_q/dt = (kγσ²q²/2 − kμq)·w_q − A·(1 + γ/k)^(−(1 + k/γ))·w_(q−1), w_0 = 1 and w_q(T) =
+    e^(−kqb), b = ``penalty``: what a unit that is left at the end is believed to cost. A buyer's bid stands as far
+    below it, with the drift's sign turned. Orders are post-only: where δ asks for a price beyond the other side's best,
+    the order stands next to it. What is left at the end is taken, as soon as the book can give it, or left with
+    ``finish="leave"``. (Where kγσ²q²T/2 is above 10⁶ the solution has too many digits, and δ is minus half of the
+    price.)
 
     γ, σ, k are in currency and seconds, and σ, k and A = ``rate`` are measured where they are left out, as for
     ``glft``, and then taken to two digits.
@@ -108,7 +109,10 @@ class LimitLiquidator(IntensityQuoting):
         """δ in currency with so many units and seconds left."""
         horizon, drift = int(self.horizon) / SECOND, -self._side * self.drift
         most = math.ceil(self.quantity / self.unit)
-        table = liquidation_table(self.gamma, sigma, k, rate, horizon, most, self.penalty, drift, _TIMES)
+        try:
+            table = liquidation_table(self.gamma, sigma, k, rate, horizon, most, self.penalty, drift, _TIMES)
+        except InvalidValueError:
+            return -0.5 * self.desks[self.instrument.symbol].fair * self.instrument.tick
         place = left / horizon * _TIMES
         early = min(int(place), _TIMES - 1)
         now, later = float(table[early][units - 1]), float(table[early + 1][units - 1])
@@ -120,11 +124,11 @@ class LimitLiquidator(IntensityQuoting):
         if left <= 0.0 or lots <= 0 or desk.instrument is not self.instrument:
             return Targets(0, 0, 0, 0)
         tick = desk.instrument.tick
-        reach = self.distance(math.ceil(lots / self.unit), *self.beliefs(desk), left) / tick
+        reach = self.distance(math.ceil(lots / self.unit), *self.beliefs(desk), left)
         size = min(self.unit, lots)
         if self._side is Side.SELL:
-            return Targets(0, 0, max(1, math.ceil(desk.fair + reach - 1e-9)), size)
-        return Targets(max(1, math.floor(desk.fair - reach + 1e-9)), size, 0, 0)
+            return Targets(0, 0, max(1, up(desk.instrument, desk.fair * tick + reach)), size)
+        return Targets(down(desk.instrument, desk.fair * tick - reach), size, 0, 0)
 
     # --- inner ---
 

@@ -14,6 +14,7 @@ from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import TradePrint
 from marketsim.domain.units import SECOND
 
+FAR = 1 << 52  # ticks, more than any price has
 CALM = 1.0  # ticks per √second and mean reach in ticks that are believed before anything is measured
 
 
@@ -108,7 +109,19 @@ class IntensityQuoting(UtilityQuoting):
         return sigma, k, rate
 
 
+def down(instrument: Instrument, price: float) -> int:
+    """A bid in currency as ticks, rounded down; far below everything where it is beyond all numbers."""
+    ticks = price / instrument.tick + 1e-9
+    return floor(ticks) if abs(ticks) < FAR else -FAR
+
+
+def up(instrument: Instrument, price: float) -> int:
+    """An ask in currency as ticks, rounded up; far above everything where it is beyond all numbers."""
+    ticks = price / instrument.tick - 1e-9
+    return ceil(ticks) if abs(ticks) < FAR else FAR
+
+
 def outwards(instrument: Instrument, bid: float, ask: float) -> tuple[int, int]:
     """Bid and ask in currency as ticks, rounded away from each other and at least a tick apart."""
-    low = floor(bid / instrument.tick + 1e-9)
-    return low, max(ceil(ask / instrument.tick - 1e-9), low + 1)
+    low = down(instrument, bid)
+    return low, max(up(instrument, ask), low + 1)

@@ -260,6 +260,15 @@ def test_where_the_system_cannot_be_solved_it_quotes_the_closed_form() -> None:
     assert me.distances(1.0, 50.0, 40.0, 2.0, 60.0) == asymptotic_distances(1.0, 1e5, 50.0, 40.0, 2.0)
 
 
+@pytest.mark.parametrize("gamma", [1e12, 1e300])
+@pytest.mark.parametrize("solution", ["asymptotic", "exact"])
+def test_beyond_all_reason_it_shows_nothing_and_does_not_break(solution: str, gamma: float) -> None:
+    _, market = maker(solution=solution, gamma=gamma)
+    give(market, 30)
+    market.quote(9_980, 50, 10_020, 50)
+    assert Side.BUY not in shown(market)
+
+
 def test_options_of_all_makers_apply() -> None:
     plain, market = maker(gamma=20.0, skew_adjustment=False)
     give(market, 50)

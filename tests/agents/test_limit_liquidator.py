@@ -103,6 +103,13 @@ def test_with_nothing_in_the_market_the_rest_is_taken_at_once() -> None:
     assert [(r.side, r.quantity) for r in market.asked()] == [(-1, 60)]
 
 
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_where_nothing_is_worth_the_risk_it_stands_next_to_the_other_side(side: Any) -> None:
+    _, market = seller(gamma=1e9, side=side)
+    (order,) = market.orders
+    assert order.price == (10_049 if side == "buy" else 9_951)
+
+
 @pytest.mark.statistical
 def test_on_the_exchange_it_earns_what_its_value_function_promises() -> None:
     """The certainty equivalent of the proceeds, what is left marked at S − b, against (1/k)·ln w_q(0), in units.

@@ -39,14 +39,14 @@ def test_the_papers_table_on_the_exchange(gamma: float, strategy: str) -> None:
 
     Errors: of a mean σ/√n, of a deviation σ/√(2n), n = ours and the paper's 1,000. The spread has no chance in it: it
     lies γσ²·dt/2 above its mean over time, and a tick of rounding. The paper's symmetric deviations of profit for γ =
-    0.1 and 0.01 lie three standard errors below every replication: those two are held to the replication alone, to
-    which all rows are held within three standard errors as well.
+    0.1 and 0.01 lie three of its own standard errors below the replication with 20,000 paths: for those two 4.5 are
+    allowed. All rows are held to that replication within three of our standard errors.
     """
     paper = published()[f"gamma_{gamma:g}"][strategy]
     count = runs(100, PAPER)
     make = inventory_strategy if strategy == "inventory" else symmetric_strategy
     found = play(lambda feed: make(gamma, feed), count, 2008).row()
-    spread, profit, deviation, held, wide = found
+    _, profit, deviation, _, wide = found
     both = 1.0 / math.sqrt(count)
     combined = math.hypot(both, 1.0 / math.sqrt(PAPER))
     errors = (0.0, deviation * combined, deviation * combined / math.sqrt(2), wide * combined)
@@ -56,13 +56,11 @@ def test_the_papers_table_on_the_exchange(gamma: float, strategy: str) -> None:
     for name, ours, theirs, error in zip(NAMES, found, paper, errors, strict=True):
         print(f"  {name:16} {ours:7.3f}  paper {theirs:6.2f}  standard error of the difference {error:.3f}")
     for name, ours, theirs, error, half in zip(NAMES, found, paper, errors, halves, strict=True):
-        if not (name == "std of profit" and strategy == "symmetric" and gamma < 1.0):
-            assert abs(ours - theirs) < 3 * error + half, name
+        loose = name == "std of profit" and strategy == "symmetric" and gamma < 1.0
+        assert abs(ours - theirs) < (4.5 if loose else 3.0) * error + half, name
     mean, std = REPLICATION[gamma][:2] if strategy == "inventory" else REPLICATION[gamma][2:]
     assert abs(profit - mean) < 3 * deviation * both + 0.05
     assert abs(deviation - std) < 3 * deviation * both / math.sqrt(2) + 0.05
-    assert spread > 0
-    assert abs(held) < 3 * wide * combined + abs(paper[3]) + 0.005
 
 
 # --- Guéant, Lehalle and Fernandez-Tapia ---
