@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,10 @@ import pytest
 from paper_market import DECAY, RATE, SIGMA, STEP, STEPS, common, inventory_strategy, play, symmetric_strategy
 
 from marketsim.agents import Glft
+from marketsim.data import find_data
 from tests.statistical import runs
 
-TABLES = Path("/work/shared/data/published/tables.json")
+PUBLISHED = find_data("published")
 NAMES = ("spread", "profit", "std of profit", "final q", "std of final q")
 PAPER = 1_000  # simulations for each of the paper's rows
 REPLICATION = {  # profit and its deviation over 20,000 paths, inventory then symmetric
@@ -25,9 +25,10 @@ REPLICATION = {  # profit and its deviation over 20,000 paths, inventory then sy
 
 
 def published() -> dict[str, Any]:
-    if not TABLES.exists():
-        pytest.skip("the published tables are not here")
-    found: dict[str, Any] = json.loads(TABLES.read_text(encoding="utf-8"))["avellaneda_stoikov_2008"]
+    if PUBLISHED is None:
+        pytest.skip("no published tables: set MARKETSIM_DATA or put them into ../shared/data")
+    tables = (PUBLISHED / "tables.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(tables)["avellaneda_stoikov_2008"]
     return found
 
 
