@@ -6,10 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from marketsim.agents.adaptive_participation import AdaptiveParticipation
     from marketsim.agents.avellaneda_stoikov import AvellanedaStoikov
     from marketsim.agents.client import Client
     from marketsim.agents.fundamental import Fundamental
+    from marketsim.agents.glft import Glft
     from marketsim.agents.ladder_maker import LadderMaker
+    from marketsim.agents.limit_liquidator import LimitLiquidator
     from marketsim.agents.liquidity_taker import LiquidityTaker
     from marketsim.agents.machine_learning import MachineLearning
     from marketsim.agents.market_maker import MarketMaker
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from marketsim.agents.noise import Noise
     from marketsim.agents.poisson_flow import PoissonFlow
     from marketsim.agents.public_feed import PublicFeed
+    from marketsim.agents.reaching_taker import ReachingTaker
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
     from marketsim.agents.twap import Twap
@@ -26,10 +30,13 @@ if TYPE_CHECKING:
     from marketsim.agents.zero_intelligence import ZeroIntelligence
 
 _HOMES = {
+    "AdaptiveParticipation": "adaptive_participation",
     "AvellanedaStoikov": "avellaneda_stoikov",
     "Client": "client",
     "Fundamental": "fundamental",
+    "Glft": "glft",
     "LadderMaker": "ladder_maker",
+    "LimitLiquidator": "limit_liquidator",
     "LiquidityTaker": "liquidity_taker",
     "MachineLearning": "machine_learning",
     "MarketMaker": "market_maker",
@@ -37,6 +44,7 @@ _HOMES = {
     "Noise": "noise",
     "PoissonFlow": "poisson_flow",
     "PublicFeed": "public_feed",
+    "ReachingTaker": "reaching_taker",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
     "Twap": "twap",
@@ -47,10 +55,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "AdaptiveParticipation",
     "AvellanedaStoikov",
     "Client",
     "Fundamental",
+    "Glft",
     "LadderMaker",
+    "LimitLiquidator",
     "LiquidityTaker",
     "MachineLearning",
     "MarketMaker",
@@ -58,6 +69,7 @@ __all__ = [
     "Noise",
     "PoissonFlow",
     "PublicFeed",
+    "ReachingTaker",
     "Replay",
     "RoutedFlow",
     "Twap",

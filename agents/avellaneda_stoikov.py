@@ -11,13 +11,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from marketsim.agents.checks import check_choice, to_duration, to_number
-from marketsim.agents.estimators import RealizedVolatility
-from marketsim.agents.quoting import Desk, QuotingAgent, Targets
-from marketsim.domain.market_data import TradePrint
+from marketsim.agents.checks import check_choice, to_duration
+from marketsim.agents.maker import Maker
+from marketsim.agents.quoting import Desk, Targets
+from marketsim.agents.utility_quoting import UtilityQuoting, outwards
 from marketsim.domain.units import SECOND
-
-_CALM = 1.0  # ticks per √second and mean reach in ticks that are believed before anything is measured
 
 
 def reservation_price(mid: float, inventory: float, gamma: float, sigma: float, left: float) -> float:
@@ -37,96 +35,41 @@ def total_spread(gamma: float, sigma: float, k: float, left: float) -> float:
     return gamma * sigma * sigma * left + base
 
 
-class _Measured:
-    """Volatility and reach of the trades of one instrument."""
-
-    def __init__(self, memory: int) -> None:
-        self.volatility = RealizedVolatility(memory=memory, start=_CALM)
-        self._memory = memory
-        self._reach = self._weight = 0.0
-        self._time = 0
-
-    def traded(self, now: int, distance: float) -> None:
-        """A trade reached ``distance`` ticks from the fair value."""
-        kept = math.exp(-(now - self._time) / self._memory)
-        self._reach = kept * self._reach + distance
-        self._weight = kept * self._weight + 1.0
-        self._time = now
-
-    @property
-    def decay(self) -> float:
-        """k in 1/ticks: reaches are exponential with mean 1/k, so the estimate of most likelihood is 1/mean."""
-        return (self._weight + 1.0) / (self._reach + _CALM)
-
-
 @dataclass
-class AvellanedaStoikov(QuotingAgent):
+class AvellanedaStoikov(UtilityQuoting, Maker):
     """Quotes at r ± (δᵃ + δᵇ)/2 with r = s − q·γσ²(T−t) and δᵃ + δᵇ = γσ²(T−t) + (2/γ)·ln(1 + γ/k).
 
-    s is the mid of what others show, q the position in units of ``quantity``, so that the quotes do not depend on what
-    a lot is. γ, σ, k are in currency and seconds. Without ``sigma`` the realized volatility is used, without ``k`` the
-    inverse of the mean distance at which trades happen from the fair value, both measured over ``memory``.
+    s is the mid of what others show, or the value of ``value_feed``; q the position beyond ``inventory_target`` in
+    units of ``quantity``, so that the quotes do not depend on what a lot is; 0 without ``skew_adjustment``. γ, σ, k are
+    in currency and seconds. Without ``sigma`` the realized volatility is used, without ``k`` the inverse of the mean
+    distance at which trades happen from the fair value, both measured over ``memory``.
 
     The horizon is either rolling, then T − t is always ``horizon``, or finite: then it runs from the start of the run
     to ``horizon`` after it, and the quotes are withdrawn at the end.
+
+    ``volatility_factor`` and ``adverse_selection_protection`` add to it what they add to a ``market_maker``; the paper
+    has neither.
     """
 
-    gamma: float = field(default=0.1, metadata={"help": "risk aversion γ, per currency; 0 for none"})
-    sigma: float | None = field(
-        default=None, metadata={"help": "volatility σ, currency per √second; measured when left out"}
-    )
-    k: float | None = field(
-        default=None, metadata={"help": "decay of the fill intensity with distance, per currency; measured if left out"}
-    )
     horizon: int | str = field(default="1min", metadata={"unit": "duration", "help": "T, or T − t when rolling"})
     horizon_type: Literal["rolling", "finite"] = field(
         default="rolling", metadata={"help": "rolling: T − t stays; finite: it runs out"}
     )
-    memory: int | str = field(
-        default="5min", metadata={"unit": "duration", "help": "time over which σ and k are measured"}
-    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        to_number(self, "gamma", "sigma", low=0.0)
-        to_number(self, "k", low=0.0, open_low=True)
-        to_duration(self, "horizon", "memory")
+        to_duration(self, "horizon")
         check_choice(self, "horizon_type", ("rolling", "finite"))
 
     def on_start(self) -> None:
         """The horizon begins."""
         super().on_start()
-        self._began = self.now
-        self._measured = {symbol: _Measured(int(self.memory)) for symbol in self.desks}
         if self.horizon_type == "finite":
-            self.at(self._began + int(self.horizon), self._withdraw)
-
-    def on_trade(self, trade: TradePrint) -> None:
-        """How far trades reach from the fair value tells k."""
-        desk = self.desks[trade.instrument.symbol]
-        if trade.venue == desk.venue and self.k is None:
-            self._measured[trade.instrument.symbol].traded(self.now, abs(trade.price - desk.fair))
-
-    def learn(self, desk: Desk) -> None:
-        """The mid moves the volatility."""
-        if self.sigma is None:
-            self._measured[desk.instrument.symbol].volatility.update(self.now, desk.fair)
+            self.at(self.now + int(self.horizon), self.requote)
 
     def left(self) -> float:
         """T − t in seconds."""
-        if self.horizon_type == "rolling":
-            return int(self.horizon) / SECOND
-        return max(0, self._began + int(self.horizon) - self.now) / SECOND
-
-    def volatility(self, desk: Desk) -> float:
-        """σ in currency per √second."""
-        if self.sigma is not None:
-            return self.sigma
-        return self._measured[desk.instrument.symbol].volatility.value * desk.instrument.tick
-
-    def decay(self, desk: Desk) -> float:
-        """k per currency."""
-        return self.k if self.k is not None else self._measured[desk.instrument.symbol].decay / desk.instrument.tick
+        return int(self.horizon) / SECOND if self.horizon_type == "rolling" else self.until(int(self.horizon))
 
     def quotes(self, mid: float, inventory: float, sigma: float, k: float, left: float) -> tuple[float, float]:
         """Bid and ask in currency, before they are rounded to ticks; ``inventory`` in quotes."""
@@ -139,13 +82,9 @@ class AvellanedaStoikov(QuotingAgent):
         left = self.left()
         if left <= 0.0:
             return Targets(0, 0, 0, 0)
-        tick = desk.instrument.tick
-        inventory = self.position(desk.instrument) / self.quantity
-        bid, ask = self.quotes(desk.fair * tick, inventory, self.volatility(desk), self.decay(desk), left)
-        low = math.floor(bid / tick + 1e-9)
-        high = max(math.ceil(ask / tick - 1e-9), low + 1)
-        return Targets(low, self.quantity, high, self.quantity)
-
-    def _withdraw(self) -> None:
-        for desk in self.desks.values():
-            self._when_due(desk)
+        instrument = desk.instrument
+        inventory = self.excess(instrument) / self.quantity
+        bid, ask = self.quotes(desk.fair * instrument.tick, inventory, self.volatility(desk), self.decay(desk), left)
+        half = 0.5 * self.widening(desk) * instrument.tick
+        low, high = outwards(instrument, bid - half, ask + half)
+        return self.guarded(desk, Targets(low, self.quantity, high, self.quantity), high - low)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 
 from marketsim.domain.market_data import Quote
+from marketsim.domain.order import Side
 from marketsim.domain.units import SECOND
 
 
@@ -40,6 +42,73 @@ class RealizedVolatility:
     def value(self) -> float:
         """Ticks per √second; the ``start`` that was given until there is a first step."""
         return math.sqrt(self._squares / self._seconds) if self._seconds else self._start
+
+
+class Reach:
+    """How far trades reach from the fair value, and how many there are: the fill intensity A·e^(−kδ) of a quote at δ.
+
+    Reaches are taken to be exponential from the fair value on: k is the inverse of their mean, A is half of the trades
+    a second (those of one side). Both forget over ``memory`` ns; ``start`` is the mean reach, in ticks, with which they
+    begin, at the weight of one trade.
+    """
+
+    def __init__(self, memory: int, start: float = 1.0) -> None:
+        self._memory = memory
+        self._start = start
+        self._reach = self._weight = 0.0
+        self._time = 0
+        self._first = -1
+
+    def traded(self, now: int, distance: float) -> None:
+        """A trade reached ``distance`` ticks from the fair value."""
+        kept = math.exp(-(now - self._time) / self._memory)
+        self._reach = kept * self._reach + distance
+        self._weight = kept * self._weight + 1.0
+        self._time = now
+        if self._first < 0:
+            self._first = now
+
+    @property
+    def decay(self) -> float:
+        """k in 1/ticks: the estimate of most likelihood for exponential reaches."""
+        return (self._weight + 1.0) / (self._reach + self._start)
+
+    def rate(self, now: int) -> float:
+        """A in trades of one side a second; 1 until the first two trades."""
+        if self._first < 0 or now <= self._first:
+            return 1.0
+        seconds = self._memory / SECOND * -math.expm1(-(now - self._first) / self._memory)
+        return max(self._weight * math.exp(-(now - self._time) / self._memory), 1e-3) / (2.0 * seconds)
+
+
+class TradedVolume:
+    """Lots that aggressors bought and sold in the last ``window`` ns."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._trades: deque[tuple[int, Side, int]] = deque()
+        self._lots = dict.fromkeys(Side, 0)
+
+    def traded(self, now: int, side: Side, lots: int) -> None:
+        """An aggressor on ``side`` traded."""
+        self._trades.append((now, side, lots))
+        self._lots[side] += lots
+
+    def total(self, now: int) -> int:
+        """Lots traded."""
+        self._forget(now)
+        return sum(self._lots.values())
+
+    def imbalance(self, now: int) -> float:
+        """(bought − sold) / (bought + sold), from −1 to 1; 0 when nothing traded."""
+        total = self.total(now)
+        return (self._lots[Side.BUY] - self._lots[Side.SELL]) / total if total else 0.0
+
+    def _forget(self, now: int) -> None:
+        trades = self._trades
+        while trades and trades[0][0] <= now - self._window:
+            _, side, lots = trades.popleft()
+            self._lots[side] -= lots
 
 
 class OrderFlowImbalance:

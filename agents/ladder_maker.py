@@ -17,7 +17,8 @@ from marketsim.agents.checks import to_duration, to_number, to_share, to_waking,
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.message import Kind
 from marketsim.domain.units import SECOND
-from marketsim.kernel.compiled import Record, Rows, compiled
+from marketsim.errors import InvalidValueError
+from marketsim.kernel.compiled import Record, Rows, array_at, compiled
 from marketsim.kernel.random import exponential, purpose_of
 from marketsim.population.agent import CompiledAgent
 from marketsim.population.policy import (
@@ -30,6 +31,7 @@ from marketsim.population.policy import (
     wake_at,
     watch_imbalance,
 )
+from marketsim.population.state import WORKING
 
 MOST_LEVELS = 100  # on one side
 _START, _WAKE, _TIMER = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER)
@@ -48,6 +50,9 @@ STATE = np.dtype(
         ("weight", np.float64),  # of a new spread in the average
         ("skew", np.float64),  # ticks
         ("alarm", np.float64),  # share of the book; 0 for none
+        ("limit", np.int64),  # most lots held long or short; 0 for any
+        ("target", np.int64),  # lots
+        ("inventory_skew", np.float64),  # ticks at the limit
         ("spread", np.float64),  # averaged, ticks
         ("middle", np.float64),  # ticks; 0 before any is known
         ("bought", np.int64),  # lots that aggressors bought lately
@@ -74,7 +79,7 @@ def ladder_policy(me: Record, seen: Record, out: Record) -> int:
         me.awaited = 3
     elif seen.kind == _IMBALANCE:
         if seen.side != 0 and me.middle > 0.0:
-            _place(me, out)
+            _place(me, seen, out)
     elif seen.kind == _START or seen.kind == _WAKE:
         if seen.kind == _START:
             _begin(me, out)
@@ -117,26 +122,51 @@ def _take_answer(me: Record, seen: Record, out: Record, answer: int) -> None:
         me.awaited -= answer
         if me.awaited == 0:
             if me.middle > 0.0:
-                _place(me, out)
+                _place(me, seen, out)
             if me.middle > 0.0 or me.persistent != 0:
                 _again(me, seen, out)
 
 
 @compiled
-def _place(me: Record, out: Record) -> None:
+def _place(me: Record, seen: Record, out: Record) -> None:
     """Both ladders, the bids from the best down, then the asks from the best up."""
     volume = me.bought + me.sold
     lean = (me.bought - me.sold) / volume if volume > 0 else 0.0
-    centre = math.floor(me.middle + me.skew * lean)
+    if me.limit > 0:
+        lean_back = me.inventory_skew * (seen.position - me.target) / me.limit
+    else:
+        lean_back = 0.0
+    centre = math.floor(me.middle + me.skew * lean - lean_back)
     quantity = max(me.smallest, math.floor(0.5 + me.share * volume))
     step = max(1, math.floor(0.5 + me.spacing * me.spread))
     bid = int(centre - math.floor(0.5 * me.spread))
     ask = int(centre + math.ceil(0.5 * me.spread))
+    _climb(me, seen, out, 1, bid, step, quantity)
+    _climb(me, seen, out, -1, ask, step, quantity)
+
+
+@compiled
+def _climb(me: Record, seen: Record, out: Record, side: int, first: int, step: int, quantity: int) -> None:
+    """One ladder, from the best price on; with a limit as far as it allows."""
+    room = me.limit - side * seen.position - _open_lots(out, side) if me.limit > 0 else me.levels * quantity
     for rung in range(me.levels):
-        if bid - rung * step > 0:
-            limit_order(out, 1, bid - rung * step, quantity)
-    for rung in range(me.levels):
-        limit_order(out, -1, ask + rung * step, quantity)
+        price = first - side * rung * step
+        if price > 0 and room > 0:
+            limit_order(out, side, price, min(quantity, room))
+            room -= quantity
+
+
+@compiled
+def _open_lots(out: Record, side: int) -> int:
+    """Lots of own orders of a side that are known to be open, or on their way."""
+    working = array_at(out.working, out.working_length, WORKING)
+    slot = out.first_working
+    lots = 0
+    while slot != 0:
+        if working[slot].side == side:
+            lots += working[slot].leaves
+        slot = working[slot].next
+    return lots
 
 
 @dataclass
@@ -150,8 +180,11 @@ class LadderMaker(CompiledAgent):
     above, ``spacing``·s apart (rounded, a tick at least), each of ``volume_share``·(B + S) lots, at least
     ``smallest``. Where a side is empty the last mid and spread count; before any are known nothing is placed and,
     unless it is ``persistent``, it never wakes again. When one side comes to hold more than ``imbalance`` of the
-    book it places both ladders once more. (The adaptive market makers of the field's reference market; Chakraborty
-    and Kearns 2011 for the ladder.)
+    book it places both ladders once more.
+
+    With ``max_position`` the ladders end where they would lead beyond it, and the centre is moved by ``inventory_skew``
+    against the inventory: by all of it when the position is ``max_position`` away from ``inventory_target``. (The
+    adaptive market makers of the field's reference market; Chakraborty and Kearns 2011 for the ladder.)
     """
 
     rate: float | str = field(default="1/min", metadata={"unit": "rate", "help": "wake-ups a second"})
@@ -169,6 +202,13 @@ class LadderMaker(CompiledAgent):
     persistent: bool = field(
         default=True, metadata={"help": "wake again although it has not yet seen quotes on both sides"}
     )
+    max_position: int | None = field(
+        default=None, metadata={"help": "most lots held long or short; any number when null"}
+    )
+    inventory_target: int = field(default=0, metadata={"help": "position to return to, lots"})
+    inventory_skew: float = field(
+        default=0.0, metadata={"help": "how far inventory moves the centre at the largest position, currency"}
+    )
     settle: int | str = field(default="50ns", metadata={"unit": "duration", "help": "from canceling to asking"})
 
     STATE: ClassVar = STATE
@@ -180,8 +220,22 @@ class LadderMaker(CompiledAgent):
         to_whole(self, "smallest", low=1, high=1 << 40)
         to_duration(self, "lookback", "settle")
         to_share(self, "spread_weight")
-        to_number(self, "spacing", "volume_share", "skew", "first_spread", low=0.0)
+        to_number(self, "spacing", "volume_share", "skew", "first_spread", "inventory_skew", low=0.0)
+        to_whole(self, "max_position", low=1, high=1 << 40)
+        to_whole(self, "inventory_target", low=-(1 << 40))
+        self._check_limit()
         to_number(self, "imbalance", low=0.5, high=1.0)
+
+    def _check_limit(self) -> None:
+        if self.max_position is None:
+            if self.inventory_skew or self.inventory_target:
+                raise InvalidValueError(
+                    "inventory_skew: without max_position nothing says how large an inventory is; give it"
+                )
+        elif abs(self.inventory_target) > self.max_position:
+            raise InvalidValueError(
+                f"inventory_target: {self.inventory_target} lies outside max_position {self.max_position}; move one"
+            )
 
     def fill(self, rows: Rows, instrument: Instrument) -> None:
         """Write the parameters of ``rows``."""
@@ -191,3 +245,5 @@ class LadderMaker(CompiledAgent):
         rows["share"], rows["weight"] = self.volume_share, self.spread_weight
         rows["skew"], rows["spread"] = self.skew / instrument.tick, self.first_spread / instrument.tick
         rows["alarm"], rows["persistent"] = self.imbalance or 0.0, self.persistent
+        rows["limit"], rows["target"] = self.max_position or 0, self.inventory_target
+        rows["inventory_skew"] = self.inventory_skew / instrument.tick

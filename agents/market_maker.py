@@ -4,33 +4,15 @@ against those who know more. It quotes both sides and never takes.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
-from marketsim.agents.adverse_selection import AdverseSelectionGuard, Stance
-from marketsim.agents.checks import to_duration, to_number, to_share, to_whole
-from marketsim.agents.estimators import RealizedVolatility
-from marketsim.agents.quoting import Desk, QuotingAgent, Targets
-from marketsim.domain.market_data import Report
-from marketsim.domain.order import Side
-from marketsim.domain.units import SECOND
-from marketsim.errors import InvalidValueError
-from marketsim.trading.order import Order
-
-_BUY, _SELL = Side.BUY, Side.SELL
-
-
-class _Watch:
-    """What the market maker watches in one instrument."""
-
-    def __init__(self, volatility: RealizedVolatility, guard: AdverseSelectionGuard | None) -> None:
-        self.volatility = volatility
-        self.guard = guard
-        self.back_at = -1  # ns at which a pulled side will be looked at again
+from marketsim.agents.checks import to_number, to_share
+from marketsim.agents.maker import PROTECTION, WIDENING, Maker
+from marketsim.agents.quoting import Desk, Targets
 
 
 @dataclass
-class MarketMaker(QuotingAgent):
+class MarketMaker(Maker):
     """Quotes around a fair value, leans against its inventory, and steps back from toxic flow.
 
     Fair value: f = (1 − w)·mid + w·microprice of what others show, w = ``microprice_weight``.
@@ -45,90 +27,23 @@ class MarketMaker(QuotingAgent):
     """
 
     target_spread: float = field(default=0.01, metadata={"unit": "price", "help": "quoted spread in calm times"})
-    inventory_target: int = field(default=0, metadata={"help": "position to return to, lots"})
-    skew_adjustment: bool = field(default=True, metadata={"help": "lean the quotes against the inventory"})
     skew: float = field(default=2.0, metadata={"help": "spreads by which the quotes lean at the largest position"})
     microprice_weight: float = field(default=0.5, metadata={"help": "weight of the microprice in the fair value"})
-    volatility_factor: float = field(
-        default=0.5, metadata={"help": "standard deviations of the price that widen the spread; 0 for a fixed one"}
-    )
-    volatility_horizon: int | str = field(
-        default="1s", metadata={"unit": "duration", "help": "time over which those deviations are taken"}
-    )
-    volatility_memory: int | str = field(
-        default="1min", metadata={"unit": "duration", "help": "time over which volatility is measured"}
-    )
-    adverse_selection_protection: bool = field(default=True, metadata={"help": "guard against informed flow"})
-    guard_horizon: int | str = field(
-        default="1s", metadata={"unit": "duration", "help": "age at which fills are marked to the fair value"}
-    )
-    guard_memory: int | str = field(
-        default="5s", metadata={"unit": "duration", "help": "time over which one-sided flow is forgotten"}
-    )
-    guard_run: float = field(default=2.0, metadata={"help": "quotes of net flow on one side that make it wide"})
-    guard_widening: float = field(default=2.0, metadata={"help": "spreads by which a wide side moves away"})
-    guard_fills: int = field(default=10, metadata={"help": "fills over which mark-outs are averaged"})
-    guard_pause: int | str = field(
-        default="5s", metadata={"unit": "duration", "help": "how long a losing side is pulled"}
-    )
+    volatility_factor: float = field(default=0.5, metadata=WIDENING)
+    adverse_selection_protection: bool = field(default=True, metadata=PROTECTION)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         to_number(self, "target_spread", low=0.0, open_low=True)
-        to_number(self, "skew", "volatility_factor", "guard_widening", low=0.0)
-        to_number(self, "guard_run", low=0.0, open_low=True)
+        to_number(self, "skew", low=0.0)
         to_share(self, "microprice_weight")
-        to_whole(self, "guard_fills", low=1)
-        to_duration(self, "volatility_horizon", "volatility_memory", "guard_horizon", "guard_memory", "guard_pause")
-        to_whole(self, "inventory_target", low=-(1 << 60))
-        if abs(self.inventory_target) > self.max_position:
-            raise InvalidValueError(
-                f"inventory_target: {self.inventory_target} lies outside max_position {self.max_position}; move one"
-            )
 
-    def on_start(self) -> None:
-        """Begin to watch."""
-        super().on_start()
-        self._watches = {symbol: self._new_watch() for symbol in self.desks}
-
-    def on_parameters(self) -> None:
-        """The guard and the estimates begin anew with the new parameters."""
-        self._watches = {symbol: self._new_watch() for symbol in self.desks}
-        super().on_parameters()
-
-    def _new_watch(self) -> _Watch:
-        guard = None
-        if self.adverse_selection_protection:
-            guard = AdverseSelectionGuard(
-                int(self.guard_horizon),
-                int(self.guard_memory),
-                self.guard_run * self.quantity,
-                self.guard_fills,
-                int(self.guard_pause),
-            )
-        return _Watch(RealizedVolatility(SECOND // 10, int(self.volatility_memory)), guard)
-
-    # --- what it learns ---
+    # --- where the quotes should be ---
 
     @property
     def microprice_share(self) -> float:
         """Weight of the microprice in the fair value."""
         return self.microprice_weight
-
-    def learn(self, desk: Desk) -> None:
-        """The fair value moves the volatility and marks old fills."""
-        now, watch = self.now, self._watches[desk.instrument.symbol]
-        watch.volatility.update(now, desk.fair)
-        if watch.guard is not None:
-            watch.guard.observe(now, desk.fair)
-
-    def learn_fill(self, desk: Desk, order: Order, report: Report) -> None:
-        """The guard sees every fill."""
-        guard = self._watches[desk.instrument.symbol].guard
-        if guard is not None:
-            guard.filled(self.now, order.side, report.price, report.quantity)
-
-    # --- where the quotes should be ---
 
     def fair_value(self, desk: Desk) -> float:
         """Ticks."""
@@ -136,40 +51,14 @@ class MarketMaker(QuotingAgent):
 
     def spread(self, desk: Desk) -> float:
         """The quoted spread in ticks: the target, and what volatility adds."""
-        volatility = self._watches[desk.instrument.symbol].volatility.value
-        added = self.volatility_factor * volatility * math.sqrt(int(self.volatility_horizon) / SECOND)
-        return self.target_spread / desk.instrument.tick + added
+        return self.target_spread / desk.instrument.tick + self.widening(desk)
 
     def inventory_skew(self, desk: Desk, spread: float) -> float:
         """Ticks by which the quotes are moved: down when long, up when short."""
-        if not self.skew_adjustment:
-            return 0.0
-        excess = self.position(desk.instrument) - self.inventory_target
-        return -self.skew * spread * excess / self.max_position
+        return -self.skew * spread * self.excess(desk.instrument) / self.max_position
 
     def targets(self, desk: Desk) -> Targets:
         """Both quotes around the skewed fair value, the guard's stance applied."""
         spread = self.spread(desk)
         wanted = self.spread_around(desk, self.fair_value(desk) + self.inventory_skew(desk, spread), spread)
-        guard = self._watches[desk.instrument.symbol].guard
-        return wanted if guard is None else self._guarded(desk, guard, wanted, spread)
-
-    def _guarded(self, desk: Desk, guard: AdverseSelectionGuard, wanted: Targets, spread: float) -> Targets:
-        now = self.now
-        guard.observe(now, desk.fair)
-        away = math.ceil(self.guard_widening * spread)
-        bid, bid_quantity, ask, ask_quantity = wanted
-        buying, selling = guard.stance(now, _BUY), guard.stance(now, _SELL)
-        if buying is not Stance.NORMAL:
-            bid, bid_quantity = bid - away, bid_quantity if buying is Stance.WIDE else 0
-        if selling is not Stance.NORMAL:
-            ask, ask_quantity = ask + away, ask_quantity if selling is Stance.WIDE else 0
-        self._come_back(desk, guard, now)
-        return Targets(bid, bid_quantity, ask, ask_quantity)
-
-    def _come_back(self, desk: Desk, guard: AdverseSelectionGuard, now: int) -> None:
-        """Look again when a pulled side may come back, even if nothing else happens."""
-        watch, back = self._watches[desk.instrument.symbol], guard.next_change(now)
-        if back is not None and watch.back_at <= now:
-            watch.back_at = back
-            self.at(back, self._when_due, desk)
+        return self.guarded(desk, wanted, spread)

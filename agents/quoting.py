@@ -3,15 +3,15 @@
 Quotes are post-only, so a market maker never takes. A quote is touched only when its price must move by more than
 ``tolerance``, when it is too large, or when less than half of it is left; then it is replaced, one message for each
 side, at most once an interval. The fair value is built from what others show: own orders are taken out of the best
-quotes. A quote that would be far from it is withdrawn: alone on its side it would make the market's mid, the mid's
-moves volatility, and volatility the next quote.
+quotes, or told by a feed. A quote that would be far from it is withdrawn: alone on its side it would make the market's
+mid, the mid's moves volatility, and volatility the next quote.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from marketsim.agents.checks import to_duration, to_number, to_whole
 from marketsim.domain.event import EventKind
@@ -19,8 +19,10 @@ from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Quote, Report, Status
 from marketsim.domain.order import OrderState, Reason, Side
 from marketsim.domain.phase import Phase
+from marketsim.errors import InvalidValueError
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order
+from marketsim.trading.ports import Feed
 
 _BUY, _SELL = Side.BUY, Side.SELL
 _PENDING_NEW, _PENDING_CANCEL = OrderState.PENDING_NEW, OrderState.PENDING_CANCEL
@@ -99,7 +101,12 @@ class Desk:
 
 @dataclass
 class QuotingAgent(Agent):
-    """Base of market makers; a subclass says in ``targets`` where the quotes should be."""
+    """Base of market makers; a subclass says in ``targets`` where the quotes should be.
+
+    With ``value_feed`` the fair value is what that feed tells, looked up every ``refresh``, whatever others show.
+    """
+
+    _value: ClassVar[Feed | None] = None  # the feed of the fair value, from the start on
 
     quantity: int = field(default=100, metadata={"help": "lots of each quote"})
     max_position: int = field(default=1000, metadata={"help": "most lots held long or short"})
@@ -109,6 +116,9 @@ class QuotingAgent(Agent):
     tolerance: int = field(default=0, metadata={"help": "ticks by which a quote may be off before it is moved"})
     max_distance: float = field(
         default=0.01, metadata={"help": "share of the fair value beyond which a quote is withdrawn, not shown far away"}
+    )
+    value_feed: str | None = field(
+        default=None, metadata={"help": "feed that tells the fair value; built from others' quotes when left out"}
     )
 
     def __post_init__(self) -> None:
@@ -140,6 +150,11 @@ class QuotingAgent(Agent):
         bid = round(centre - 0.5 * ticks)
         return Targets(bid, self.quantity, bid + ticks, self.quantity)
 
+    def requote(self) -> None:
+        """Look at all quotes again, as soon as the interval between two changes allows."""
+        for desk in self.desks.values():
+            self._when_due(desk)
+
     # --- what happens ---
 
     def subscriptions(self) -> dict[str, bool]:
@@ -149,12 +164,16 @@ class QuotingAgent(Agent):
     def on_start(self) -> None:
         """Open a desk for each instrument; quoting begins with the first quote that arrives."""
         self.desks = {i.symbol: Desk(i, self._session.venues(i)[0]) for i in self.instruments}
+        if self.value_feed is not None:
+            self._follow_feed(self.value_feed)
 
     def on_quote(self, quote: Quote) -> None:
         """Learn and, when it is time, move the quotes."""
         desk = self.desks[quote.instrument.symbol]
         if quote.venue == desk.venue:
             desk.learn(quote, self.microprice_share)
+            if self._value is not None:
+                desk.fair = self._value.value(self.now)
             self.learn(desk)
             self._when_due(desk)
 
@@ -197,10 +216,26 @@ class QuotingAgent(Agent):
 
     def on_parameters(self) -> None:
         """Quotes follow new parameters at once."""
-        for desk in self.desks.values():
-            self._when_due(desk)
+        self.requote()
 
     # --- inner ---
+
+    def _follow_feed(self, name: str) -> None:
+        """The fair value is the feed's: nothing in the market says when to look, so it looks every ``refresh``."""
+        if len(self.desks) != 1:
+            raise InvalidValueError(
+                f"value_feed: {name} tells of one instrument, {self.name} trades {len(self.desks)}; give it one"
+            )
+        self._value = self.feed(name)  # type: ignore[misc]  # its own from here on, as its session is
+        self.at(self.now, self._look_up)
+        self.every(int(self.refresh), self._look_up)
+
+    def _look_up(self) -> None:
+        desk = next(iter(self.desks.values()))
+        assert self._value is not None
+        desk.fair = self._value.value(self.now)
+        self.learn(desk)
+        self._when_due(desk)
 
     def _wait_for_trading(self, desk: Desk) -> None:
         """The venue takes no quotes now: from here on it tells its phases."""

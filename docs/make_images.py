@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import marketsim as ms
 
 HERE = Path(__file__).resolve().parent
@@ -46,6 +48,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "lossy_feed": png(lossy_feed(duration)),
         "reference_market": png(ms.analysis.reference_figure(reference_days(duration))),
         "market_data": png(market_data()),
+        "market_makers": png(market_makers(duration)),
         "two_venues": png(ms.analysis.crossed_figure(two_venues(duration))),
         "fee_wars": png(ms.analysis.venue_figure(ready("fee_wars", duration))),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
@@ -84,6 +87,70 @@ def market_data() -> Any:
         return figure
 
     return sheet()
+
+
+def market_makers(duration: str | None) -> Any:
+    """Quotes and inventory of three makers of docs/market-makers.md through the same two minutes."""
+    from marketsim.analysis.figures.style import BLUE, GREY, ORANGE, VERMILLION, canvas, panels, styled
+
+    names = executed("market-makers.md")
+    makers = {name: names["MAKERS"][name] for name in ("avellaneda_stoikov", "glft, exact")}
+    makers["ladder_maker"] = names["LADDER"]
+    given = {"duration": duration or "3min"}
+    runs = {name: names["play"](terms, 1, **given) for name, terms in makers.items()}
+
+    @styled
+    def sheet() -> Any:
+        figure = canvas(10.0, 4.6)
+        axes = panels(figure, 6, columns=3, heights=(2, 1))
+        for (name, (run, value)), upper, lower in zip(runs.items(), axes[:3], axes[3:], strict=True):
+            span = min(120.0, (run.end - run.start) / 1e9)
+            times = run.start + np.arange(int(10 * span)) * 10**8 + 10**8 // 2  # between two moves of the value
+            bids, asks, held = own_quotes(run, "maker", times)
+            clock = (times - run.start) / 1e9
+            style = {"linewidth": 0.7, "drawstyle": "steps-post"}
+            upper.axhline(0.0, color=GREY, linewidth=0.8, label="value")
+            upper.plot(clock, 100 * (asks - value(times)), color=VERMILLION, label="its best ask", **style)
+            upper.plot(clock, 100 * (bids - value(times)), color=BLUE, label="its best bid", **style)
+            lower.plot(clock, held, color=ORANGE, drawstyle="steps-post")
+            upper.set(title=name, xlim=(0, span), ylim=(-12, 14))
+            lower.set(xlabel="time since the start (s)", xlim=(0, span))
+        axes[0].set_ylabel("quotes from the value (cents)")
+        axes[3].set_ylabel("position (lots)")
+        low, high = (pick(a.get_ylim()[end] for a in axes[3:]) for end, pick in ((0, min), (1, max)))
+        for lower in axes[3:]:
+            lower.set_ylim(low, high)
+        axes[0].legend(loc="upper left", ncols=3, columnspacing=1.0, handlelength=1.2)
+        return figure
+
+    return sheet()
+
+
+def own_quotes(run: Any, name: str, times: Any) -> list[Any]:
+    """An agent's best bid, best ask (nan for none) and position at times in ns."""
+    from marketsim.domain.event import EventKind
+
+    number = next(agent.number for agent in run.manifest.agents if agent.name == name)
+    tick = next(iter(run.instruments.values())).tick
+    live: dict[int, tuple[int, int]] = {}
+    position = 0
+    rows: list[tuple[int, float, float, float]] = [(run.start, np.nan, np.nan, 0)]
+    for event in run.events[(run.events["owner"] == number) | (run.events["peer"] == number)]:
+        kind, order = int(event["kind"]), int(event["order_id"])
+        if kind in (EventKind.ACCEPTED, EventKind.REPLACED):
+            live[order] = int(event["side"]), int(event["price"])
+        elif kind == EventKind.TRADE and event["peer"] == number:
+            position -= int(event["side"]) * int(event["quantity"])
+            if event["leaves"] == 0:
+                live.pop(int(event["match_id"]), None)
+        elif kind == EventKind.CANCELED and event["leaves"] == 0:
+            live.pop(order, None)
+        bids, asks = ([price for side, price in live.values() if side == wanted] for wanted in (1, -1))
+        best = max(bids, default=np.nan) * tick, min(asks, default=np.nan) * tick
+        rows.append((int(event["time"]), *best, position))
+    then, *columns = (np.array(column) for column in zip(*rows, strict=True))
+    place = np.searchsorted(then, times, side="right") - 1
+    return [column[place] for column in columns]
 
 
 def executed(page: str) -> dict[str, Any]:

@@ -13,10 +13,13 @@ _LATENCY = "marketsim.network.latency"
 
 BUILTIN: dict[str, dict[str, str]] = {
     "agent": {
+        "adaptive_participation": f"{_AGENTS}.adaptive_participation:AdaptiveParticipation",
         "avellaneda_stoikov": f"{_AGENTS}.avellaneda_stoikov:AvellanedaStoikov",
         "client": f"{_AGENTS}.client:Client",
         "fundamental": f"{_AGENTS}.fundamental:Fundamental",
+        "glft": f"{_AGENTS}.glft:Glft",
         "ladder_maker": f"{_AGENTS}.ladder_maker:LadderMaker",
+        "limit_liquidator": f"{_AGENTS}.limit_liquidator:LimitLiquidator",
         "liquidity_taker": f"{_AGENTS}.liquidity_taker:LiquidityTaker",
         "machine_learning": f"{_AGENTS}.machine_learning:MachineLearning",
         "market_maker": f"{_AGENTS}.market_maker:MarketMaker",
@@ -24,6 +27,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "noise": f"{_AGENTS}.noise:Noise",
         "poisson_flow": f"{_AGENTS}.poisson_flow:PoissonFlow",
         "public_feed": f"{_AGENTS}.public_feed:PublicFeed",
+        "reaching_taker": f"{_AGENTS}.reaching_taker:ReachingTaker",
         "replay": f"{_AGENTS}.replay:Replay",
         "routed_flow": f"{_AGENTS}.routed_flow:RoutedFlow",
         "twap": f"{_AGENTS}.twap:Twap",

@@ -126,6 +126,25 @@ def test_a_warning_places_both_ladders_once_more() -> None:
     assert probe.see(Kind.IMBALANCE, side=0) == []
 
 
+def test_with_a_limit_the_ladders_end_where_they_would_lead_beyond_it() -> None:
+    probe = started(levels=4, smallest=10, max_position=25, imbalance=0.9)
+    orders = asked(probe, 9_990, 10_010)
+    assert [(o.side, o.quantity) for o in orders] == [(1, 10), (1, 10), (1, 5), (-1, 10), (-1, 10), (-1, 5)]
+    assert probe.see(Kind.IMBALANCE, side=1) == [], "what is open counts"
+    probe.position = 25
+    orders = asked(probe, 9_990, 10_010)
+    assert [(o.side, o.quantity) for o in orders] == [(-1, 10)] * 4
+    probe.position = -30
+    assert {o.side for o in asked(probe, 9_990, 10_010)} == {1}
+
+
+def test_inventory_moves_the_centre_back() -> None:
+    plain = asked(started(max_position=1_000), 9_990, 10_010)
+    probe = started(max_position=1_000, inventory_skew=0.2, inventory_target=100)
+    probe.position = 600
+    assert [o.price for o in asked(probe, 9_990, 10_010)] == [o.price - 10 for o in plain], "half of 20 ticks"
+
+
 def test_no_bid_stands_at_zero_or_below() -> None:
     orders = asked(started(levels=10, spacing=5.0), 20, 40)
     assert min(order.price for order in orders) > 0
@@ -155,6 +174,9 @@ def test_in_a_market_its_orders_are_a_share_of_the_volume() -> None:
         ({"spread_weight": 2}, "spread_weight: 2 must be from 0 to 1"),
         ({"lookback": "0s"}, "lookback: 0s must be above zero"),
         ({"volume_share": -1}, "volume_share: -1 must be at least 0"),
+        ({"max_position": 0}, "max_position: 0 must be from 1"),
+        ({"max_position": 10, "inventory_target": -11}, "inventory_target: -11 lies outside max_position 10"),
+        ({"inventory_target": 5}, "inventory_skew: without max_position nothing says"),
     ],
 )
 def test_parameters_are_checked(terms: dict[str, object], message: str) -> None:
