@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from marketsim.agents.avellaneda_stoikov import AvellanedaStoikov
     from marketsim.agents.client import Client
+    from marketsim.agents.execution.almgren_chriss import AlmgrenChriss
+    from marketsim.agents.execution.iceberg import Iceberg
+    from marketsim.agents.execution.implementation_shortfall import ImplementationShortfall
+    from marketsim.agents.execution.participation import Participation
+    from marketsim.agents.execution.sniper import Sniper
+    from marketsim.agents.execution.twap import Twap
+    from marketsim.agents.execution.vwap import Vwap
     from marketsim.agents.fundamental import Fundamental
     from marketsim.agents.ladder_maker import LadderMaker
     from marketsim.agents.liquidity_taker import LiquidityTaker
@@ -19,51 +26,62 @@ if TYPE_CHECKING:
     from marketsim.agents.public_feed import PublicFeed
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
-    from marketsim.agents.twap import Twap
     from marketsim.agents.venue_arbitrage import VenueArbitrage
     from marketsim.agents.venue_maker import VenueMaker
     from marketsim.agents.visitor import Visitor
     from marketsim.agents.zero_intelligence import ZeroIntelligence
 
 _HOMES = {
+    "AlmgrenChriss": "execution.almgren_chriss",
     "AvellanedaStoikov": "avellaneda_stoikov",
     "Client": "client",
     "Fundamental": "fundamental",
+    "Iceberg": "execution.iceberg",
+    "ImplementationShortfall": "execution.implementation_shortfall",
     "LadderMaker": "ladder_maker",
     "LiquidityTaker": "liquidity_taker",
     "MachineLearning": "machine_learning",
     "MarketMaker": "market_maker",
     "Momentum": "momentum",
     "Noise": "noise",
+    "Participation": "execution.participation",
     "PoissonFlow": "poisson_flow",
     "PublicFeed": "public_feed",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
-    "Twap": "twap",
+    "Sniper": "execution.sniper",
+    "Twap": "execution.twap",
     "VenueArbitrage": "venue_arbitrage",
     "VenueMaker": "venue_maker",
     "Visitor": "visitor",
+    "Vwap": "execution.vwap",
     "ZeroIntelligence": "zero_intelligence",
 }
 
 __all__ = [
+    "AlmgrenChriss",
     "AvellanedaStoikov",
     "Client",
     "Fundamental",
+    "Iceberg",
+    "ImplementationShortfall",
     "LadderMaker",
     "LiquidityTaker",
     "MachineLearning",
     "MarketMaker",
     "Momentum",
     "Noise",
+    "Participation",
     "PoissonFlow",
     "PublicFeed",
     "Replay",
     "RoutedFlow",
+    "Sniper",
     "Twap",
     "VenueArbitrage",
     "VenueMaker",
     "Visitor",
+    "Vwap",
     "ZeroIntelligence",
 ]
 
