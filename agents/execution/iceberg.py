@@ -7,11 +7,11 @@ earns the spread and waits for others; how soon it is done, and whether, the mar
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from marketsim.agents.checks import to_whole
 from marketsim.agents.execution.plan import MAX_PARTICIPATION, SlicedPlan
 from marketsim.agents.execution.working import Pace, Shares
-from marketsim.errors import InvalidValueError
 from marketsim.trading.parent_order import ParentOrder
 
 
@@ -22,8 +22,7 @@ class Iceberg(SlicedPlan):
     What is left after ``patience``, a share of the horizon, is taken.
     """
 
-    style = "post"
-
+    style: Literal["take", "post"] = field(default="post", init=False, repr=False, metadata={"help": "post"})
     display: int = field(default=10, metadata={"help": "lots that it shows at most"})
     patience: float = field(default=1.0, metadata={"help": "share of the horizon that it waits, 0 to 1"})
     max_participation: float | None = field(default=None, metadata=MAX_PARTICIPATION)
@@ -31,8 +30,6 @@ class Iceberg(SlicedPlan):
     def __post_init__(self) -> None:
         super().__post_init__()
         to_whole(self, "display", low=1)
-        if self.style != "post":
-            raise InvalidValueError('style: an iceberg can only "post"; use twap to take')
 
     def pace(self, parent: ParentOrder) -> Pace:
         """One slice, the whole order."""

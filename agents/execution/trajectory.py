@@ -2,8 +2,8 @@
 
 The optimal ones are those of R. Almgren and N. Chriss, "Optimal execution of portfolio transactions", Journal of Risk 3
 (2), 2001, 5–39. Selling X units in N intervals of length τ (T = Nτ), with x_j units left at time t_j = jτ and
-n_j = x_{j−1} − x_j sold in interval j, at prices with volatility σ and with linear impact, permanent γ n_j and temporary
-ε + η n_j / τ, costs in expectation and variance
+n_j = x_{j−1} − x_j sold in interval j, at prices with volatility σ and with linear impact, permanent γ n_j and
+temporary ε + η n_j / τ, costs in expectation and variance
 
     E(x) = γX²/2 + ε Σ|n_j| + (η̃/τ) Σ n_j²,     V(x) = σ² τ Σ x_j²,     η̃ = η − γτ/2.
 
