@@ -72,7 +72,7 @@ class ExecutionPlan(Agent):
 
     def on_start(self) -> None:
         """Give the order to itself."""
-        self.parent = self.execute(self)
+        self.parent = self.execute(_Own(self))
 
     @property
     def done(self) -> int:
@@ -97,11 +97,26 @@ class ExecutionPlan(Agent):
             None if self.limit is None else instrument.to_ticks(self.limit),
             begin,
             begin + int(self.horizon),
+            now,
         )
 
     @abstractmethod
     def work(self, parent: ParentOrder) -> Worker:
         """Begin with a parent order of these terms."""
+
+
+class _Own:
+    """An agent's own order: nobody has it before it begins, so that no delay is counted."""
+
+    def __init__(self, plan: ExecutionPlan) -> None:
+        self._plan = plan
+
+    def terms(self, instrument: Instrument, now: int) -> Terms:
+        terms = self._plan.terms(instrument, now)
+        return terms._replace(decided=terms.begin)
+
+    def work(self, parent: ParentOrder) -> Worker:
+        return self._plan.work(parent)
 
 
 @dataclass

@@ -39,6 +39,7 @@ class Terms(NamedTuple):
     limit: int | None  # ticks; the worst price, None for any
     begin: int  # ns
     end: int  # ns, by when it should be done
+    decided: int  # ns, whose price is the one to beat
 
 
 class Worker(Protocol):
@@ -83,7 +84,7 @@ class ParentOrder:
     quantity: int
     limit: int | None
     tag: str
-    decided: int  # when it was given
+    decided: int  # when it was given, or of an agent's own order when it begins
     begin: int
     end: int  # by when it should be done
     state: OrderState = OrderState.ACCEPTED
@@ -252,7 +253,7 @@ class ParentDesk:
         self._count += 1
         parent = ParentOrder(
             self._count, terms.algorithm, instrument, venue, terms.side, terms.quantity, terms.limit,
-            tag or f"execution {self._count}", self.agent.now, terms.begin, terms.end,
+            tag or f"execution {self._count}", terms.decided, terms.begin, terms.end,
         )  # fmt: skip
         parent._desk = self
         self._workers[parent.number] = plan.work(parent)

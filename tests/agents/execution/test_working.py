@@ -1,4 +1,4 @@
-"""The engine by hand: slices, catching up, caps, posting and then taking, limits, ends, and what each algorithm does."""
+"""The engine by hand: slices, catching up, caps, posting and then taking, limits, ends, and each of the algorithms."""
 
 from __future__ import annotations
 
