@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from scipy import stats
 
 import marketsim as ms
@@ -52,9 +53,10 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     return float(values.mean()), half
 
 
-def draw(costs: dict[str, np.ndarray], left: dict[str, np.ndarray], path: Path) -> None:
+@style.styled
+def picture_of(costs: dict[str, np.ndarray], left: dict[str, np.ndarray]) -> Figure:
     """Left, what was left to do; right, what it cost on average, with its interval."""
-    figure = style.canvas(style.WIDTH, 3.9)
+    figure = style.canvas(style.WIDTH, 3.6)
     holdings, bars = style.panels(figure, 2, columns=2)
     for place, (desk, colour) in enumerate(zip(DESKS, style.PALETTE, strict=False)):
         mean, half = interval(costs[desk])
@@ -65,10 +67,10 @@ def draw(costs: dict[str, np.ndarray], left: dict[str, np.ndarray], path: Path) 
     holdings.set_title("Left to do, mean of all days")
     bars.axvline(0.0, color=style.GREY, linewidth=0.8)
     bars.set_yticks([-place for place in range(len(DESKS))], [desk.replace("_", " ") for desk in DESKS])
-    bars.set_xlabel("implementation shortfall (bps), 95 % interval")
+    bars.grid(visible=False, axis="y")
+    bars.set_xlabel("shortfall (bps) with 95 % interval")
     bars.set_title("What it cost")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    return figure
 
 
 def main(seeds: str = "20", folder: str = "out") -> None:
@@ -88,8 +90,9 @@ def main(seeds: str = "20", folder: str = "out") -> None:
             f"{desk:25s} {filled:5.0%}  {maker:5.0%}  {mean:6.2f} ± {half:4.2f}  {less:+5.2f} ± {less_half:4.2f}"
             f"  {risk:4.1f}  {vwap:+5.2f} ± {vwap_half:4.2f}"
         )
+    Path(folder).mkdir(parents=True, exist_ok=True)
     picture = Path(folder) / "execution.png"
-    draw(costs, left, picture)
+    picture_of(costs, left).savefig(picture, dpi=130)
     print(f"what was left, and what it cost: {picture}")
 
 
