@@ -50,7 +50,7 @@ COLUMNS: dict[str, str] = {
     "orders": "int64",  # child orders that a venue took
     "fills": "int64",
     "maker_share": "float64",  # of what was filled
-    "participation": "float64",  # of the market's volume in the interval
+    "participation": "float64",  # of what the market traded from its beginning to its end, or to the run's
     "average_price": "float64",  # currency; NaN without fills
     "decision_price": "float64",
     "arrival_price": "float64",
@@ -236,8 +236,9 @@ def _row(parent: _Parent, market: _Market, run_end: int) -> dict[str, Any]:
     average = paid / filled if filled else float("nan")
     decision, arrival = (float(v) for v in tape.marks_before(np.array([int(terms["decided"]), begin])))
     end_price, close = (float(v) for v in tape.marks_at(np.array([end, run_end])))
-    volume, vwap = _market_vwap(market, begin, end)
+    _, vwap = _market_vwap(market, begin, end)
     twap = _mean_mark(tape, begin, end)
+    met, _ = _market_vwap(market, begin, _over(parent, run_end))
     worth = side * market.multiplier
     costs = {
         "delay": worth * wanted * (arrival - decision),
@@ -263,7 +264,7 @@ def _row(parent: _Parent, market: _Market, run_end: int) -> dict[str, Any]:
         "orders": len(parent.orders),
         "fills": len(fills),
         "maker_share": float(sizes[fills["maker"].to_numpy(bool)].sum()) / filled if filled else float("nan"),
-        "participation": filled / volume if volume else float("nan"),
+        "participation": filled / met if met else float("nan"),
         "average_price": average,
         "decision_price": decision,
         "arrival_price": arrival,

@@ -74,6 +74,11 @@ class ExecutionPlan(Agent):
         """Give the order to itself."""
         self.parent = self.execute(_Own(self))
 
+    def on_parameters(self) -> None:
+        """Amend its order to the new quantity and limit; the rest of its parameters count for the next one."""
+        limit = None if self.limit is None else self.instrument.to_ticks(self.limit)
+        self.parent.amend(quantity=max(self.quantity, self.parent.filled), limit=limit)
+
     @property
     def done(self) -> int:
         """Lots filled, as far as is known, of an agent's own order."""

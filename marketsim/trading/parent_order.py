@@ -18,7 +18,7 @@ from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Quote, Report, TradePrint
 from marketsim.domain.order import OrderState, Side
-from marketsim.errors import InvalidValueError, InvariantViolation
+from marketsim.errors import InvalidValueError, InvariantViolation, did_you_mean
 from marketsim.kernel.random import Stream
 from marketsim.trading.consolidated import View
 from marketsim.trading.order import Order
@@ -249,6 +249,11 @@ class ParentDesk:
 
     def start(self, plan: Plan, instrument: Instrument, venue: str, tag: str) -> ParentOrder:
         """Begin a parent order; see ``Agent.execute``."""
+        known = self._session.venues(instrument)
+        if venue not in known:
+            raise InvalidValueError(
+                f"{self._session.name} does not trade {instrument.symbol} on {venue!r}{did_you_mean(venue, known)}"
+            )
         terms = plan.terms(instrument, self.agent.now)
         self._count += 1
         parent = ParentOrder(

@@ -170,6 +170,24 @@ def test_amending_the_limit_moves_what_rests() -> None:
     assert (request.kind, request.price) == (Kind.REPLACE, 9_980)
 
 
+def test_new_parameters_amend_an_agents_own_order() -> None:
+    agent = Twap(quantity=10, horizon="10s", slices=2)
+    market = HandMarket(agent)
+    market.advance("1s")
+    market.accept()
+    market.fill(agent.parent.children[0], price=100)
+    agent.set(quantity=20, limit=99.5)
+    assert (agent.parent.quantity, agent.parent.limit, agent.done) == (20, 9_950, 5)
+    agent.set(quantity=3, slices=1)
+    assert (agent.parent.state, agent.parent.left) == (OrderState.FILLED, 0)
+
+
+def test_a_venue_where_it_does_not_trade() -> None:
+    agent, _ = desk()
+    with pytest.raises(InvalidValueError, match="me does not trade ABC on 'XSIN'; did you mean \"XSIM\""):
+        agent.execute(Twap(), venue="XSIN")
+
+
 def test_it_never_has_more_out_than_is_wanted() -> None:
     agent, _ = desk()
     parent = agent.execute(Twap(quantity=10, begin="1s", horizon="10s", slices=2))
