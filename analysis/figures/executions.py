@@ -22,7 +22,7 @@ MOST = 8  # parent orders that one picture can tell apart
 def execution_figure(tables: MarketTables, *, width: float = style.WIDTH) -> Figure:
     """Left, the share of each parent order that is left over the time since it began; right, its shortfall in parts.
 
-    The largest orders where there are more than eight.
+    Lines have the colours of the names beside the bars. The largest orders where there are more than eight.
     """
     narrow = width < style.NARROW
     figure = style.canvas(width, 6.8 if narrow else 3.6)
@@ -39,9 +39,10 @@ def execution_figure(tables: MarketTables, *, width: float = style.WIDTH) -> Fig
     left.set_xlabel("time since it began (s)")
     left.set_ylabel("share of the order")
     left.set_title("Left to do")
-    if names:
-        left.legend(loc="upper right", handlelength=1.2, borderaxespad=0.2)
     _draw_parts(right, shown, names)
+    for label, colour in zip(right.get_yticklabels(), style.PALETTE, strict=False):
+        label.set_color(colour)  # they are the legend of the lines
+        label.set_fontweight("bold")
     return figure
 
 
