@@ -96,6 +96,20 @@ def test_vwap_trades_when_the_market_does(curve: Path) -> None:
     assert ms.analysis.executions(run)["filled"].tolist() == [240.0]
 
 
+def test_the_papers_trajectory_on_the_exchange() -> None:
+    """λ = 1e-6 with 48 s for a day, in lots of a thousand shares: 1000, 542.0, 289.9, 147.9, 62.1, 0 left."""
+    slice_ = MINUTES * 60 / 5
+    plan = ms.agents.AlmgrenChriss(
+        side="sell", quantity=1_000, horizon=f"{MINUTES}min", slices=5, max_participation=None, risk_aversion=1e-6,
+        volatility=0.95 / slice_**0.5, temporary_impact=2.5e-6 * slice_, permanent_impact=2.5e-7,
+    )  # fmt: skip
+    run = market(1, plan)
+    orders = run.orders[run.orders["agent"] == "desk"]
+    assert orders["filled"].tolist() == [458.0, 252.0, 142.0, 86.0, 62.0]
+    left = ms.analysis.execution_holdings(run)["desk", 1]["left"].to_numpy()
+    assert np.unique((1_000 * left).round()).tolist() == [0.0, 62.0, 148.0, 290.0, 542.0, 1000.0]
+
+
 def test_participation_is_its_rate_of_the_market() -> None:
     plan = ms.agents.Participation(quantity=10_000, horizon=f"{MINUTES}min", rate=0.1, interval="500ms")
     (row,) = ms.analysis.executions(market(1, plan)).to_dict("records")
