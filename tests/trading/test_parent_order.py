@@ -211,3 +211,24 @@ def test_a_refused_child_is_not_out() -> None:
     assert parent.children[1].quantity == 10
     assert parent.side is Side.BUY
     assert "Twap BUY 10 ABC" in repr(parent)
+
+
+def test_prices_are_its_venues_and_volume_is_that_of_all() -> None:
+    agent = Desk()
+    market = HandMarket(agent, (ABC, XYZ), ("A", "B"))
+    plan = Twap(quantity=90, horizon="10s", slices=1, style="post", patience=1.0, max_participation=0.1)
+    parent = agent.execute(plan, ABC, venue="B")
+    market.advance("1s")
+    market.quote(9_980, 5, 10_010, 5, market=0)
+    market.quote(9_990, 5, 10_010, 5, market=1)
+    market.quote(9_970, 5, 10_010, 5, market=2)
+    assert lots(market) == [], "nothing was traded yet"
+    market.trade(9_980, 45, Side.BUY, market=0)
+    market.trade(9_980, 500, Side.BUY, market=1)
+    market.trade(9_980, 45, Side.BUY, market=2)
+    assert parent.printed == 90
+    market.quote(9_981, 6, 10_010, 5, market=0)
+    assert lots(market) == [], "another venue's price is none of its"
+    market.quote(9_971, 6, 10_010, 5, market=2)
+    (order,) = parent.children
+    assert (order.venue, order.price, order.quantity) == ("B", 9_971, 10)
