@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from marketsim.agents.adaptive_participation import AdaptiveParticipation
     from marketsim.agents.avellaneda_stoikov import AvellanedaStoikov
     from marketsim.agents.client import Client
+    from marketsim.agents.execution.almgren_chriss import AlmgrenChriss
+    from marketsim.agents.execution.iceberg import Iceberg
+    from marketsim.agents.execution.implementation_shortfall import ImplementationShortfall
+    from marketsim.agents.execution.participation import Participation
+    from marketsim.agents.execution.sniper import Sniper
+    from marketsim.agents.execution.twap import Twap
+    from marketsim.agents.execution.vwap import Vwap
     from marketsim.agents.fundamental import Fundamental
     from marketsim.agents.glft import Glft
     from marketsim.agents.ladder_maker import LadderMaker
@@ -23,7 +30,6 @@ if TYPE_CHECKING:
     from marketsim.agents.reaching_taker import ReachingTaker
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
-    from marketsim.agents.twap import Twap
     from marketsim.agents.venue_arbitrage import VenueArbitrage
     from marketsim.agents.venue_maker import VenueMaker
     from marketsim.agents.visitor import Visitor
@@ -31,10 +37,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AdaptiveParticipation": "adaptive_participation",
+    "AlmgrenChriss": "execution.almgren_chriss",
     "AvellanedaStoikov": "avellaneda_stoikov",
     "Client": "client",
     "Fundamental": "fundamental",
     "Glft": "glft",
+    "Iceberg": "execution.iceberg",
+    "ImplementationShortfall": "execution.implementation_shortfall",
     "LadderMaker": "ladder_maker",
     "LimitLiquidator": "limit_liquidator",
     "LiquidityTaker": "liquidity_taker",
@@ -42,24 +51,30 @@ _HOMES = {
     "MarketMaker": "market_maker",
     "Momentum": "momentum",
     "Noise": "noise",
+    "Participation": "execution.participation",
     "PoissonFlow": "poisson_flow",
     "PublicFeed": "public_feed",
     "ReachingTaker": "reaching_taker",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
-    "Twap": "twap",
+    "Sniper": "execution.sniper",
+    "Twap": "execution.twap",
     "VenueArbitrage": "venue_arbitrage",
     "VenueMaker": "venue_maker",
     "Visitor": "visitor",
+    "Vwap": "execution.vwap",
     "ZeroIntelligence": "zero_intelligence",
 }
 
 __all__ = [
     "AdaptiveParticipation",
+    "AlmgrenChriss",
     "AvellanedaStoikov",
     "Client",
     "Fundamental",
     "Glft",
+    "Iceberg",
+    "ImplementationShortfall",
     "LadderMaker",
     "LimitLiquidator",
     "LiquidityTaker",
@@ -67,15 +82,18 @@ __all__ = [
     "MarketMaker",
     "Momentum",
     "Noise",
+    "Participation",
     "PoissonFlow",
     "PublicFeed",
     "ReachingTaker",
     "Replay",
     "RoutedFlow",
+    "Sniper",
     "Twap",
     "VenueArbitrage",
     "VenueMaker",
     "Visitor",
+    "Vwap",
     "ZeroIntelligence",
 ]
 

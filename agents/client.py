@@ -285,8 +285,8 @@ class Client(Agent):
 
     # --- commands ---
 
-    def execute(self, verb: str, arguments: list[Any]) -> Record | Refusal:
-        """Carry out a command as a journal knows it."""
+    def carry_out(self, verb: str, arguments: list[Any]) -> Record | Refusal:
+        """A command as a journal knows it."""
         if verb == "place":
             return self.place(Terms(*arguments))
         if verb == "pair":

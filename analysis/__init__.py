@@ -21,7 +21,9 @@ if TYPE_CHECKING:
         states_seen,
         venue_shares,
     )
+    from marketsim.analysis.execution_report import execution_holdings, executions, volume_curve
     from marketsim.analysis.figures.contracts import clearing_figure
+    from marketsim.analysis.figures.executions import execution_figure
     from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
@@ -94,6 +96,7 @@ _HOMES = {
         "venue_shares",
     ),
     "accounting": ("Account", "Accounts", "accounts", "round_trips"),
+    "execution_report": ("execution_holdings", "executions", "volume_curve"),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
     "index_baskets": ("index_values",),
     "liquidity": (
@@ -130,6 +133,7 @@ _HOMES = {
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
     "figures.contracts": ("clearing_figure",),
+    "figures.executions": ("execution_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -183,6 +187,9 @@ __all__ = [
     "drawdown",
     "effective_spread",
     "excess_kurtosis",
+    "execution_figure",
+    "execution_holdings",
+    "executions",
     "expectancy",
     "figures",
     "flows_by_venue",
@@ -230,6 +237,7 @@ __all__ = [
     "venue_shares",
     "volatility",
     "volatility_clustering",
+    "volume_curve",
     "win_rate",
 ]
 

@@ -20,6 +20,8 @@ import pandas as pd
 
 from marketsim.analysis import figures
 from marketsim.analysis.accounting import Accounts, accounts
+from marketsim.analysis.execution_report import executions, largest
+from marketsim.analysis.figures.executions import execution_figure
 from marketsim.analysis.impact import kyle_lambda
 from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
 from marketsim.analysis.page_mechanisms import mechanisms
@@ -27,6 +29,7 @@ from marketsim.analysis.page_parts import cards, document, facts, image, table, 
 from marketsim.analysis.page_words import (
     ACTIVITY_COLUMNS,
     AGENT_COLUMNS,
+    EXECUTION_COLUMNS,
     FACT_COLUMNS,
     MARKET_COLUMNS,
     PNL_COLUMNS,
@@ -78,14 +81,18 @@ def _body(
 ) -> Iterator[str]:
     summary = summarize(tables, books)
     agents = len(summary.families) > 0
+    worked = executions(tables)
     currency = "/".join(sorted(set(summary.market["currency"]))) if len(summary.market) else ""
-    yield f"<header><h1>{escape(title)}</h1>{_lead(tables, books)}{_contents(agents, manifest)}</header>"
+    contents = _contents(agents, len(worked) > 0, manifest)
+    yield f"<header><h1>{escape(title)}</h1>{_lead(tables, books)}{contents}</header>"
     if notice:
         yield f'<p class="notice" role="alert">{escape(notice)}</p>'
     yield cards(_headlines(summary, currency))
     yield from _market(tables, summary, currency)
     if agents:
         yield from _agents(tables, books, currency)
+    if len(worked):
+        yield from _executions(tables, worked, currency)
     yield _terms()
     if manifest:
         yield _manifest(manifest)
@@ -101,9 +108,10 @@ def _lead(tables: MarketTables, books: Accounts) -> str:
     return f'<p class="lead">{escape(names)} · {escape(span)}{escape(who)}</p>'
 
 
-def _contents(agents: bool, manifest: object) -> str:
+def _contents(agents: bool, worked: bool, manifest: object) -> str:
     parts = [("market", "Market")]
     parts += [("agents", "Agents")] if agents else []
+    parts += [("executions", "Executions")] if worked else []
     parts += [("terms", "Terms")]
     parts += [("scenario", "Scenario")] if manifest else []
     return "<nav>" + "".join(f'<a href="#{name}">{words}</a>' for name, words in parts) + "</nav>"
@@ -265,6 +273,26 @@ def _agent_table(tables: MarketTables, books: Accounts, currency: str) -> str:
         words += ", and those that are the only one of their kind." if (alone & ~shown).any() else "."
         frame = frame[shown | alone]
     return table(frame, "agent", _in_units(AGENT_COLUMNS, currency, format_duration(every)), words)
+
+
+def _executions(tables: MarketTables, worked: pd.DataFrame, currency: str) -> Iterator[str]:
+    """Parent orders against their benchmarks; the largest where there are many."""
+    yield '<section id="executions"><h2>Executions</h2>'
+    shown = worked.iloc[largest(worked, MOST_AGENTS)]
+    shown = shown.set_index(shown["agent"] + " " + shown["number"].astype(str))
+    words = "Parent orders, each from its beginning to its planned end, against benchmark prices. Costs are positive."
+    if len(worked) > len(shown):
+        words = (
+            f"The {len(shown)} largest of {len(worked):,} parent orders against benchmark prices. Costs are positive."
+        )
+    yield table(shown, "parent order", _in_units(EXECUTION_COLUMNS, currency), words)
+    yield _figure(
+        lambda width: execution_figure(tables, width=width),
+        "What was left of each parent order over time, and its implementation shortfall in parts",
+        "A line that falls early has paid for certainty; one that falls late has carried the risk of the price. What "
+        "never falls is opportunity (vermilion): not paid, and not done.",
+    )
+    yield "</section>"
 
 
 def _recovered(fall: float, time: int) -> str:

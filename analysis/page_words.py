@@ -55,6 +55,21 @@ AGENT_COLUMNS: tuple[Column, ...] = (
     ("win_rate", "win rate", "", ".0%"),
     ("profit_factor", "profit factor", "", ",.2f"),
 )
+EXECUTION_COLUMNS: tuple[Column, ...] = (
+    ("algorithm", "algorithm", "", ""),
+    ("quantity", "wanted", "units", ",.0f"),
+    ("fill_rate", "filled", "of it", ".0%"),
+    ("orders", "orders", "", ",.0f"),
+    ("maker_share", "maker share", "of what was filled", ".0%"),
+    ("participation", "participation", "of the volume", ".1%"),
+    ("average_price", "average", "{currency}", ",.3f"),
+    ("arrival_price", "arrival", "{currency}", ",.3f"),
+    ("shortfall", "shortfall", "{currency}", ",.2f"),
+    ("shortfall_bps", "shortfall", "bps", ",.2f"),
+    ("vwap_bps", "to VWAP", "bps", ",.2f"),
+    ("twap_bps", "to TWAP", "bps", ",.2f"),
+    ("close_bps", "to close", "bps", ",.2f"),
+)
 FACT_COLUMNS: tuple[Column, ...] = (
     ("observations", "returns", "", ",.0f"),
     ("volatility_bps", "volatility", "bps", ",.2f"),
@@ -71,6 +86,8 @@ TERMS = {
     "Effective spread": "2 · side · (trade price − mid just before it), by volume: what a round trip cost takers.",
     "Realized spread": "2 · side · (trade price − mid 5 s later): what makers kept once the price had moved.",
     "Price improvement": "How much better than the quote trades were; negative where orders walked the book.",
+    "Shortfall": "What an execution cost against the mid when it was given: delay until it began, trading, what the "
+    "part that was not done would cost at its end, and fees. Positive is a cost, also against VWAP, TWAP and close.",
     "Volatility": "Root of the mean squared 10 s log return of the mid, scaled to one minute, in bps.",
     "Indicative price": "At which an auction would trade if it ended now; positions are marked at it until it does.",
     "Funding": "Paid by the longs of a perpetual to its shorts, or the other way round, to hold its price near the "

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from marketsim.analysis.accounting import Accounts, accounts
+from marketsim.analysis.execution_report import executions, largest
 from marketsim.analysis.liquidity import best_depth
 from marketsim.analysis.prices import realized_volatility
 from marketsim.analysis.spreads import effective_spread, quoted_spread
@@ -22,19 +23,21 @@ if TYPE_CHECKING:
 
     from marketsim.domain.tables import MarketTables
 
+MOST_EXECUTIONS = 12
 FAMILY_COLUMNS = ("agents", "orders", "fills", "volume", "pnl", "position", "fees")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What happened, in two tables.
+    """What happened, in two tables, or three where parent orders were executed.
 
     ``families`` (index family): agents, orders, fills, volume (units), pnl (currency), position (units), fees
-    (currency, negative when paid); ``market`` (index instrument): see ``market_table``.
+    (currency, negative when paid); ``market`` (index instrument): see ``market_table``; ``executions``: see there.
     """
 
     families: pd.DataFrame
     market: pd.DataFrame
+    executions: pd.DataFrame | None = None
 
     def __str__(self) -> str:
         return "\n\n".join(_plain(cells) for cells in self._tables().values())
@@ -51,6 +54,8 @@ class Summary:
         tables = {"Market": _cells(self.market, "instrument", MARKET_LABELS, turned=len(self.market) <= 5)}
         if len(self.families):
             tables["Agents by family"] = _cells(self.families, "family", FAMILY_LABELS, turned=False)
+        if self.executions is not None and len(self.executions):
+            tables["Executions"] = _cells(_shown(self.executions), "parent order", EXECUTION_LABELS, turned=False)
         return tables
 
 
@@ -76,6 +81,14 @@ FAMILY_LABELS = {
     "position": ("inventory", "+,.0f"),
     "fees": ("fees", "+,.2f"),
 }
+EXECUTION_LABELS = {
+    "quantity": ("wanted", ",.0f"),
+    "fill_rate": ("filled", ".0%"),
+    "participation": ("share", ".1%"),
+    "average_price": ("average", ",.2f"),
+    "shortfall_bps": ("shortfall bps", ",.2f"),
+    "vwap_bps": ("to VWAP bps", ",.2f"),
+}
 
 
 def summarize(tables: MarketTables, books: Accounts | None = None) -> Summary:
@@ -83,7 +96,7 @@ def summarize(tables: MarketTables, books: Accounts | None = None) -> Summary:
     books = accounts(tables) if books is None else books
     families = books.families
     families = families[[name for name in FAMILY_COLUMNS if name in families.columns]]
-    return Summary(families, market_table(tables))
+    return Summary(families, market_table(tables), executions(tables))
 
 
 def market_table(tables: MarketTables) -> pd.DataFrame:
@@ -96,6 +109,12 @@ def market_table(tables: MarketTables) -> pd.DataFrame:
     """
     rows = {symbol: _market_row(Tape.of(tables, symbol)) for symbol in tables.instruments}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("instrument")
+
+
+def _shown(found: pd.DataFrame) -> pd.DataFrame:
+    """The largest parent orders, by agent and number."""
+    shown = found.iloc[largest(found, MOST_EXECUTIONS)]
+    return shown.set_index(shown["agent"] + " " + shown["number"].astype(str))
 
 
 def _market_row(tape: Tape) -> dict[str, Any]:

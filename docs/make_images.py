@@ -19,7 +19,7 @@ import numpy as np
 import marketsim as ms
 
 HERE = Path(__file__).resolve().parent
-ELSEWHERE = {"train_ppo.png": "examples/11_train_ppo.py"}
+ELSEWHERE = {"execution.png": "examples/14_execution.py", "train_ppo.png": "examples/11_train_ppo.py"}
 """Pictures that are made by something that takes minutes and needs more libraries; it writes them into out/."""
 
 _PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)

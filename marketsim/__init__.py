@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from marketsim.trading.feed import MeanReverting, RandomWalk
     from marketsim.trading.index import IndexValue
     from marketsim.trading.order import Order
+    from marketsim.trading.parent_order import ParentOrder
     from marketsim.trading.portfolio import Portfolio
     from marketsim.trading.risk import Limits
     from marketsim.trading.router import RoutedOrder
@@ -126,6 +127,7 @@ _HOMES = {
     "trading.feed": ("MeanReverting", "RandomWalk"),
     "trading.index": ("IndexValue",),
     "trading.order": ("Order",),
+    "trading.parent_order": ("ParentOrder",),
     "trading.portfolio": ("Portfolio",),
     "trading.risk": ("Limits",),
     "trading.router": ("RoutedOrder",),
@@ -179,6 +181,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "OrderType",
     "OrderUpdate",
     "Outages",
+    "ParentOrder",
     "Pareto",
     "Phase",
     "Portfolio",

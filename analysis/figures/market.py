@@ -106,7 +106,7 @@ def _busiest(tape: Tape) -> tuple[int, int]:
 
 def _rounded(span: int) -> int:
     """A span in ns to three digits: nobody reads more in a title."""
-    unit = 10 ** max(len(str(span)) - 3, 0)
+    unit = int(10 ** max(len(str(span)) - 3, 0))
     return round(span / unit) * unit
 
 

@@ -529,7 +529,10 @@ class SimulatedSession:
     def _on_trade(self, row: Sequence[int]) -> None:
         market = self._markets[row[_MARKET]]
         side = _SIDES[row[_SIDE]]
-        self.agent.on_trade(TradePrint(row[_SENT], market.instrument, row[_PRICE], row[_QUANTITY], side, market.venue))
+        trade = TradePrint(row[_SENT], market.instrument, row[_PRICE], row[_QUANTITY], side, market.venue)
+        if self._listener is not None:
+            self._listener.on_trade(trade)
+        self.agent.on_trade(trade)
 
     def _on_volume(self, row: Sequence[int]) -> None:
         market = self._markets[row[_MARKET]]

@@ -17,7 +17,7 @@ from typing import Any
 from marketsim.domain.basket import Basket
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report
+from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
 from marketsim.domain.order import OrderState, Reason, Side
 from marketsim.domain.units import DAY, format_time
 from marketsim.errors import AgentError, GatewayError, InvalidValueError, MarketSimError, did_you_mean
@@ -349,6 +349,8 @@ class RealtimeSession:
         if listener is not None:
             if isinstance(fact, Quote):
                 listener.on_quote(fact)
+            elif isinstance(fact, TradePrint):
+                listener.on_trade(fact)
             elif isinstance(fact, LevelUpdate):
                 listener.on_level(fact)
             elif isinstance(fact, BookSnapshot):

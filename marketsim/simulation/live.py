@@ -123,7 +123,7 @@ class LiveSession:
         if self.now >= self.end:
             raise InvalidValueError("the session is over: the scenario has come to its end")
         self.journal.do(Command(self.now, client, verb, list(arguments)))
-        return seat.execute(verb, list(arguments))
+        return seat.carry_out(verb, list(arguments))
 
     def resting(self, number: int) -> int:
         """Lots of an order that its venue still holds; reports of the rest may be under way."""
@@ -220,7 +220,7 @@ def repeat(
         if seat is None:
             raise StoreError(f"{past.path}: a command of {command.client!r}, who is no client of the scenario")
         try:
-            seat.execute(command.verb, command.arguments)
+            seat.carry_out(command.verb, command.arguments)
         except (TypeError, ValueError, IndexError, ArithmeticError) as error:
             raise StoreError(f"{past.path}: {command} cannot be carried out: {error}") from error
     execution.go_to(past.end if past.end is not None else past.lease, progress)

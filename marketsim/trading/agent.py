@@ -42,6 +42,7 @@ from marketsim.trading.consolidated import ConsolidatedQuote, Consolidation, Off
 from marketsim.trading.index import IndexValue, IndexView
 from marketsim.trading.instructions import instruct
 from marketsim.trading.order import Order
+from marketsim.trading.parent_order import ParentDesk, ParentOrder, Plan
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Feed, Session
 from marketsim.trading.request import MarketDataRequest
@@ -96,6 +97,7 @@ class Agent:
     _session: ClassVar[Session]  # each agent has its own, from ``bind`` on
     _consolidation: ClassVar[Consolidation | None] = None  # its own too, from the first use on
     _router: ClassVar[Router | None] = None
+    _parents: ClassVar[ParentDesk | None] = None
     _indices: ClassVar[dict[str, IndexView]] = {}
 
     # --- hooks, to be overridden ---
@@ -162,6 +164,9 @@ class Agent:
 
     def on_routed(self, order: RoutedOrder) -> None:
         """A routed order is over: filled, or nothing more of it is to be had. Its last report follows."""
+
+    def on_executed(self, parent: ParentOrder) -> None:
+        """A parent order is over: filled, at the end of its time, or canceled."""
 
     def on_disconnected(self, venue: str) -> None:
         """The session with a venue broke. Orders sent now are refused, with reason DISCONNECTED, until it is up again.
@@ -430,6 +435,22 @@ class Agent:
             patience=duration(patience),
             tag=tag,
         )
+
+    def execute(
+        self, plan: Plan, instrument: Instrument | None = None, *, venue: str | None = None, tag: str = ""
+    ) -> ParentOrder:
+        """Let a plan work a parent order over time, beside everything else: ``self.execute(Vwap(quantity=500))``.
+
+        The answer tells what is done and left, and can be amended and canceled; ``on_executed`` is called when it is
+        over. Its child orders carry ``tag``; the agent's own hooks hear of them too, and ``owns`` tells whose they are.
+        Plans: docs/execution.md.
+        """
+        chosen = instrument or self.instrument
+        desk = self._parents
+        if desk is None:
+            desk = ParentDesk(self, self.on_executed)
+            object.__setattr__(self, "_parents", desk)
+        return desk.start(plan, chosen, venue or self._session.venues(chosen)[0], tag)
 
     def cancel(self, order: Order, quantity: int = 0) -> None:
         """Ask for the cancel of an order, or of ``quantity`` lots of it.

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report
+from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
 from marketsim.domain.order import Side
 from marketsim.trading.book import LocalBook
 from marketsim.trading.order import Order
@@ -184,6 +184,9 @@ class Listener(Protocol):
     def on_quote(self, quote: Quote) -> None:
         """A quote arrived."""
 
+    def on_trade(self, trade: TradePrint) -> None:
+        """A trade was printed."""
+
     def on_level(self, update: LevelUpdate) -> None:
         """An increment of a book arrived."""
 
@@ -203,6 +206,7 @@ class Consolidation:
     def __init__(self, now: Callable[[], int], views: Iterable[View]) -> None:
         self.views = {view.instrument.symbol: view for view in views}
         self.changed: list[Callable[[View], None]] = []  # called after each quote
+        self.traded: list[Callable[[TradePrint], None]] = []  # called with each trade
         self.reported: list[Callable[[Report, Order], None]] = []  # called with each report about a known order
         self._now = now
 
@@ -212,6 +216,11 @@ class Consolidation:
         view.take_quote(quote, self._now())
         for tell in self.changed:
             tell(view)
+
+    def on_trade(self, trade: TradePrint) -> None:
+        """Pass it on."""
+        for tell in self.traded:
+            tell(trade)
 
     def on_level(self, update: LevelUpdate) -> None:
         """The session's own book has taken it in."""

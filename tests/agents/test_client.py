@@ -262,18 +262,18 @@ def test_a_refused_order_is_forgotten_where_the_venue_never_saw_it(seat: tuple[E
 
 def test_commands_are_those_of_the_journal(seat: tuple[Execution, Client]) -> None:
     execution, client = seat
-    record = client.execute("place", list(_limit(1, 2, 9_000)))
-    pair = client.execute("pair", [list(Terms(0, -1, 3, 5, stop=9_500)), list(_limit(-1, 5, 10_500)), "list"])
+    record = client.carry_out("place", list(_limit(1, 2, 9_000)))
+    pair = client.carry_out("pair", [list(Terms(0, -1, 3, 5, stop=9_500)), list(_limit(-1, 5, 10_500)), "list"])
     assert isinstance(record, Record)
     assert isinstance(pair, Record)
     _later(execution)
-    assert client.execute("amend", [record.number, 1]) is record
-    assert client.execute("cancel", [record.number]) is record
-    client.execute("cancel_all", [])
+    assert client.carry_out("amend", [record.number, 1]) is record
+    assert client.carry_out("cancel", [record.number]) is record
+    client.carry_out("cancel_all", [])
     _later(execution)
     assert not list(client.live())
     with pytest.raises(InvalidValueError, match='did you mean "place"'):
-        client.execute("plaice", [])
+        client.carry_out("plaice", [])
 
 
 def test_the_assets_of_a_symbol() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import marketsim as ms
-from marketsim.agents.twap import Twap
+from marketsim.agents.execution.twap import Twap
 from marketsim.domain.event import EventKind
 from marketsim.errors import InvalidValueError
 from marketsim.scenario.registry import REGISTRY

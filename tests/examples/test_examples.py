@@ -130,6 +130,18 @@ def test_own_policy(tmp_path: Path) -> None:
     assert int(fast.replace(",", "")) > 3 * int(slow.replace(",", ""))
 
 
+@pytest.mark.slow
+def test_execution(tmp_path: Path) -> None:
+    shown = _run(tmp_path, "14_execution.py", "2")
+    rows = dict(re.findall(r"^(\w+) +(\d+)%  +\d+%  +-?[\d.]+ ± [\d.]+  [+-][\d.]+ ± ", shown, re.MULTILINE))
+    assert set(rows) == {
+        "twap", "vwap", "participation", "almgren_chriss", "implementation_shortfall", "iceberg", "sniper",
+    }  # fmt: skip
+    assert rows["twap"] == rows["vwap"] == rows["almgren_chriss"] == "100"
+    assert "+0.00 ± 0.00" in shown.splitlines()[1], "TWAP less TWAP"
+    assert _is_picture(tmp_path / "out" / "execution.png")
+
+
 def test_every_example_is_tested() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
     names = sorted(path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb"))

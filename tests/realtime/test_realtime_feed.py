@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.market_data import Quote, TradePrint
 from marketsim.domain.order import Side
 from marketsim.domain.phase import Phase
 from marketsim.domain.units import MINUTE, SECOND
 from marketsim.errors import InvalidValueError
 from marketsim.realtime.dialect import VenueMarket, market_of
 from marketsim.realtime.feed import VenueFeed
+from marketsim.realtime.session import RealtimeSession
 from marketsim.trading.request import MarketDataRequest
 
 ABC = Instrument("ABCUSD", lot_size="0.1")
@@ -174,3 +176,21 @@ def test_a_market_is_made_from_its_entry() -> None:
     assert (instrument.symbol, instrument.currency, instrument.reference) == ("ETHBTC", "BTC", 5_123)
     assert (market.price(5_123), market.quantity(7)) == ("0.05123", "0.007")
     assert (market.ticks("0.05123000"), market.lots("0.00700000")) == (5_123, 7)
+
+
+def test_what_arrives_is_told_to_the_listener_before_the_agent() -> None:
+    """Executions and routed orders of an agent live on it, trades among it."""
+    told: list[tuple[str, str]] = []
+
+    class Hooks:
+        def __init__(self, name: str) -> None:
+            self._name = name
+
+        def __getattr__(self, hook: str) -> Callable[[Any], None]:
+            return lambda fact: told.append((self._name, hook))
+
+    session = RealtimeSession.__new__(RealtimeSession)
+    session._listener, session.agent = Hooks("listener"), Hooks("agent")  # type: ignore[assignment]
+    session._tell_fact("on_trade", TradePrint(0, ABC, 100, 5, Side.BUY, "V"))
+    session._tell_fact("on_quote", Quote(0, ABC, 99, 5, 101, 5, "V"))
+    assert told == [("listener", "on_trade"), ("agent", "on_trade"), ("listener", "on_quote"), ("agent", "on_quote")]

@@ -12,7 +12,7 @@ from marketsim.simulation import Simulation
 
 NEEDED = {
     "quickstart", "market_maker_duel", "replay_day", "reference_day", "reference_hour", "two_venues_latency_arbitrage",
-    "fee_wars", "lossy_feed", "training_market",
+    "fee_wars", "lossy_feed", "training_market", "execution_race",
 }  # fmt: skip
 NEEDED |= {"opening_auction", "volatility_halt", "three_days"}
 NEEDED |= {"market_making_glft"}

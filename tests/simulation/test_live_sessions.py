@@ -276,7 +276,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, live: LiveSession) -> None:
     with pytest.raises(ConfigurationError, match=r"no client is called 'alise'; did you mean \"alice\"\?"):
         live.command("alise", "cancel_all", 0)
     with pytest.raises(InvalidValueError, match=r"no command 'plase'; did you mean \"place\"\?"):
-        live.seat("alice").execute("plase", [])
+        live.seat("alice").carry_out("plase", [])
     with pytest.raises(StoreError, match="was not closed in order; resume it with marketsim serve --resume"):
         replay_session(live.spec, Past(live.journal.path))
     other = with_seats(ms.load("quickstart").spec)
