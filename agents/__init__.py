@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from marketsim.agents.avellaneda_stoikov import AvellanedaStoikov
     from marketsim.agents.client import Client
     from marketsim.agents.fundamental import Fundamental
+    from marketsim.agents.hawkes_flow import HawkesFlow
     from marketsim.agents.ladder_maker import LadderMaker
     from marketsim.agents.liquidity_taker import LiquidityTaker
     from marketsim.agents.machine_learning import MachineLearning
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from marketsim.agents.noise import Noise
     from marketsim.agents.poisson_flow import PoissonFlow
     from marketsim.agents.public_feed import PublicFeed
+    from marketsim.agents.queue_reactive import QueueReactive
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
     from marketsim.agents.twap import Twap
@@ -29,6 +31,7 @@ _HOMES = {
     "AvellanedaStoikov": "avellaneda_stoikov",
     "Client": "client",
     "Fundamental": "fundamental",
+    "HawkesFlow": "hawkes_flow",
     "LadderMaker": "ladder_maker",
     "LiquidityTaker": "liquidity_taker",
     "MachineLearning": "machine_learning",
@@ -37,6 +40,7 @@ _HOMES = {
     "Noise": "noise",
     "PoissonFlow": "poisson_flow",
     "PublicFeed": "public_feed",
+    "QueueReactive": "queue_reactive",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
     "Twap": "twap",
@@ -50,6 +54,7 @@ __all__ = [
     "AvellanedaStoikov",
     "Client",
     "Fundamental",
+    "HawkesFlow",
     "LadderMaker",
     "LiquidityTaker",
     "MachineLearning",
@@ -58,6 +63,7 @@ __all__ = [
     "Noise",
     "PoissonFlow",
     "PublicFeed",
+    "QueueReactive",
     "Replay",
     "RoutedFlow",
     "Twap",
