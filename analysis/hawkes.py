@@ -502,6 +502,8 @@ def _ratio_error(matrix: Floats, covariances: list[Floats], terms: int) -> float
     l = np.real(left[:, np.abs(others).argmax()])  # noqa: E741 - its name in the formula
     weight = np.outer(l, r) / float(l @ r)
     count = len(matrix)
+    if matrix.max() <= 0.0 or all(np.isnan(np.diag(each)[1 : 1 + count * terms]).all() for each in covariances):
+        return float("nan")
     variance = 0.0
     for i, covariance in enumerate(covariances):
         part = np.nan_to_num(covariance[1 : 1 + count * terms, 1 : 1 + count * terms])

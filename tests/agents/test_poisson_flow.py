@@ -176,12 +176,12 @@ def test_the_spread_is_that_of_a_naive_double_auction(limit: float, market: floa
     assert error < 0.05 * np.mean(ours)
 
 
-def santa_fe(market: float, limit: float, cancel: float, seconds: int, seed: int = 1) -> tuple[float, float, float]:
+def santa_fe(market: float, limit: float, cancel: float, seconds: int, quantity: int = 1) -> tuple[float, float, float]:
     """Mean spread (ticks), its standard error (20 batches) and Σ (change of the mid)² a second, on the exchange."""
     reach = int(min(4.0 * max(1.0, 2.0 * (cancel / market) ** 0.5) * market / limit, REACH))
-    sim = ms.Simulation(seed=seed, duration=f"{seconds}s", warm_up=f"{min(5.0 / cancel, seconds / 4)}s")
+    sim = ms.Simulation(seed=1, duration=f"{seconds}s", warm_up=f"{min(5.0 / cancel, seconds / 4)}s")
     sim.add_venue("XSIM", [ms.Instrument("ABC", tick_size="1", reference_price="1000000")])
-    flow = PoissonFlow(limit_rate=limit, market_rate=market, cancel_rate=cancel, reach=reach, quantity=1)
+    flow = PoissonFlow(limit_rate=limit, market_rate=market, cancel_rate=cancel, reach=reach, quantity=quantity)
     tape = Tape.of(sim.add_agent(flow, name="flow", latency=ms.Constant(0)).run())
     edges = np.linspace(tape.start, tape.end, 21).astype(np.int64)
     batches = tape.time_weighted_in(tape.spread, edges)
@@ -227,6 +227,7 @@ def test_diffusion_grows_with_the_powers_of_smith_and_farmer() -> None:
     }
     print("\npowers, ours and published: ", {name: round(value, 2) for name, value in found.items()}, "0.5, 2.5, -2")
     print(f"k = {base * 0.025**2 / 0.05**0.5:.3f}")
+    assert santa_fe(1.0, 0.025, 0.05, seconds, quantity=3)[2] == base
     for name, power in (("δ", 0.5), ("μ", 2.5), ("α", -2.0)):
         assert abs(found[name] - power) < 0.2, name
 
