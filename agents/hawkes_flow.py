@@ -1,7 +1,7 @@
 """Hawkes order flow: orders that excite each other, so that they come in clusters, as real ones do.
 
-One agent is a whole flow of six kinds of events: market orders, limit orders and cancels, each to buy and to sell. It is
-a multivariate Hawkes process with exponential kernels (Hawkes 1971, Biometrika 58; for order flow Bacry, Mastromatteo
+One agent is a whole flow of six kinds of events: market orders, limit orders and cancels, to buy and to sell. It is a
+multivariate Hawkes process with exponential kernels (Hawkes 1971, Biometrika 58; for order flow Bacry, Mastromatteo
 and Muzy 2015, Market Microstructure and Liquidity 1): kind i happens at the rate
 
     λ_i(t) = base_i + Σ_j Σ_{t_jk < t} n_ij · β_i · exp(−β_i (t − t_jk)),
@@ -250,7 +250,8 @@ class HawkesFlow(CompiledAgent):
     improve_share: float = field(default=0.2, metadata={"help": "share of limit orders that improve the spread"})
     distance: float = field(default=4.0, metadata={"help": "mean distance of other limit orders from the best, ticks"})
     lifetime: int | str | None = field(
-        default="2min", metadata={"unit": "duration", "help": "mean time after which an order is taken back; null: never"}
+        default="2min",
+        metadata={"unit": "duration", "help": "mean time after which an order is taken back; null: never"},
     )
     first_orders: int = field(default=50, metadata={"help": "orders on each side of the first book"})
 
@@ -276,11 +277,13 @@ class HawkesFlow(CompiledAgent):
         ratio = self.branching_ratio()
         if ratio >= 1.0:
             raise InvalidValueError(
-                f"branching: its spectral radius is {ratio:.4g}: events excite more and more of them without end; scale "
-                f"the matrix by less than {1.0 / ratio:.3g}"
+                f"branching: its spectral radius is {ratio:.4g}: events excite more and more of them without end; "
+                f"scale the matrix by less than {1.0 / ratio:.3g}"
             )
         if self.mean_rates().sum() > _MOST:
-            raise InvalidValueError(f"base_rates: they make {self.mean_rates().sum():.3g} events/s; at most 1e8 are possible")
+            raise InvalidValueError(
+                f"base_rates: they make {self.mean_rates().sum():.3g} events/s; at most 1e8 are possible"
+            )
 
     def branching_ratio(self) -> float:
         """The spectral radius of the matrix: which part of all events is excited by others, where kinds are alike."""

@@ -14,10 +14,11 @@ size of the first queue is a birth and death process, with the stationary law
     π(n) = π(0) · Π_{j = 1 … n} λ_L(j − 1) / (λ_C(j) + λ_M(j)).
 
 The reference price moves (their model III): whenever the mid price rises and Q(+1) is empty, it rises by a tick with
-probability ``theta``, in the mirror image it falls; every queue is then one nearer or farther, and the farthest is drawn
-from its stationary law. With probability ``theta_reinit`` the whole book is drawn anew around the new price instead.
+probability ``theta``; in the mirror image it falls. Every queue is then one nearer or farther, and the farthest is
+drawn from its stationary law. With probability ``theta_reinit`` the whole book is drawn anew around the new price
+instead.
 
-Rates are drawn by thinning, a clock for the fastest that can be. So it is exact whatever else trades: the size of a best
+Rates are drawn by thinning, a clock for the fastest that can be. It is exact whatever else trades: the size of a best
 queue is what the venue quotes, others' orders included; behind it the agent counts its own orders.
 """
 
@@ -289,9 +290,12 @@ class QueueReactive(CompiledAgent):
         default=(0.45, 0.4, 0.35), metadata={"unit": "rate", "help": "cancels a second at queues 1, 2 … of one unit"}
     )
     market_rates: tuple[float, ...] = field(
-        default=(1.2, 0.8, 0.6), metadata={"unit": "rate", "help": "market orders a second at queues 1, 2 … of one unit"}
+        default=(1.2, 0.8, 0.6),
+        metadata={"unit": "rate", "help": "market orders a second at queues 1, 2 … of one unit"},
     )
-    limit_empty: float = field(default=0.7, metadata={"help": "rate of limit orders at an empty queue, of that at long ones"})
+    limit_empty: float = field(
+        default=0.7, metadata={"help": "rate of limit orders at an empty queue, of that at long ones"}
+    )
     limit_scale: float = field(default=2.0, metadata={"help": "units over which limit orders reach their plateau"})
     cancel_power: float = field(default=0.7, metadata={"help": "power of the queue's size with which cancels grow"})
     market_scale: float = field(default=5.0, metadata={"help": "units over which market orders fall to 1/e"})
@@ -326,8 +330,8 @@ class QueueReactive(CompiledAgent):
         lengths = {name: len(getattr(self, f"{name}_table") or getattr(self, f"{name}_rates")) for name in _KINDS}
         if len(set(lengths.values())) > 1 or not 1 <= lengths["limit"] <= QUEUES:
             raise InvalidValueError(
-                f"limit_rates: rates are given for {lengths['limit']} queues, cancels for {lengths['cancel']} and market "
-                f"orders for {lengths['market']}; give all for the same 1 to {QUEUES}"
+                f"limit_rates: rates are given for {lengths['limit']} queues, cancels for {lengths['cancel']} and "
+                f"market orders for {lengths['market']}; give all for the same 1 to {QUEUES}"
             )
         for name in _KINDS:
             for row in getattr(self, f"{name}_table"):
@@ -337,8 +341,8 @@ class QueueReactive(CompiledAgent):
         for number, (more, less) in enumerate(zip(limit[:, -1], gone[:, -1], strict=True), start=1):
             if more >= less:
                 raise InvalidValueError(
-                    f"limit_rates: at queue {number} {more:g} orders a second arrive when it is long, but only {less:g} "
-                    "leave, so it grows without end; lower limit_rates or raise cancel_rates"
+                    f"limit_rates: at queue {number} {more:g} orders a second arrive when it is long, but only "
+                    f"{less:g} leave, so it grows without end; lower limit_rates or raise cancel_rates"
                 )
         if (gone[:, 1:] <= 0.0).any():
             number, size = (int(place[0]) + 1 for place in np.nonzero(gone[:, 1:] <= 0.0))
@@ -354,7 +358,9 @@ class QueueReactive(CompiledAgent):
         if table:
             found = np.array([[*row, *[row[-1]] * (SIZES - len(row))] for row in table])
         else:
-            found = np.array([[level * self._shape(kind, n) for n in range(SIZES)] for level in getattr(self, f"{kind}_rates")])
+            found = np.array(
+                [[level * self._shape(kind, n) for n in range(SIZES)] for level in getattr(self, f"{kind}_rates")]
+            )
         if kind != "limit":
             found[:, 0] = 0.0
         return found

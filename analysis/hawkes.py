@@ -5,22 +5,23 @@ Kind i of d kinds of events happens at the rate
     λ_i(t) = μ_i + Σ_j Σ_k n_ijk β_ik Σ_{t_j < t} exp(−β_ik (t − t_j)),
 
 a sum over the earlier events t_j of each kind j with ``terms`` exponentials k: one event of kind j has Σ_k n_ijk direct
-children of kind i on average. The spectral radius of that matrix is the branching ratio; where it is below 1 the process
-is stationary and, kinds being alike, the part of all events that others have excited.
+children of kind i on average. The spectral radius of that matrix is the branching ratio; where it is below 1 the
+process is stationary, and kinds being alike it is the part of all events that others have excited.
 
 The log-likelihood of kind i over (0, T] is Σ_{t_i} ln λ_i(t_i) − μ_i T − Σ_jk n_ijk Σ_{t_j} (1 − exp(−β_ik (T − t_j))),
 the history before 0 taken as empty. Parameters of different kinds share no term, so each kind is fitted by itself; the
 sums over the past obey recursions, so that a likelihood and its gradient take time in proportion to the events.
 
 Sources: Hawkes 1971, Biometrika 58; Ogata 1978, Annals of the Institute of Statistical Mathematics 30 (likelihood) and
-1981, IEEE Transactions on Information Theory 27 (thinning); Bacry, Mastromatteo and Muzy 2015, Market Microstructure and
-Liquidity 1. Events of one instant excite each other as if one came just after the other.
+1981, IEEE Transactions on Information Theory 27 (thinning); Bacry, Mastromatteo and Muzy 2015, Market Microstructure
+and Liquidity 1. Events of one instant excite each other as if one came just after the other.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -124,7 +125,7 @@ def _compensators(times: Any, kinds: Any, target: int, count: int, terms: int, p
 
 @compiled
 def _thin(base: Any, jump: Any, fall: Any, end: float, key: int, state: Any, times: Any, kinds: Any) -> int:
-    """Ogata's thinning from ``state`` (time, draws, excitation of each kind) on until ``end`` or until no room is left."""
+    """Ogata's thinning from ``state`` (time, draws, excitation of each kind) on until ``end`` or no room is left."""
     count = len(base)
     made = 0
     while made < len(times):
@@ -244,11 +245,12 @@ class HawkesFit:
 
     def __str__(self) -> str:
         """A few lines for people."""
-        lines = [
+        first = (
             f"Hawkes process of {int(self.events.sum()):,} events in {self.seconds:,.0f} s: branching ratio "
             f"{self.ratio:.3f} ± {self.ratio_error:.3f}, log-likelihood {self.log_likelihood:,.1f} "
             f"(Poisson {self.poisson_log_likelihood:,.1f})"
-        ]
+        )
+        lines = [first]
         for i, label in enumerate(self.labels):
             halves = ", ".join(f"{1000.0 * math.log(2.0) / beta:.3g} ms" for beta in self.decays[i])
             excited = " ".join(f"{value:.3f}" for value in self.branching[i])
@@ -257,9 +259,6 @@ class HawkesFit:
                 f"KS {self.ks_statistic[i]:.4f} (p {self.ks_p_value[i]:.2g})"
             )
         return "\n".join(lines)
-
-
-Source = "MarketTables | Tape | npt.ArrayLike | Sequence[npt.ArrayLike]"
 
 
 def fit_hawkes(
@@ -274,9 +273,9 @@ def fit_hawkes(
     """Fit a Hawkes process with sums of ``terms`` exponentials by maximum likelihood.
 
     source: a run or recorded tape, of which ``of`` says what is fitted: ``trades`` (aggressive orders, one kind), their
-    ``sides`` (buys, sells), or the whole ``flow`` of its orders (market buys and sells, limit buys and sells, cancels of
-    buys and sells, in the order of ``agents.HawkesFlow``; needs a table of orders). Or an array of times in seconds, or a
-    list of such arrays, one a kind, observed over (0, ``end``] (by default until the last event).
+    ``sides`` (buys, sells), or the whole ``flow`` of its orders (market buys and sells, limit buys and sells, cancels
+    of buys and sells, in the order of ``agents.HawkesFlow``; needs a table of orders). Or an array of times in seconds,
+    or a list of such arrays, one a kind, observed over (0, ``end``] (by default until the last event).
 
     Raises InvalidValueError for unsorted or negative times and for fewer than ten events of a kind.
     """
@@ -314,7 +313,9 @@ def hawkes_log_likelihood(
     return total
 
 
-def _events_of(source: Any, instrument: str | None, of: str, end: float | None) -> tuple[list[Floats], tuple[str, ...], float]:
+def _events_of(
+    source: Any, instrument: str | None, of: str, end: float | None
+) -> tuple[list[Floats], tuple[str, ...], float]:
     """Times in seconds of each kind, their names and the end."""
     if isinstance(source, Tape) or hasattr(source, "trades"):
         return _market_events(source, instrument, of)
@@ -352,7 +353,9 @@ def _flow_times(source: Any, tape: Tape) -> dict[str, Ints]:
     """Acceptances of market and of other orders, and cancels that were asked for, of each side."""
     orders = None if isinstance(source, Tape) else source.orders
     if orders is None or len(orders) == 0:
-        raise InvalidValueError('of="flow" needs a table of orders; a recorded tape without one has of="trades" or "sides"')
+        raise InvalidValueError(
+            'of="flow" needs a table of orders; a recorded tape without one has of="trades" or "sides"'
+        )
     orders = orders[(orders["instrument"] == tape.symbol).to_numpy()]
     time, over, side = (orders[name].to_numpy() for name in ("time", "end_time", "side"))
     market = (orders["order_type"] == "MARKET").to_numpy()
@@ -448,10 +451,8 @@ def _covariance(times: Floats, kinds: Ints, target: int, end: float, count: int,
         information[row] = -change[inside] / (2.0 * step[place])
     covariance = np.full((len(vector), len(vector)), np.nan)
     symmetric = 0.5 * (information + information.T)
-    try:
+    with suppress(np.linalg.LinAlgError):  # no information about some of them: their errors stay NaN
         covariance[np.ix_(inside, inside)] = np.linalg.inv(symmetric)
-    except np.linalg.LinAlgError:
-        pass
     return covariance
 
 

@@ -1,10 +1,10 @@
 """The race of the two best queues: what happens before the mid price moves, computed rather than simulated.
 
 At a spread of one tick nothing can come between the best prices, so their queues are independent birth and death
-processes until one is empty: of n orders, one more comes at rate λ, one leaves at rate μ + n·θ (a market order, or any of
-the cancels). The probabilities are those of Cont, Stoikov and Talreja 2010 (A stochastic model for order book dynamics,
-Operations Research 58; propositions 3 to 5). They invert Laplace transforms; here the equations of the first step are
-solved, which needs no inversion. Queues longer than ``most`` orders are left out.
+processes until one is empty: of n orders, one more comes at rate λ, one leaves at rate μ + n·θ (a market order, or any
+of the cancels). The probabilities are those of Cont, Stoikov and Talreja 2010 (A stochastic model for order book
+dynamics, Operations Research 58). They invert Laplace transforms; here the equations of the first step are solved,
+which needs no inversion. Queues longer than ``most`` orders are left out.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class QueueRace:
         return float(known[bids, asks][0, 0])
 
     def table(self, what: str, sizes: Sequence[int] = (1, 2, 3, 4, 5)) -> Floats:
-        """``mid_rises``, ``bid_executes`` or ``spread_is_made`` for all pairs: a row a bid queue, a column an ask queue."""
+        """``mid_rises``, ``bid_executes`` or ``spread_is_made`` for all pairs, a row a bid queue."""
         function = getattr(self, what)
         return np.array([[function(bids, asks) for asks in sizes] for bids in sizes])
 

@@ -1,8 +1,8 @@
 """Trials of the race of the two best queues on a real exchange, beside a Poisson flow that knows nothing of them.
 
-One agent waits, again and again, for a state that has not been tried often enough, and looks how it ends. At a spread of
-one tick with b bids and a offers it watches which queue empties first; or it joins a queue, or both, with an order that
-it never cancels, and looks whether that is executed before the mid moves. It begins at stopping times of a Markov
+One agent waits, again and again, for a state that has not been tried often enough, and looks how it ends. At a spread
+of one tick with b bids and a offers it watches which queue empties first; or it joins a queue, or both, with an order
+that it never cancels, and looks whether that is executed before the mid moves. It begins at stopping times of a Markov
 process, and its orders change nothing for anybody who comes at random: so trials of one state are independent of each
 other, and their outcomes binomial.
 """

@@ -150,10 +150,11 @@ def test_its_parameters_are_found_again_in_the_event_log() -> None:
     found = (fit.base_rates, fit.branching, fit.decays[:, 0])
     errors = (fit.base_errors, fit.children_errors[:, :, 0], fit.decay_errors[:, 0])
     inside = [np.isfinite(error) & (value > 0) for error, value in zip(errors, true, strict=True)]
-    scores = np.concatenate(
-        [((f - t) / e)[kept] for f, t, e, kept in zip(found, true, errors, inside, strict=True)]
+    scores = np.concatenate([((f - t) / e)[kept] for f, t, e, kept in zip(found, true, errors, inside, strict=True)])
+    print(
+        f"\n{len(scores)} parameters, largest error {np.abs(scores).max():.2f} standard errors, "
+        f"{fit.events.sum():,} events"
     )
-    print(f"\n{len(scores)} parameters, largest error {np.abs(scores).max():.2f} standard errors; {fit.events.sum():,} events")
     print(f"branching ratio {fit.ratio:.3f} ± {fit.ratio_error:.3f}, true {flow.branching_ratio():.3f}")
     assert len(scores) >= 40
     assert (np.abs(scores) > 3).sum() <= 1
@@ -204,5 +205,5 @@ def test_a_flow_that_would_explode_is_refused_when_the_scenario_is_checked() -> 
         "instruments": {"ABC": {}},
         "agents": {"flow": {"type": "hawkes_flow", "branching": [[0.2] * 6] * 6}},
     }
-    with pytest.raises(ms.MarketSimError, match="spectral radius is 1.2"):
+    with pytest.raises(ms.MarketSimError, match=r"spectral radius is 1\.2"):
         check(text)

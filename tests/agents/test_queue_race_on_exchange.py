@@ -61,7 +61,11 @@ def test_tables_3_to_5_come_out_on_the_exchange() -> None:
         chi_square = float((((ours - theory) / error) ** 2).sum())
         print(f"\ntable {number + 3} ({what}), {tried[number].min()} trials each; ours / paper (standard error)")
         for row in range(SIZES):
-            print("  ".join(f"{ours[row, k]:.3f}/{printed[number][row, k]:.3f}({error[row, k]:.3f})" for k in range(SIZES)))
+            print(
+                "  ".join(
+                    f"{ours[row, k]:.3f}/{printed[number][row, k]:.3f}({error[row, k]:.3f})" for k in range(SIZES)
+                )
+            )
         print(f"chi-square of ours to the formula, 25 degrees: {chi_square:.1f}, p {stats.chi2.sf(chi_square, 25):.3f}")
         assert (np.abs(ours - theory) < 4 * error).all()
         assert (np.abs(ours - printed[number]) < 4 * error + 0.001).all()

@@ -139,7 +139,7 @@ def test_its_law_is_that_of_births_and_deaths() -> None:
 @pytest.mark.statistical
 @pytest.mark.parametrize("kind", ["formulas", "tables"])
 def test_the_first_queue_has_its_stationary_law_while_the_reference_rests(kind: str) -> None:
-    """The size of Q(±1) at moments a minute apart, many relaxation times; chi-square of the counts, sizes joined at the end.
+    """The size of Q(±1) at moments a minute apart, many relaxation times; chi-square of the counts, tail joined.
 
     The autocorrelation from one look to the next is checked to be below .05, so that looks count as independent.
     """
@@ -164,7 +164,9 @@ def test_the_first_queue_has_its_stationary_law_while_the_reference_rests(kind: 
         memory = float((centred[1:] * centred[:-1]).mean() / centred.var())
         p_value = stats.chisquare(counts, expected).pvalue
         error = np.sqrt(expected / looks * (1 - expected / looks) / looks)
-        print("ours " + " ".join(f"{value:.3f}" for value in counts / looks) + f"; p {p_value:.3f}, memory {memory:.3f}")
+        print(
+            "ours " + " ".join(f"{value:.3f}" for value in counts / looks) + f"; p {p_value:.3f}, memory {memory:.3f}"
+        )
         assert abs(memory) < 0.05
         assert p_value > 1e-3
         assert (np.abs(counts - expected) / looks < 4 * error).all()

@@ -164,7 +164,9 @@ DAYS = {"AAPL": (1, 24_861, 0.83), "AMZN": (5, 8_183, 0.83)}
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(lobster_folder() is None, reason="recorded LOBSTER days not found: set MARKETSIM_DATA to their folder")
+@pytest.mark.skipif(
+    lobster_folder() is None, reason="recorded LOBSTER days not found: set MARKETSIM_DATA to their folder"
+)
 @pytest.mark.parametrize("symbol", sorted(DAYS))
 def test_most_trades_of_recorded_days_are_excited_by_others(symbol: str) -> None:
     """Branching ratios near .7 to 1 are published (Filimonov and Sornette 2012; Hardiman, Bercot and Bouchaud 2013).
