@@ -8,8 +8,9 @@ average event, ``quantity`` lots. At a queue i of size n
     limit orders arrive at the rate λ_L(i, n), cancels at λ_C(i, n), market orders at λ_M(i, n)
 
 independently of all other queues (their model I), save that a market order meets the first queue that is not empty: so
-λ_M(i, ·) counts only while all queues before i are empty (as in their model IIa). While the reference price rests, the
-size of the first queue is a birth and death process, with the stationary law
+λ_M(i, ·) counts only while all queues before i are empty, while i is exposed. With tables of their own for exposed
+queues, limit orders and cancels too depend on whether there is anything before them (model IIa). While the reference price
+rests, the size of the first queue is a birth and death process, with the stationary law
 
     π(n) = π(0) · Π_{j = 1 … n} λ_L(j − 1) / (λ_C(j) + λ_M(j)).
 
@@ -73,6 +74,8 @@ STATE = np.dtype(
         ("limit", np.float64, (QUEUES * SIZES,)),  # events a ns, at (i − 1) · SIZES + n
         ("cancel", np.float64, (QUEUES * SIZES,)),
         ("market", np.float64, (QUEUES * SIZES,)),
+        ("exposed_limit", np.float64, (QUEUES * SIZES,)),  # while all queues before it are empty
+        ("exposed_cancel", np.float64, (QUEUES * SIZES,)),
         ("law", np.float64, (QUEUES * _DRAWN,)),  # probability that a queue drawn anew holds up to n units
         ("theta", np.float64),
         ("theta_reinit", np.float64),
@@ -136,14 +139,17 @@ def _tick(me: Record, seen: Record, out: Record) -> None:
     own = _own_units(me, out, side, price)
     size = _size_of(me, side, price, own)
     place = number * SIZES + min(size, SIZES - 1)
-    rest = me.fastest * uniform(seen.key, _WHAT, me.draw) - me.limit[place]
+    exposed = _is_exposed(me, side, price)
+    rest = me.fastest * uniform(seen.key, _WHAT, me.draw)
+    rest -= me.exposed_limit[place] if exposed else me.limit[place]
     if rest < 0.0:
         if price > 0:
             limit_order(out, side, price, me.quantity)
         return
     if size == 0:
         return
-    rest -= me.cancel[place] * min(own, size) / size  # others cancel their part by themselves
+    leaving = me.exposed_cancel[place] if exposed else me.cancel[place]
+    rest -= leaving * min(own, size) / size  # others cancel their part by themselves
     if rest < 0.0:
         _cancel_unit(me, seen, out, side, price, below(seen.key, _WHICH, me.draw, own))
         return
@@ -174,6 +180,14 @@ def _is_best(me: Record, side: int, price: int) -> bool:
     if side > 0:
         return me.bid_quantity > 0 and me.bid == price
     return me.ask_quantity > 0 and me.ask == price
+
+
+@compiled
+def _is_exposed(me: Record, side: int, price: int) -> bool:
+    """Whether nobody bids more, or offers for less."""
+    if side > 0:
+        return me.bid_quantity == 0 or me.bid <= price
+    return me.ask_quantity == 0 or me.ask >= price
 
 
 @compiled
@@ -274,13 +288,14 @@ class QueueReactive(CompiledAgent):
         λ_M(n) = market_rates[i]·exp(−(n − 1)/market_scale) for n > 0,
 
     up to size 63, beyond which they stay. A table gives the rates themselves: ``limit_table``[i][n] for n = 0, 1, 2 …,
-    the last for all larger sizes; where there is a table its formula is not used. A queue of which more comes than goes
-    at every size would grow without end, and is refused.
+    the last for all larger sizes; where there is a table its formula is not used. The tables of exposed queues are used
+    in place of the others while all queues before theirs are empty, so a row for the first queue always is. A queue to
+    which more comes than goes at the largest sizes would grow without end, and is refused.
 
     The defaults have the shape that the paper finds for large-tick stocks: limit orders at the best come a little less
     often to an empty queue, cancels grow with the queue but more slowly than it, market orders become rarer the more
-    there is to take. ``theta`` and ``theta_reinit`` are those that it reports for France Telecom. With ``theta`` 0 the
-    reference price rests at half a tick above the instrument's.
+    there is to take. Their values are chosen, not calibrated. With ``theta`` 0 the reference price rests at half a tick
+    above the instrument's.
     """
 
     limit_rates: tuple[float, ...] = field(
@@ -308,6 +323,13 @@ class QueueReactive(CompiledAgent):
     market_table: Tables = field(
         default=(), metadata={"unit": "rate", "help": "market orders a second at queues 1, 2 … of 0, 1, 2 … units"}
     )
+    exposed_limit_table: Tables = field(
+        default=(),
+        metadata={"unit": "rate", "help": "limit orders a second at exposed queues; the same where left out"},
+    )
+    exposed_cancel_table: Tables = field(
+        default=(), metadata={"unit": "rate", "help": "cancels a second at exposed queues; the same where left out"}
+    )
     quantity: int = field(default=100, metadata={"help": "lots of a unit, which every order holds"})
     theta: float = field(default=0.7, metadata={"help": "probability that the reference price follows the mid"})
     theta_reinit: float = field(default=0.85, metadata={"help": "probability that the book is drawn anew when it does"})
@@ -318,7 +340,7 @@ class QueueReactive(CompiledAgent):
     def __post_init__(self) -> None:
         for name in ("limit_rates", "cancel_rates", "market_rates"):
             setattr(self, name, tuple(_rate(name, value) for value in getattr(self, name)))
-        for name in ("limit_table", "cancel_table", "market_table"):
+        for name in (f"{kind}_table" for kind in (*_KINDS, *_EXPOSED)):
             setattr(self, name, tuple(tuple(_rate(name, value) for value in row) for row in getattr(self, name)))
         to_share(self, "limit_empty", "theta", "theta_reinit")
         to_number(self, "limit_scale", "market_scale", low=0.0, high=1e6, open_low=True)
@@ -333,11 +355,18 @@ class QueueReactive(CompiledAgent):
                 f"limit_rates: rates are given for {lengths['limit']} queues, cancels for {lengths['cancel']} and "
                 f"market orders for {lengths['market']}; give all for the same 1 to {QUEUES}"
             )
-        for name in _KINDS:
+        for name in _EXPOSED:
+            rows = len(getattr(self, f"{name}_table"))
+            if rows not in (0, lengths["limit"]):
+                raise InvalidValueError(f"{name}_table: {rows} rows for {lengths['limit']} queues; write one for each")
+        for name in (*_KINDS, *_EXPOSED):
             for row in getattr(self, f"{name}_table"):
                 if not 1 <= len(row) <= SIZES:
                     raise InvalidValueError(f"{name}_table: a row holds {len(row)} rates; write 1 to {SIZES}")
-        limit, gone = self.rates("limit"), self.rates("cancel") + self.rates("market")
+        self._check_growth(self.rates("limit"), self.rates("cancel") + self.rates("market"))
+        self._check_growth(self.rates("exposed_limit"), self.rates("exposed_cancel") + self.rates("market"))
+
+    def _check_growth(self, limit: NDArray[np.float64], gone: NDArray[np.float64]) -> None:
         for number, (more, less) in enumerate(zip(limit[:, -1], gone[:, -1], strict=True), start=1):
             if more >= less:
                 raise InvalidValueError(
@@ -353,15 +382,20 @@ class QueueReactive(CompiledAgent):
             raise InvalidValueError(f"limit_rates: the rates together exceed {_MOST:g} a second; lower them")
 
     def rates(self, kind: str) -> NDArray[np.float64]:
-        """Events a second of a kind (``limit``, ``cancel`` or ``market``): a row a queue, a column a size 0 … 63."""
+        """Events a second of a kind: a row a queue, a column a size 0 … 63.
+
+        kind: ``limit``, ``cancel``, ``market``, ``exposed_limit`` or ``exposed_cancel``.
+        """
         table = getattr(self, f"{kind}_table")
+        if kind in _EXPOSED and not table:
+            return self.rates(kind.removeprefix("exposed_"))
         if table:
             found = np.array([[*row, *[row[-1]] * (SIZES - len(row))] for row in table])
         else:
             found = np.array(
                 [[level * self._shape(kind, n) for n in range(SIZES)] for level in getattr(self, f"{kind}_rates")]
             )
-        if kind != "limit":
+        if "limit" not in kind:
             found[:, 0] = 0.0
         return found
 
@@ -373,12 +407,12 @@ class QueueReactive(CompiledAgent):
         return math.exp(-(size - 1) / self.market_scale)
 
     def law(self, queue: int, sizes: int = _DRAWN) -> NDArray[np.float64]:
-        """The stationary law of the size of a queue (1, 2 …) that can be hit by market orders: of 0 … sizes − 1 units.
+        """The stationary law of the size of a queue (1, 2 …) that is always exposed: of 0 … sizes − 1 units.
 
         It holds for the first queue while the reference price rests; a queue drawn anew is drawn from it.
         """
-        limit = self.rates("limit")[queue - 1]
-        gone = (self.rates("cancel") + self.rates("market"))[queue - 1]
+        limit = self.rates("exposed_limit")[queue - 1]
+        gone = (self.rates("exposed_cancel") + self.rates("market"))[queue - 1]
         last = SIZES - 1
         steps = [
             math.log(limit[min(n - 1, last)] / gone[min(n, last)]) if limit[min(n - 1, last)] > 0.0 else -math.inf
@@ -391,12 +425,13 @@ class QueueReactive(CompiledAgent):
 
     def fill(self, rows: Rows, instrument: Instrument) -> None:
         """Write the parameters of ``rows``."""
-        limit, cancels, market = (self.rates(kind) for kind in _KINDS)
-        count = len(limit)
-        fastest = float((limit + cancels + market).max())
+        tables = {kind: self.rates(kind) for kind in (*_KINDS, *_EXPOSED)}
+        count = len(tables["limit"])
+        behind = tables["limit"] + tables["cancel"]
+        fastest = float(np.maximum(behind, tables["exposed_limit"] + tables["exposed_cancel"] + tables["market"]).max())
         rows["fastest"], rows["pause"] = fastest / SECOND, SECOND / (2 * count * fastest)
         rows["queues"], rows["quantity"] = count, self.quantity
-        for kind, table in zip(_KINDS, (limit, cancels, market), strict=True):
+        for kind, table in tables.items():
             rows[kind][:, : count * SIZES] = table.reshape(-1) / SECOND
         laws = np.array([np.cumsum(self.law(number)) for number in range(1, count + 1)])
         rows["law"][:, : count * _DRAWN] = laws.reshape(-1)
@@ -405,6 +440,7 @@ class QueueReactive(CompiledAgent):
 
 
 _KINDS = ("limit", "cancel", "market")
+_EXPOSED = ("exposed_limit", "exposed_cancel")
 
 
 def _rate(name: str, value: object) -> float:

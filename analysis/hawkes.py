@@ -93,7 +93,7 @@ def _likelihood(
             total -= parameters[place] * (1.0 - fall)
             gradient[place] -= 1.0 - fall
             gradient[first_beta + k] -= parameters[place] * left * fall
-    return total
+    return float(total)
 
 
 @compiled

@@ -83,7 +83,7 @@ class QueueRace:
             raise InvalidValueError(f"{orders} orders: a queue holds 1 to {self.most // 2} (half of most) at first")
         return orders - 1
 
-    def _leave(self, orders: Floats | int) -> Any:
+    def _leave(self, orders: Any) -> Any:
         return self.market_rate + self.cancel_rate * orders
 
     @cached_property
@@ -112,7 +112,8 @@ class QueueRace:
     def _both(self, bid: int, ask: int, known: dict[tuple[int, int], Floats]) -> Floats:
         """P(both execute) at [orders behind ours at the bid, at the ask], ours in the places ``bid`` and ``ask``."""
         behind = np.arange(self.most // 2)
-        one = _generator(np.where(behind < behind[-1], self.limit_rate, 0.0), self.cancel_rate * behind)
+        joining = np.where(behind < behind[-1], self.limit_rate, 0.0)
+        one = _generator(joining, np.asarray(self.cancel_rate * behind, np.float64))
         bid_rate, ask_rate = self._leave(bid - 1), self._leave(ask - 1)
         # Once ours at the bid is executed, those behind it are what is left of that queue, and the other way round.
         after_bid = known[bid - 1, ask] if bid > 1 else np.tile(self._executed[ask, behind][:, None], len(behind))

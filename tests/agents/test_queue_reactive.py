@@ -39,10 +39,10 @@ def quiet(**terms: object) -> Probe:
 
 
 def test_every_event_has_the_rate_of_its_queue_and_size() -> None:
-    """40,000 ticks of the clock in one state: counts of each kind at each price as their rates are to the clock's."""
+    """12,000 ticks of the clock in one state: counts of each kind at each price as their rates are to the clock's."""
     agent = QueueReactive(quantity=10)
     probe = quiet()
-    ticks = 40_000
+    ticks = 12_000
     counts: dict[tuple[str, int], int] = {}
     for now in range(1, ticks + 1):
         for action in probe.see(Kind.WAKE, now):
@@ -174,6 +174,61 @@ def test_the_first_queue_has_its_stationary_law_while_the_reference_rests(kind: 
     assert abs(np.corrcoef(found)[0, 1]) < 4 / math.sqrt(looks)
 
 
+def joint_law(agent: QueueReactive, most: int) -> np.ndarray:
+    """The stationary law of the first two queues together: the null vector of their generator, sizes below ``most``."""
+    limit, cancel, market, limit_exposed, cancel_exposed = (
+        agent.rates(kind) for kind in ("limit", "cancel", "market", "exposed_limit", "exposed_cancel")
+    )
+    generator = np.zeros((most, most, most, most))
+    for first in range(most):
+        for second in range(most):
+            here = generator[first, second]
+            up, down = (limit_exposed, cancel_exposed) if first == 0 else (limit, cancel)
+            if first < most - 1:
+                here[first + 1, second] += limit_exposed[0, first]
+            if first > 0:
+                here[first - 1, second] += cancel_exposed[0, first] + market[0, first]
+            if second < most - 1:
+                here[first, second + 1] += up[1, second]
+            if second > 0:
+                here[first, second - 1] += down[1, second] + (market[1, second] if first == 0 else 0.0)
+            here[first, second] -= here.sum()
+    square = generator.reshape(most * most, most * most).T.copy()
+    square[-1] = 1.0
+    law: np.ndarray = np.linalg.solve(square, np.eye(most * most)[-1]).reshape(most, most)
+    return law
+
+
+@pytest.mark.statistical
+def test_two_queues_have_their_joint_law_when_rates_depend_on_what_is_before_them() -> None:
+    """Model IIa: the second queue is joined and left at other rates while the first is empty, and only then hit.
+
+    Chi-square of the counts of both sizes at moments a minute apart, cells of few joined.
+    """
+    agent = QueueReactive(
+        theta=0.0, quantity=1, limit_table=((1.0,), (1.0,)),
+        cancel_table=((0.0, 0.6, 1.2, 2.0), (0.0, 0.5, 1.0, 1.5, 2.0)),
+        market_table=((0.0, 0.8, 0.3), (0.0, 1.0)), exposed_limit_table=((1.0,), (0.3,)),
+        exposed_cancel_table=((0.0, 0.6, 1.2, 2.0), (0.0, 1.2, 2.4)),
+    )  # fmt: skip
+    market, law, looks = market_of(agent, 5), joint_law(agent, 14), runs(3_000, 30_000)
+    assert law[:, 0].sum() * law[0].sum() != pytest.approx(law[0, 0], rel=0.05), "they are not independent"
+    counts = np.zeros((2, *law.shape))
+    for look in range(looks):
+        market.run(60 * (look + 1))
+        for place, side in enumerate((1, -1)):
+            lots = {price: quantity for price, quantity, _ in market.core.depth(0, side, 3)}
+            first = 100_000 if side > 0 else 100_001
+            counts[place, min(lots.get(first, 0), 13), min(lots.get(first - side, 0), 13)] += 1
+    often = law * looks > 8
+    for place in (0, 1):
+        found = np.append(counts[place][often], counts[place][~often].sum())
+        p_value = stats.chisquare(found, np.append(law[often], law[~often].sum()) * looks).pvalue
+        empty = counts[place][0, 0] / looks
+        print(f"\n{often.sum()} cells, p {p_value:.3f}; both empty {empty:.3f}, theory {law[0, 0]:.3f}")
+        assert p_value > 1e-3
+
+
 def run_of(agent: QueueReactive, seconds: int, seed: int = 3) -> ms.Run:
     sim = ms.Simulation(seed=seed, duration=f"{seconds}s")
     sim.add_venue("XSIM", [ms.Instrument("ABC", tick_size="0.01", reference_price="100")])
@@ -245,6 +300,8 @@ def test_others_cancel_their_part_by_themselves() -> None:
             "cancel_rates: nothing leaves queue 1 when it holds 1",
         ),
         ({"limit_rates": (1e8, 1, 1), "cancel_rates": (1e9, 1, 1)}, "limit_rates: the rates together exceed 1e+08"),
+        ({"exposed_limit_table": ((1,),)}, "exposed_limit_table: 1 rows for 3 queues; write one for each"),
+        ({"exposed_limit_table": ((8,),) * 3}, "limit_rates: at queue 2 8 orders a second arrive when it is long"),
         ({"theta": 1.5}, "theta: 1.5 must be from 0 to 1"),
         ({"quantity": 0}, "quantity: 0 must be from 1"),
         ({"market_scale": 0}, "market_scale: 0 must be above 0"),
