@@ -9,8 +9,8 @@ average event, ``quantity`` lots. At a queue i of size n
 
 independently of all other queues (their model I), save that a market order meets the first queue that is not empty: so
 λ_M(i, ·) counts only while all queues before i are empty, while i is exposed. With tables of their own for exposed
-queues, limit orders and cancels too depend on whether there is anything before them (model IIa). While the reference price
-rests, the size of the first queue is a birth and death process, with the stationary law
+queues, limit orders and cancels too depend on whether there is anything before them (model IIa). While the reference
+price rests, the size of the first queue is a birth and death process, with the stationary law
 
     π(n) = π(0) · Π_{j = 1 … n} λ_L(j − 1) / (λ_C(j) + λ_M(j)).
 

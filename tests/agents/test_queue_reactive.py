@@ -148,7 +148,7 @@ def test_the_first_queue_has_its_stationary_law_while_the_reference_rests(kind: 
         "market_table": ((0.0, 1.5, 0.7, 0.3), (0.0,)),
     }  # fmt: skip
     agent = QueueReactive(theta=0.0, quantity=7, **(tables if kind == "tables" else {}))  # type: ignore[arg-type]
-    market, law, looks = market_of(agent), agent.law(1), runs(3_000, 30_000)
+    market, law, looks = market_of(agent), agent.law(1), runs(2_000, 30_000)
     found = np.zeros((2, looks), np.int64)
     for look in range(looks):
         market.run(60 * (look + 1))
