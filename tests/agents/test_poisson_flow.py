@@ -197,7 +197,7 @@ def test_the_mean_spread_beside_the_law_of_smith_and_farmer() -> None:
     With all rates taken of one side the form comes out and the constants do not: an independent program without ticks
     lies 43 % above the law at ε = .005, 3 % at .1, and 24 % below at 1; taken of both sides together (ε halved) it lies
     17 to 50 % above everywhere. No factors of two bring the constants together. But over .005 … .5 it is
-    1.58 (μ/α)(.28 + 1.86 (ε/4)^¾) to within 4 %: that is what the exchange is held to here, to 4 standard errors (of 20
+    1.58 (μ/α)(.28 + 1.86 (ε/4)^¾) to within 5 %: that is what the exchange is held to here, to 4 standard errors (of 20
     batches) and 6 %, two of which are the tick.
     """
     print("\nε: ours in μ/α (standard error), printed law, ratio, the law with 1.58 and ε/4")

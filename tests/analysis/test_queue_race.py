@@ -64,7 +64,7 @@ def test_without_births_the_smallest_cases_are_known_by_hand() -> None:
 @settings(max_examples=10, deadline=None)
 @given(limit=st.floats(0.0, 3.0), market=st.floats(0.1, 3.0), cancel=st.floats(0.05, 2.0))
 def test_probabilities_are_ordered_as_they_must_be(limit: float, market: float, cancel: float) -> None:
-    race = QueueRace(limit, market, cancel, most=40)
+    race = QueueRace(limit, market, cancel, most=20)
     rises, executes, makes = (race.table(what) for what in ("mid_rises", "bid_executes", "spread_is_made"))
     assert rises + rises.T == pytest.approx(np.ones((5, 5)), abs=1e-6)
     for table in (rises, executes, makes):
