@@ -229,7 +229,7 @@ class HawkesFlow(CompiledAgent):
 
     The default has the proportions of a lively stock: of nine events one is a trade, five are limit orders, three
     cancels; the branching ratio is .77. Trades excite trades of their side and new orders on both, cancels are answered
-    by new orders. It is chosen, not fitted: ``ms.analysis.fit_hawkes`` fits one.
+    by new orders: the form of what ``ms.analysis.fit_hawkes`` finds on a recorded day (docs/order-flow.md).
     """
 
     base_rates: tuple[float, ...] = field(

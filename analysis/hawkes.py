@@ -350,7 +350,10 @@ def _side_times(source: Any, tape: Tape) -> dict[str, Ints]:
 
 
 def _flow_times(source: Any, tape: Tape) -> dict[str, Ints]:
-    """Acceptances of market and of other orders, and cancels that were asked for, of each side."""
+    """Acceptances of market and of other orders, and cancels that were asked for, of each side.
+
+    Recordings have no market orders in their table of orders: there the trades stand for them.
+    """
     orders = None if isinstance(source, Tape) else source.orders
     if orders is None or len(orders) == 0:
         raise InvalidValueError(
@@ -365,6 +368,9 @@ def _flow_times(source: Any, tape: Tape) -> dict[str, Ints]:
         for word, sign in (("buy", 1), ("sell", -1)):
             chosen = moments[kept & (side == sign)]
             found[f"{name}_{word}"] = np.sort(chosen[(chosen > tape.start) & (chosen <= tape.end)])
+    if not market.any():
+        trades = _side_times(source, tape)
+        found.update(market_buy=trades["buys"], market_sell=trades["sells"])
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import by_hand, lobster, lobster_folder
+from synthetic import by_hand, lobster, lobster_folder, with_rows
 from synthetic import market as synthetic_market
 
 from marketsim.analysis import branching_ratio, fit_hawkes, hawkes_log_likelihood, simulate_hawkes
@@ -149,6 +149,15 @@ def test_a_market_gives_its_trades_and_their_sides() -> None:
     assert both.labels == ("buys", "sells")
     assert one.events.sum() == both.events.sum()
     assert one.seconds == pytest.approx(120)
+
+
+def test_of_a_flow_without_market_orders_the_trades_are_taken_for_them() -> None:
+    tables = synthetic_market(minutes=2, trades=400, quotes=2_000)
+    whole = fit_hawkes(tables, of="flow")
+    recorded = with_rows(tables, orders=tables.orders[tables.orders["order_type"] != "MARKET"])
+    assert whole.labels == fit_hawkes(recorded, of="flow").labels
+    assert whole.labels[:3] == ("market_buy", "market_sell", "limit_buy")
+    assert fit_hawkes(recorded, of="flow").events[:2].tolist() == fit_hawkes(tables, of="sides").events.tolist()
 
 
 def test_fills_of_one_order_are_one_trade() -> None:

@@ -84,7 +84,7 @@ def test_a_walk_step_by_step_ends_as_computed() -> None:
 
 
 @PUBLISHED
-def test_tables_3_and_5_of_cont_stoikov_and_talreja_come_out_to_their_last_digit() -> None:
+def test_tables_3_and_5_of_cont_stoikov_and_talreja_come_out_to_a_unit_of_their_last_digit() -> None:
     race, tables = QueueRace(1.85, 0.94, 0.71), published()
     assert race.table("mid_rises") == pytest.approx(tables["T3"], abs=0.001)
     assert race.table("spread_is_made") == pytest.approx(tables["T5"], abs=0.001)
