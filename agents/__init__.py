@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from marketsim.agents.execution.vwap import Vwap
     from marketsim.agents.fundamental import Fundamental
     from marketsim.agents.glft import Glft
+    from marketsim.agents.hawkes_flow import HawkesFlow
     from marketsim.agents.ladder_maker import LadderMaker
     from marketsim.agents.limit_liquidator import LimitLiquidator
     from marketsim.agents.liquidity_taker import LiquidityTaker
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from marketsim.agents.noise import Noise
     from marketsim.agents.poisson_flow import PoissonFlow
     from marketsim.agents.public_feed import PublicFeed
+    from marketsim.agents.queue_reactive import QueueReactive
     from marketsim.agents.reaching_taker import ReachingTaker
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
@@ -42,6 +44,7 @@ _HOMES = {
     "Client": "client",
     "Fundamental": "fundamental",
     "Glft": "glft",
+    "HawkesFlow": "hawkes_flow",
     "Iceberg": "execution.iceberg",
     "ImplementationShortfall": "execution.implementation_shortfall",
     "LadderMaker": "ladder_maker",
@@ -54,6 +57,7 @@ _HOMES = {
     "Participation": "execution.participation",
     "PoissonFlow": "poisson_flow",
     "PublicFeed": "public_feed",
+    "QueueReactive": "queue_reactive",
     "ReachingTaker": "reaching_taker",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
@@ -73,6 +77,7 @@ __all__ = [
     "Client",
     "Fundamental",
     "Glft",
+    "HawkesFlow",
     "Iceberg",
     "ImplementationShortfall",
     "LadderMaker",
@@ -85,6 +90,7 @@ __all__ = [
     "Participation",
     "PoissonFlow",
     "PublicFeed",
+    "QueueReactive",
     "ReachingTaker",
     "Replay",
     "RoutedFlow",

@@ -78,7 +78,7 @@ def poisson_flow_policy(me: Record, seen: Record, out: Record) -> int:
         else:
             _look(me, seen, out)
     elif seen.kind == _QUOTE:
-        _note_quote(me, seen)
+        note_quote(me, seen)
     elif seen.kind == _START:
         subscribe(out, QUOTES)
         _schedule(me, seen, out)
@@ -94,8 +94,8 @@ def _schedule(me: Record, seen: Record, out: Record) -> None:
 
 
 @compiled
-def _note_quote(me: Record, seen: Record) -> None:
-    """An empty side keeps its last price, moved where the other side has passed it."""
+def note_quote(me: Record, seen: Record) -> None:
+    """Best prices into a record that has fields for them; an empty side keeps its price, moved where it was passed."""
     me.bid_quantity = seen.bid_quantity
     me.ask_quantity = seen.ask_quantity
     if seen.bid_quantity > 0:

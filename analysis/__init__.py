@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.executions import execution_figure
     from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
+    from marketsim.analysis.hawkes import (
+        HawkesFit,
+        branching_ratio,
+        fit_hawkes,
+        hawkes_log_likelihood,
+        simulate_hawkes,
+    )
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
     from marketsim.analysis.index_baskets import index_values
     from marketsim.analysis.liquidity import (
@@ -59,6 +66,8 @@ if TYPE_CHECKING:
         win_rate,
     )
     from marketsim.analysis.prices import mid_returns, mid_series, realized_volatility
+    from marketsim.analysis.queue_race import QueueRace, birth_death_law
+    from marketsim.analysis.queues import queue_intensities
     from marketsim.analysis.reference_market import compare_with_published, reference_measures
     from marketsim.analysis.spreads import (
         effective_spread,
@@ -97,6 +106,7 @@ _HOMES = {
     ),
     "accounting": ("Account", "Accounts", "accounts", "round_trips"),
     "execution_report": ("execution_holdings", "executions", "volume_curve"),
+    "hawkes": ("HawkesFit", "branching_ratio", "fit_hawkes", "hawkes_log_likelihood", "simulate_hawkes"),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
     "index_baskets": ("index_values",),
     "liquidity": (
@@ -130,6 +140,8 @@ _HOMES = {
         "win_rate",
     ),
     "prices": ("mid_returns", "mid_series", "realized_volatility"),
+    "queue_race": ("QueueRace", "birth_death_law"),
+    "queues": ("queue_intensities",),
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
     "figures.contracts": ("clearing_figure",),
@@ -166,7 +178,9 @@ __all__ = [
     "Accounts",
     "ClusteringTest",
     "Drawdown",
+    "HawkesFit",
     "KyleLambda",
+    "QueueRace",
     "Resiliency",
     "Summary",
     "TailIndex",
@@ -175,7 +189,9 @@ __all__ = [
     "annualized_return",
     "autocorrelation",
     "best_depth",
+    "birth_death_law",
     "book_imbalance",
+    "branching_ratio",
     "clearing_figure",
     "compare_with_published",
     "conditional_value_at_risk",
@@ -192,7 +208,9 @@ __all__ = [
     "executions",
     "expectancy",
     "figures",
+    "fit_hawkes",
     "flows_by_venue",
+    "hawkes_log_likelihood",
     "hill_tail_index",
     "index_values",
     "kyle_lambda",
@@ -207,6 +225,7 @@ __all__ = [
     "payoff_ratio",
     "price_improvement",
     "profit_factor",
+    "queue_intensities",
     "quote_imbalance",
     "quoted_spread",
     "realized_spread",
@@ -222,6 +241,7 @@ __all__ = [
     "seen_and_true",
     "sharpe",
     "sign_autocorrelation",
+    "simulate_hawkes",
     "skewness",
     "sortino",
     "spread_bps",

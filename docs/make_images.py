@@ -49,6 +49,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "reference_market": png(ms.analysis.reference_figure(reference_days(duration))),
         "market_data": png(market_data()),
         "market_makers": png(market_makers(duration)),
+        "order_flow": png(order_flow(duration)),
         "two_venues": png(ms.analysis.crossed_figure(two_venues(duration))),
         "fee_wars": png(ms.analysis.venue_figure(ready("fee_wars", duration))),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
@@ -151,6 +152,58 @@ def own_quotes(run: Any, name: str, times: Any) -> list[Any]:
     then, *columns = (np.array(column) for column in zip(*rows, strict=True))
     place = np.searchsorted(then, times, side="right") - 1
     return [column[place] for column in columns]
+
+
+def order_flow(duration: str | None) -> Any:
+    """What docs/order-flow.md shows: clusters of a Hawkes flow beside a Poisson flow, and the law of a queue."""
+    import numpy as np
+
+    from marketsim.analysis.figures import style
+
+    run = ms.load("order_flows", {} if duration is None else {"duration": duration, "warm_up": "0s"}).run()
+    agent = ms.agents.QueueReactive(theta=0.0)
+    queue = ms.Simulation(seed=1, duration=duration or "20h").add_venue("XSIM", [ms.Instrument("ABC")])
+    rested = queue.add_agent(agent, name="market", latency=ms.Constant(0)).run()
+
+    @style.styled
+    def draw() -> Any:
+        figure = style.canvas(8.0, 6.6)
+        poisson, hawkes, law = style.panels(figure, 3, heights=[1.0, 1.0, 1.3])
+        second = 1_000_000_000
+        for axes, stock, words, colour in (
+            (poisson, "POIS", "Poisson flow", style.BLUE),
+            (hawkes, "HAWK", "Hawkes flow", style.VERMILLION),
+        ):
+            orders = run.orders[run.orders["instrument"] == stock]["time"]
+            counts = np.bincount((orders[orders >= run.start] - run.start) // second)
+            axes.vlines(np.arange(len(counts)) / 60, 0, counts, color=colour, linewidth=0.7)
+            axes.set(title=f"{words}: orders a second", ylabel="orders", xlim=(0, (run.end - run.start) / second / 60))
+            axes.set_ylim(0, 45)
+        hawkes.set_xlabel("time since the warm-up (min)")
+        sizes = np.arange(19)
+        found = _law_of_best(rested, agent.quantity, len(sizes))
+        law.bar(sizes, found, color=style.SKY, label="on the exchange, both sides")
+        law.plot(sizes, agent.law(1)[: len(sizes)], "o-", color=style.BLACK, ms=4, lw=1, label="birth and death law")
+        law.set(title="Queue-reactive market: size of the first queue", xlabel="units", ylabel="share of time")
+        law.set_xticks(sizes)
+        law.legend(frameon=False)
+        return figure
+
+    return draw()
+
+
+def _law_of_best(run: Any, unit: int, sizes: int) -> Any:
+    """The share of time at each size of the queues beside a reference price at half a tick above 100."""
+    import numpy as np
+
+    quotes = run.quotes
+    lasting = np.diff(np.append(quotes["time"], run.end))
+    total = np.zeros(sizes)
+    for side, price in (("bid", 100.00), ("ask", 100.01)):
+        first = np.isclose(quotes[side], price, atol=1e-9)
+        units = np.where(first, quotes[f"{side}_quantity"] / unit, 0).astype(int)
+        total += np.bincount(np.minimum(units, sizes), lasting, sizes + 1)[:sizes]
+    return total / (2 * lasting.sum())
 
 
 def executed(page: str) -> dict[str, Any]:

@@ -8,13 +8,16 @@ from double_auction import mean_spread
 from probe import Probe
 from scipy import stats
 
+import marketsim as ms
 from marketsim.agents.poisson_flow import REACH, PoissonFlow
+from marketsim.analysis.tape import Tape
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.message import Kind
 from marketsim.domain.order import OrderType, Reason
 from marketsim.errors import InvalidValueError
 from tests.population.wiring import ZERO, Crowd, Market
+from tests.statistical import runs
 
 SECOND = 1_000_000_000
 HIGH = Instrument("ABC", reference_price="1000")
@@ -152,9 +155,7 @@ def test_the_first_book_is_poisson_with_the_stationary_depth() -> None:
 def test_the_spread_is_that_of_a_naive_double_auction(limit: float, market: float, cancel: float, reach: int) -> None:
     """Two independent programs of one model: eight runs each, means within four standard errors of each other.
 
-    The published law, s = (μ/α)(0.28 + 1.86 ε^¾) with ε = δσ/μ, is only checked for its size: with all rates taken of
-    one side (our reading) both programs lie 11 % above it at ε = .1 and 21 % below it at ε = 1. At ε = .02, not run
-    here, they lay 27 to 32 % above. So this is no reproduction of the law, whose exact definitions are to be settled.
+    How far both are from the published law is another test's matter.
     """
     ours, theirs = [], []
     for seed in range(8):
@@ -173,8 +174,62 @@ def test_the_spread_is_that_of_a_naive_double_auction(limit: float, market: floa
     error = math.sqrt((np.var(ours, ddof=1) + np.var(theirs, ddof=1)) / 8)
     assert abs(np.mean(ours) - np.mean(theirs)) < 4 * error
     assert error < 0.05 * np.mean(ours)
-    law = market / limit * (0.28 + 1.86 * (cancel / market) ** 0.75)
-    assert np.mean(ours) == pytest.approx(law, rel=0.25)
+
+
+def santa_fe(market: float, limit: float, cancel: float, seconds: int, quantity: int = 1) -> tuple[float, float, float]:
+    """Mean spread (ticks), its standard error (20 batches) and Σ (change of the mid)² a second, on the exchange."""
+    reach = int(min(4.0 * max(1.0, 2.0 * (cancel / market) ** 0.5) * market / limit, REACH))
+    sim = ms.Simulation(seed=1, duration=f"{seconds}s", warm_up=f"{min(5.0 / cancel, seconds / 4)}s")
+    sim.add_venue("XSIM", [ms.Instrument("ABC", tick_size="1", reference_price="1000000")])
+    flow = PoissonFlow(limit_rate=limit, market_rate=market, cancel_rate=cancel, reach=reach, quantity=quantity)
+    tape = Tape.of(sim.add_agent(flow, name="flow", latency=ms.Constant(0)).run())
+    edges = np.linspace(tape.start, tape.end, 21).astype(np.int64)
+    batches = tape.time_weighted_in(tape.spread, edges)
+    mid = tape.mid[(tape.quote_time >= tape.start) & ~np.isnan(tape.mid)]
+    moved = float((np.diff(mid) ** 2).sum()) / ((tape.end - tape.start) / SECOND)
+    return float(batches.mean()), float(batches.std(ddof=1) / math.sqrt(20)), moved
+
+
+@pytest.mark.statistical
+def test_the_mean_spread_beside_the_law_of_smith_and_farmer() -> None:
+    """s = (μ/α)(.28 + 1.86 ε^¾), ε = δσ/μ, over fifty times of ε; 40 ticks to μ/α, so that the tick hardly matters.
+
+    With all rates taken of one side the form comes out and the constants do not: an independent program without ticks
+    lies 43 % above the law at ε = .005, 3 % at .1, and 24 % below at 1; taken of both sides together (ε halved) it lies
+    17 to 50 % above everywhere. No factors of two bring the constants together. But over .005 … .5 it is
+    1.58 (μ/α)(.28 + 1.86 (ε/4)^¾) to within 5 %: that is what the exchange is held to here, to 4 standard errors (of 20
+    batches) and 6 %, two of which are the tick.
+    """
+    print("\nε: ours in μ/α (standard error), printed law, ratio, the law with 1.58 and ε/4")
+    for epsilon in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5):
+        mean, error, _ = santa_fe(1.0, 0.025, epsilon, runs(6_000, 60_000))
+        mean, error = mean * 0.025, error * 0.025
+        law, form = (factor * (0.28 + 1.86 * (epsilon / part) ** 0.75) for factor, part in ((1.0, 1.0), (1.58, 4.0)))
+        print(f"{epsilon:4}: {mean:.3f} ({error:.3f})  {law:.3f}  {mean / law:.2f}  {form:.3f}")
+        assert abs(mean - form) < 4 * error + 0.06 * form
+        assert 0.7 < mean / law < 1.5
+
+
+@pytest.mark.statistical
+def test_diffusion_grows_with_the_powers_of_smith_and_farmer() -> None:
+    """D = k μ^2.5 δ^.5 σ^−.5 α^−2 for the mid at short times, Σ (change)² a second; near ε = .05.
+
+    Slopes of ln D between runs whose ln differs: within .2, of which the sampling makes about .05 and the law's own
+    bend the rest: an independent program has .51 for δ between ε = .02 and .1, but .2 below and 1 above. σ is no slope
+    of its own: with all orders k times as large μ, α and σ are too, and D is the same to the last bit.
+    """
+    seconds = runs(6_000, 60_000)
+    base = santa_fe(1.0, 0.025, 0.05, seconds)[2]
+    found = {
+        "δ": math.log(santa_fe(1.0, 0.025, 0.1, seconds)[2] / santa_fe(1.0, 0.025, 0.02, seconds)[2]) / math.log(5),
+        "μ": math.log(santa_fe(2.0, 0.025, 0.05, seconds)[2] / base) / math.log(2),
+        "α": math.log(santa_fe(1.0, 0.05, 0.05, seconds)[2] / base) / math.log(2),
+    }
+    print("\npowers, ours and published: ", {name: round(value, 2) for name, value in found.items()}, "0.5, 2.5, -2")
+    print(f"k = {base * 0.025**2 / 0.05**0.5:.3f}")
+    assert santa_fe(1.0, 0.025, 0.05, seconds, quantity=3)[2] == base
+    for name, power in (("δ", 0.5), ("μ", 2.5), ("α", -2.0)):
+        assert abs(found[name] - power) < 0.2, name
 
 
 def test_two_flows_add_up() -> None:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from marketsim.agents.fundamental import Fundamental
+from marketsim.agents.hawkes_flow import HawkesFlow
 from marketsim.agents.momentum import Momentum
 from marketsim.agents.noise import Noise
 from marketsim.agents.poisson_flow import PoissonFlow
+from marketsim.agents.queue_reactive import QueueReactive
 from marketsim.agents.zero_intelligence import ZeroIntelligence
 from tests.population.wiring import LATENCY, Crowd, Market, Meddler
 
@@ -43,6 +45,14 @@ def poisson_flow() -> Crowd:
     return Crowd(PoissonFlow(limit_rate=1, market_rate=2, cancel_rates=(0.5, 0.2, 0.1), reach=8))
 
 
+def hawkes_flow() -> Crowd:
+    return Crowd(HawkesFlow(lifetime="5s"), 2)
+
+
+def queue_reactive() -> Crowd:
+    return Crowd(QueueReactive(), 1)
+
+
 def zero_intelligence() -> Crowd:
     return Crowd(ZeroIntelligence(rate=5, quantity=3), 8, feed=FEED)
 
@@ -61,6 +71,8 @@ CROWDS: dict[str, Callable[[], list[Crowd]]] = {
     "momentum": lambda: [momentum(), noise()],
     "reverting": lambda: [reverting(), noise()],
     "poisson_flow": lambda: [poisson_flow()],
+    "hawkes_flow": lambda: [hawkes_flow()],
+    "queue_reactive": lambda: [queue_reactive()],
     "zero_intelligence": lambda: [zero_intelligence()],
     "schedules": traders,
     "everyone": lambda: [
