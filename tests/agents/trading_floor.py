@@ -1,0 +1,75 @@
+"""A trading floor: buyers and sellers with schedules meet in one market without delays, and are measured.
+
+What the published experiments are repeated with; tests/agents only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from marketsim.analysis.double_auction import DoubleAuction, outcome
+from marketsim.domain.event import EventKind
+from marketsim.domain.instrument import Instrument
+from marketsim.domain.supply_and_demand import Schedule
+from marketsim.domain.units import SECOND
+from marketsim.population.agent import CompiledAgent
+from tests.population.wiring import ZERO, Crowd, Market
+
+WHOLE = Instrument("GS", tick_size="1", reference_price="100")
+Maker = Callable[..., CompiledAgent]
+
+
+@dataclass
+class Session:
+    """Units by trader for both sides, the length of a period in seconds, and how many there are."""
+
+    values: Sequence[tuple[float, ...]]
+    costs: Sequence[tuple[float, ...]]
+    seconds: float = 60.0
+    periods: int = 10
+    instrument: Instrument = WHOLE
+
+    @property
+    def schedule(self) -> Schedule:
+        """As its traders have it."""
+        books = [
+            {f"{side}{place}.0": units for place, units in enumerate(hands)}
+            for side, hands in (("b", self.values), ("s", self.costs))
+        ]
+        return Schedule(books[0], books[1], 1.0, round(self.seconds * SECOND))
+
+    def play(self, make: Maker | Sequence[Maker], seed: int, **terms: Any) -> DoubleAuction:
+        """One session of these traders; several kinds take turns on both sides."""
+        kinds = list(make) if isinstance(make, Sequence) else [make]
+        period = round(self.seconds * SECOND)
+        crowds = [
+            Crowd(
+                kinds[place % len(kinds)](side=word, values=units, period=period, **terms), 1, f"{side}{place}",
+                latency=ZERO,
+            )
+            for side, word, hands in (("b", "buy", self.values), ("s", "sell", self.costs))
+            for place, units in enumerate(hands)
+        ]  # fmt: skip
+        market = Market(crowds, seed=seed, instrument=self.instrument, processing=0)
+        market.run(self.seconds * self.periods - 1e-6)
+        return outcome(_trades(market, self.instrument), self.schedule, 0, period * self.periods)
+
+
+def _trades(market: Market, instrument: Instrument) -> pd.DataFrame:
+    rows = market.events[market.events["kind"] == EventKind.TRADE]
+    names = np.array(sorted(market.numbers, key=market.numbers.__getitem__))
+    return pd.DataFrame(
+        {
+            "time": rows["time"].astype(np.int64),
+            "price": rows["price"] * instrument.tick,
+            "quantity": rows["quantity"].astype(float),
+            "side": rows["side"].astype(np.int64),
+            "taker": names[rows["owner"]],
+            "maker": names[rows["peer"]],
+        }
+    )
