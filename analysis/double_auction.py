@@ -132,8 +132,8 @@ def outcome(table: pd.DataFrame, schedule: Schedule, start: int, end: int) -> Do
     trades = pd.DataFrame(
         {
             "time": table["time"].to_numpy(),
-            "price": table["price"].to_numpy(),
-            "quantity": table["quantity"].to_numpy(),
+            "price": table["price"].to_numpy(np.float64),
+            "quantity": table["quantity"].to_numpy(np.float64),
             "buyer": np.where(bought, table["taker"], table["maker"]),
             "seller": np.where(bought, table["maker"], table["taker"]),
         }
