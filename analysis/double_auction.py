@@ -63,22 +63,27 @@ class DoubleAuction:
         those in equilibrium, currency.
         """
         equilibrium = self.schedule.equilibrium()
-        expected = np.array([self.schedule.equilibrium_profits()[name] for name in self.profits.index])
+        expected, profits = self._expected, self.profits.to_numpy()
+        period, price, quantity = (self.trades[name].to_numpy() for name in ("period", "price", "quantity"))
         rows = []
-        for period in self.profits.columns:
-            mine = self.trades[self.trades["period"] == period]
-            possible = equilibrium.surplus
+        for number in range(len(self.gains)):
+            mine = period == number
             rows.append(
                 {
-                    "trades": len(mine),
-                    "volume": float(mine["quantity"].sum()),
-                    "mean_price": float(mine["price"].mean()) if len(mine) else float("nan"),
-                    "efficiency": self.gains[period] / possible if possible > 0.0 else float("nan"),
-                    "alpha": smiths_alpha(mine["price"], equilibrium.price),
-                    "dispersion": profit_dispersion(self.profits[period], expected),
+                    "trades": int(mine.sum()),
+                    "volume": float(quantity[mine].sum()),
+                    "mean_price": float(price[mine].mean()) if mine.any() else float("nan"),
+                    "efficiency": self.gains[number] / equilibrium.surplus if equilibrium.surplus > 0.0 else float("nan"),
+                    "alpha": smiths_alpha(price[mine], equilibrium.price),
+                    "dispersion": profit_dispersion(profits[:, number], expected),
                 }
             )
-        return pd.DataFrame(rows, index=pd.Index(self.profits.columns, name="period"))
+        return pd.DataFrame(rows, index=pd.RangeIndex(len(rows), name="period"))
+
+    @cached_property
+    def _expected(self) -> Floats:
+        profits = self.schedule.equilibrium_profits()
+        return np.array([profits[name] for name in self.profits.index])
 
     @property
     def efficiency(self) -> float:
@@ -94,8 +99,7 @@ class DoubleAuction:
     @property
     def dispersion(self) -> float:
         """Root mean squared difference of profits from those in equilibrium, over all traders and periods, currency."""
-        expected = np.array([self.schedule.equilibrium_profits()[name] for name in self.profits.index])
-        gaps = self.profits.to_numpy() - expected[:, None]
+        gaps = self.profits.to_numpy() - self._expected[:, None]
         return float(np.sqrt(np.mean(gaps**2))) if gaps.size else float("nan")
 
     def families(self) -> pd.DataFrame:
@@ -141,14 +145,16 @@ def outcome(table: pd.DataFrame, schedule: Schedule, start: int, end: int) -> Do
     elapsed = trades["time"].to_numpy() - schedule.start
     trades["period"] = elapsed // schedule.period - first if schedule.period else 0
     trades = trades[(trades["period"] >= 0) & (trades["period"] < count)].reset_index(drop=True)
-    profits = pd.DataFrame(0.0, index=[name for name, _ in schedule.traders()], columns=range(count))
     _check_names(trades, schedule)
+    names = [name for name, _ in schedule.traders()]
+    place = {name: row for row, name in enumerate(names)}
+    profits = np.zeros((len(names), count))
     for side, role, books in ((1, "buyer", schedule.values), (-1, "seller", schedule.costs)):
-        worth = _worth(trades, role, books, schedule)
-        gain = side * (worth - trades["price"].to_numpy()) * trades["quantity"].to_numpy()
-        for (name, period), sum_ in pd.Series(gain).groupby([trades[role], trades["period"]]).sum().items():  # type: ignore[misc]
-            profits.loc[name, period] += sum_
-    return DoubleAuction(schedule, trades, profits, tuple(float(profits[period].sum()) for period in range(count)))
+        gain = side * (_worth(trades, role, books, schedule) - trades["price"].to_numpy())
+        rows = np.array([place[name] for name in trades[role]], np.int64)
+        np.add.at(profits, (rows, trades["period"].to_numpy()), gain * trades["quantity"].to_numpy())
+    table = pd.DataFrame(profits, index=names, columns=range(count))
+    return DoubleAuction(schedule, trades, table, tuple(map(float, profits.sum(axis=0))))
 
 
 def _periods(schedule: Schedule, start: int, end: int) -> tuple[int, int]:
@@ -171,16 +177,16 @@ def _check_names(trades: pd.DataFrame, schedule: Schedule) -> None:
 
 def _worth(trades: pd.DataFrame, role: str, books: Any, schedule: Schedule) -> Floats:
     """What the traded unit is worth or costs, currency; of a trade over several units their mean."""
-    before = trades.groupby([role, "period"])["quantity"].cumsum() - trades["quantity"]
+    done: dict[tuple[str, int], float] = {}
     worth = np.zeros(len(trades))
-    for place, (name, done, lots, time) in enumerate(
-        zip(trades[role], before, trades["quantity"], trades["time"], strict=True)
-    ):
-        units = books[name]
+    rows = zip(trades[role], trades["period"], trades["quantity"], trades["time"], strict=True)
+    for place, (name, period, lots, time) in enumerate(rows):
+        units, before = books[name], done.get((name, period), 0.0)
+        done[name, period] = before + lots
         if schedule.one_by_one:
             worth[place] = units[_dripped(name, books, schedule, time)]
         else:
-            worth[place] = _mean_worth(units, done / schedule.quantity, lots / schedule.quantity)
+            worth[place] = _mean_worth(units, before / schedule.quantity, lots / schedule.quantity)
     return worth
 
 

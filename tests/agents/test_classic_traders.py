@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from probe import Probe
-from trading_floor import WHOLE, Session
+from trading_floor import WHOLE
 
 from marketsim.agents.aa_trader import Aa
 from marketsim.agents.auction_sniper import AuctionSniper
@@ -181,13 +181,6 @@ def test_one_after_the_other_on_the_heap_is_the_same() -> None:
         ]  # fmt: skip
         digests.add(Market(crowds, instrument=WHOLE, stepped=stepped).run(12).digest)
     assert len(digests) == 1
-
-
-def test_kinds_can_be_mixed_on_one_floor() -> None:
-    floor = Session([(110.0, 100.0)] * 6, [(90.0, 100.0)] * 6, 30, 2)
-    found = floor.play(EVERYBODY, 1, rate=1.0)
-    assert found.efficiency > 0.8
-    assert len(found.table) == 2
 
 
 @pytest.mark.parametrize(

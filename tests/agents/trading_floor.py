@@ -36,25 +36,21 @@ class Session:
 
     @property
     def schedule(self) -> Schedule:
-        """As its traders have it."""
-        books = [
-            {f"{side}{place}.0": units for place, units in enumerate(hands)}
-            for side, hands in (("b", self.values), ("s", self.costs))
-        ]
+        """As its traders have it. Traders of one side have as many units each."""
+        books = [{f"{side}.{n}": hand for n, hand in enumerate(hands)} for side, hands in self._sides()]
         return Schedule(books[0], books[1], 1.0, round(self.seconds * SECOND))
 
-    def play(self, make: Maker | Sequence[Maker], seed: int, **terms: Any) -> DoubleAuction:
-        """One session of these traders; several kinds take turns on both sides."""
-        kinds = list(make) if isinstance(make, Sequence) else [make]
+    def _sides(self) -> list[tuple[str, Sequence[tuple[float, ...]]]]:
+        return [("buy", self.values), ("sell", self.costs)]
+
+    def play(self, make: Maker, seed: int, **terms: Any) -> DoubleAuction:
+        """One session of these traders."""
         period = round(self.seconds * SECOND)
-        crowds = [
-            Crowd(
-                kinds[place % len(kinds)](side=word, values=units, period=period, **terms), 1, f"{side}{place}",
-                latency=ZERO,
-            )
-            for side, word, hands in (("b", "buy", self.values), ("s", "sell", self.costs))
-            for place, units in enumerate(hands)
-        ]  # fmt: skip
+        crowds = []
+        for side, hands in self._sides():
+            units = [unit for turn in zip(*hands, strict=True) for unit in turn]
+            agent = make(side=side, values=units, dealt=True, period=period, **terms)
+            crowds.append(Crowd(agent, len(hands), side, latency=ZERO))
         market = Market(crowds, seed=seed, instrument=self.instrument, processing=0)
         market.run(self.seconds * self.periods - 1e-6)
         return outcome(_trades(market, self.instrument), self.schedule, 0, period * self.periods)
