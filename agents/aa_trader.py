@@ -1,8 +1,8 @@
 """AA: adaptive-aggressive traders, who bid between the estimated equilibrium and their limit as boldly as pays.
 
-P. Vytelingum, D. Cliff and N. Jennings, "Strategic bidding in continuous double auctions", Artificial Intelligence 172, 2008,
-1700–1729. Equilibrium estimator, aggressiveness model, short-term and long-term learning, and bidding layer are each one
-part below. It never looks at anything but best quotes and trades.
+P. Vytelingum, D. Cliff and N. Jennings, "Strategic bidding in continuous double auctions", Artificial Intelligence 172,
+2008, 1700–1729. Equilibrium estimator, aggressiveness model, short-term and long-term learning, and bidding layer are
+each one part below. It never looks at anything but best quotes and trades.
 """
 
 from __future__ import annotations
@@ -266,14 +266,15 @@ class Aa(ClassicTrader):
 
     The estimate p* is the mean of the last ``window`` trades with weights falling by ``decay``. The aggressiveness r,
     from −1 to 1, gives the target: with c(r, θ) = (e^(rθ) − 1)/(e^θ − 1), m = p* and a limit λ on the profitable side
-    of it, τ = m + (λ − m)·c(r, θ) for r ≥ 0, and τ = m + (z − m)·c(−r, θ') below, with z = 0 for buyers and ``high`` for
-    sellers, and θ' such that the slopes agree at 0. For a limit on the other side m = λ and θ' = θ.
+    of it, τ = m + (λ − m)·c(r, θ) for r ≥ 0, and τ = m + (z − m)·c(−r, θ') below, with z = 0 for buyers and ``high``
+    for sellers, and θ' such that the slopes agree at 0. For a limit on the other side m = λ and θ' = θ.
 
-    Short term: after a trade or a shout of its own side at q, r ← r + β1·((1 ± ``relative``)·r(q) ± ``absolute`` − r), r(q)
-    being the aggressiveness whose target is q: up where τ was passed by, down where it was better than a trade. Long
-    term: θ ← θ + β2·(θ* − θ), θ* = 10·(1 − s·e^(``gamma``(s − 1))) − 8, from −8 to 2, with s the deviation of trades from
-    p*, relative to the smallest and largest yet. Bids: the other side's best where τ reaches it; else a step from the own
-    side's best b, b + (τ − b)/``eta``. Before any trade τ is the other side's best and a step beyond it, or λ.
+    Short term: after a trade or a shout of its own side at q, r ← r + β1·((1 ± ``relative``)·r(q) ± ``absolute`` − r),
+    r(q) being the aggressiveness whose target is q: up where τ was passed by, down where it was better than a trade.
+    Long term: θ ← θ + β2·(θ* − θ), θ* = 10·(1 − s·e^(``gamma``(s − 1))) − 8, from −8 to 2, with s the deviation of
+    trades from p*, relative to the smallest and largest yet. Bids: the other side's best where τ reaches it; else a
+    step from the own side's best b, b + (τ − b)/``eta``. Before any trade τ is the other side's best and a step beyond
+    it, or λ.
     """
 
     window: int = field(default=30, metadata={"help": "trades in the estimate of the equilibrium"})

@@ -1,4 +1,4 @@
-"""Assignment: the units that a trader of a double auction may trade, what each is worth or costs, and when there are new.
+"""Assignment: the units that a trader of a double auction may trade, what each is worth or costs, when there are new.
 
 The schedule of zero-intelligence and classic traders. Records hold ASSIGNMENT_FIELDS, ``fill_assignment`` writes them,
 and the functions below tell the present unit. ``schedule_of`` puts the assignments of all agents together.
@@ -7,8 +7,8 @@ It decides no price.
 ``values`` are a buyer's redemption values or a seller's costs, in the order in which the units are traded; with
 ``steps`` so many evenly spaced ones from the first to the last of two. ``dealt`` deals them out among the agents of the
 same key in turn. After each ``period`` (a trading day) all units may be traded again. With ``replenish="drip"`` units
-come one at a time, a new one after every ``period`` / units, which takes the place of the one before; agents of the same
-key have their turns spread evenly over that time.
+come one at a time, a new one after every ``period`` / units, which takes the place of the one before; agents of the
+same key have their turns spread evenly over that time.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def lots_left(me: Record) -> int:
 class Assigned(Protocol):
     """What an agent with an assignment offers."""
 
-    side: str
+    side: Any
     values: tuple[float, ...]
     dealt: bool
     steps: int | None

@@ -3,8 +3,8 @@
 After Kaplan's winner of the Santa Fe tournament (J. Rust, J. Miller and R. Palmer, "Characterizing effective trading
 strategies: insights from a computerized double auction tournament", Journal of Economic Dynamics and Control 18, 1994,
 61–96), with the ending of SNPR of the Bristol Stock Exchange (D. Cliff, "An open-source limit-order-book exchange for
-teaching and research", 2018). It never makes a price before the end of a period. It is not the execution algorithm called
-sniper, which works a parent order.
+teaching and research", 2018). It never makes a price before the end of a period. It is not the execution algorithm
+called sniper, which works a parent order.
 """
 
 from __future__ import annotations
@@ -95,15 +95,17 @@ def _is_close(me: Record) -> bool:
 class AuctionSniper(ClassicTrader):
     """Waits until others have nearly agreed, then takes the deal (Kaplan's sniper; SNPR).
 
-    A buyer takes the best offer a when it is not above the lowest price of the last period (``juicy``); or when
-    a − bid < ``spread``·a, a is not above the highest price of the last period, and its limit exceeds a by
-    ``profit``·limit at least. Sellers likewise. In the last ``lurk`` of a period, of which the share s is left, it makes
-    prices: better than the best of its own side by 1/(0.01 + s/(``growth``·``lurk``)) ticks, faster and faster. With
-    ``juicy`` false and ``spread`` 0 it is SNPR. It must know when periods end.
+    A buyer takes the best offer a when it is not above the lowest price of the last period (``juicy``); or when a − bid
+    < ``spread``·a, a is not above the highest price of the last period, and its limit exceeds a by ``profit``·limit at
+    least. Sellers likewise. In the last ``lurk`` of a period, of which the share s is left, it makes prices: better
+    than the best of its own side by 1/(0.01 + s/(``growth``·``lurk``)) ticks, faster and faster. With ``juicy`` false
+    and ``spread`` 0 it is SNPR. It must know when periods end.
     """
 
     juicy: bool = field(default=True, metadata={"help": "take prices that are better than all of the last period"})
-    spread: float = field(default=0.1, metadata={"help": "share of the offer below which the spread is small; 0: never"})
+    spread: float = field(
+        default=0.1, metadata={"help": "share of the offer below which the spread is small; 0: never"}
+    )
     profit: float = field(default=0.02, metadata={"help": "share of the limit that it wants to earn then"})
     lurk: float = field(default=0.2, metadata={"help": "share of a period, at its end, in which it makes prices"})
     growth: float = field(default=3.0, metadata={"help": "how fast it shaves at the end"})

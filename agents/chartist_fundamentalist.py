@@ -1,8 +1,8 @@
 """Chartist–fundamentalist–noise traders: expectations mixed of value, trend and chance, orders sized by risk aversion.
 
-C. Chiarella, G. Iori and J. Perelló, "The impact of heterogeneous trading rules on the limit order book and order flows",
-Journal of Economic Dynamics and Control 33, 2009, 525–537. They know trades, the value that their feed tells, and what they
-own. Each has one order at most in the market; so they never borrow, and never sell what they do not have.
+C. Chiarella, G. Iori and J. Perelló, "The impact of heterogeneous trading rules on the limit order book and order
+flows", Journal of Economic Dynamics and Control 33, 2009, 525–537. They know trades, the value that their feed tells,
+and what they own. Each has one order at most in the market; so they never borrow, and never sell what they do not have.
 """
 
 from __future__ import annotations
@@ -210,17 +210,17 @@ def _order(me: Record, seen: Record, out: Record) -> None:
 class ChartistFundamentalist(CompiledAgent):
     """Expects a mixture of value, trend and chance, and orders what its risk aversion makes of it.
 
-    Every ``step`` the last price p is remembered. Over its horizon the trader expects per step the log return
-    r = (g1·ln(v/p)/τf + g2·r̄ + n·ε)/(g1 + g2 + n): v the value of its feed (the reference price without one), τf
-    ``reversion``, r̄ the mean return of its horizon, ε normal with deviation ``noise``. The weights g1, g2 and n are drawn
-    once for each trader, exponential with means ``fundamental``, ``chartist`` and ``random``; its horizon is
-    τ = ``horizon``·(1 + g1)/(1 + g2), its risk aversion α = ``aversion``·(1 + g1)/(1 + g2). It expects the price p' = p·e^(rτ)
-    (at most half as much again in logarithms) and wants to hold π(x) = ln(p'/x)/(αVx) at a price x, with V the variance of
-    returns per step over its horizon, and at least ``noise``².
+    Every ``step`` the last price p is remembered. Over its horizon the trader expects per step the log return r =
+    (g1·ln(v/p)/τf + g2·r̄ + n·ε)/(g1 + g2 + n): v the value of its feed (the reference price without one), τf
+    ``reversion``, r̄ the mean return of its horizon, ε normal with deviation ``noise``. The weights g1, g2 and n are
+    drawn once for each trader, exponential with means ``fundamental``, ``chartist`` and ``random``; its horizon is τ =
+    ``horizon``·(1 + g1)/(1 + g2), its risk aversion α = ``aversion``·(1 + g1)/(1 + g2). It expects the price p' =
+    p·e^(rτ) (at most half as much again in logarithms) and wants to hold π(x) = ln(p'/x)/(αVx) at a price x, with V the
+    variance of returns per step over its horizon, and at least ``noise``².
 
-    On waking it draws x with equal odds between the price at which what it wants would cost all of its cash, and p'. It buys
-    π(x) − S where that is positive, else sells S − π(x), S being what it holds, ``stock`` on average at first. The order
-    stays for ``life``, or until the trader wakes again. Where x lies beyond the opposite best it trades at once.
+    On waking it draws x with equal odds between the price at which what it wants would cost all of its cash, and p'. It
+    buys π(x) − S where that is positive, else sells S − π(x), S being what it holds, ``stock`` on average at first. The
+    order stays for ``life``, or until the trader wakes again. Where x lies beyond the opposite best it trades at once.
     """
 
     rate: float | str = field(default=0.02, metadata={"unit": "rate", "help": "orders a second"})
@@ -229,7 +229,9 @@ class ChartistFundamentalist(CompiledAgent):
     random: float = field(default=1.0, metadata={"help": "mean weight of chance, n"})
     step: int | str = field(default="500ms", metadata={"unit": "duration", "help": "over which a return is measured"})
     horizon: int = field(default=200, metadata={"help": "steps, τ of somebody who weighs value and trend alike"})
-    reversion: float = field(default=1000.0, metadata={"help": "steps in which the price is expected to reach the value"})
+    reversion: float = field(
+        default=1000.0, metadata={"help": "steps in which the price is expected to reach the value"}
+    )
     noise: float = field(default=1e-4, metadata={"help": "deviation of the random part of a return, per step"})
     aversion: float = field(default=0.1, metadata={"help": "risk aversion, per currency and unit"})
     stock: float = field(default=50.0, metadata={"help": "lots that it has at first, on average"})
@@ -245,7 +247,9 @@ class ChartistFundamentalist(CompiledAgent):
         to_duration(self, "step", "life")
         to_whole(self, "horizon", low=1, high=STEPS - 1)
         if self.fundamental + self.chartist + self.random <= 0.0:
-            raise InvalidValueError("random: no weight is above zero, so it would expect nothing; raise one of the three")
+            raise InvalidValueError(
+                "random: no weight is above zero, so it would expect nothing; raise one of the three"
+            )
 
     def fill(self, rows: Rows, instrument: Instrument) -> None:
         """Write the parameters of ``rows``."""

@@ -1,9 +1,9 @@
 """Classic traders: what the traders of the double-auction literature have in common.
 
-Each has units of its own to buy or to sell, each with a limit price (``agents.assignment``), never trades at a loss, and
-has at most one order in the market. It hears the best quotes and the public trades. On waking it takes its order back,
-asks for the best quotes once the venue has confirmed that, and shouts the price that its strategy gives; so it knows
-the market without its own order whatever the latency. What a strategy adds is a file of its own beside this one.
+Each has units of its own to buy or to sell, each with a limit price (``agents.assignment``), never trades at a loss,
+and has at most one order in the market. It hears the best quotes and the public trades. On waking it takes its order
+back, asks for the best quotes once the venue has confirmed that, and shouts the price that its strategy gives; so it
+knows the market without its own order whatever the latency. What a strategy adds is a file of its own beside this one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """GD: traders who believe that a price is accepted as often as such prices were lately, and maximise what they expect.
 
-S. Gjerstad and J. Dickhaut, "Price formation in double auctions", Games and Economic Behavior 22, 1998, 1–29. It hears shouts
-as changes of the best quotes, as in their markets, where only a shout that improves on the best is one. It never learns
-what its own shouts did beyond that.
+S. Gjerstad and J. Dickhaut, "Price formation in double auctions", Games and Economic Behavior 22, 1998, 1–29. It hears
+shouts as changes of the best quotes, as in their markets, where only a shout that improves on the best is one. It never
+learns what its own shouts did beyond that.
 """
 
 from __future__ import annotations
@@ -107,9 +107,7 @@ def _belief(me: Record, price: int) -> float:
         if me.trade_before[place] < me.trades - me.memory:
             break
         ahead = me.side * (me.shout_price[place] - price)  # the shout is worse for the own side than the price
-        if me.shout_side[place] != me.side:
-            good += ahead <= 0
-        elif me.accepted[place] != 0:
+        if me.shout_side[place] != me.side or me.accepted[place] != 0:
             good += ahead <= 0
         else:
             bad += ahead >= 0

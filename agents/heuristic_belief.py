@@ -1,10 +1,10 @@
 """Heuristic-belief learner: bids what promises most, by the frequency with which such orders traded lately.
 
-Gjerstad and Dickhaut's belief (``gd``) carried over to a market where everybody may buy and sell many units and orders stay:
-E. Wah, M. Wright and M. Wellman, "Welfare effects of market making in continuous double auctions", Journal of Artificial
-Intelligence Research 59, 2017, 613–650; M. Wright and M. Wellman, "Evaluating the stability of non-adaptive trading in
-continuous double auctions", AAMAS 2018. It sees every displayed order and every trade, but nobody's name, and the value that a
-feed tells. Until it has seen enough trades it bids like a zero-intelligence trader.
+Gjerstad and Dickhaut's belief (``gd``) carried over to a market where everybody may buy and sell many units and orders
+stay: E. Wah, M. Wright and M. Wellman, "Welfare effects of market making in continuous double auctions", Journal of
+Artificial Intelligence Research 59, 2017, 613–650; M. Wright and M. Wellman, "Evaluating the stability of non-adaptive
+trading in continuous double auctions", AAMAS 2018. It sees every displayed order and every trade, but nobody's name,
+and the value that a feed tells. Until it has seen enough trades it bids like a zero-intelligence trader.
 """
 
 from __future__ import annotations
@@ -41,24 +41,25 @@ class Shouted:
 
 
 def beliefs(prices: Floats, side: int, shouts: list[Shouted], now: int, grace: int) -> Floats:
-    """How often an order of a side (+1 buys) at each price was accepted: (T + O)/(T + O + R); 0.5 where nothing is known.
+    """How often an order of a side (+1 buys) at each price was accepted: (T + O)/(T + O + R), else 0.5.
 
     Buying, T are bids at the price or less that traded, O offers at it or less, and R bids at it or more that did not
     trade, each with the part of ``grace`` ns that it stood, 1 at most. Selling mirrors this.
     """
-    if not shouts:
-        return np.full(len(prices), 0.5)
-    at = np.array([side * shout.price for shout in shouts], np.float64)
-    own = np.array([shout.side == side for shout in shouts])
-    traded = np.array([shout.traded for shout in shouts])
-    stood = np.array([(now if shout.end < 0 else shout.end) - shout.begin for shout in shouts], np.float64)
-    rejected = np.where(own & ~traded, np.minimum(stood / grace, 1.0), 0.0)
+    good = np.sort([side * shout.price for shout in shouts if shout.traded or shout.side != side])
     reach = side * np.asarray(prices, np.float64)
-    behind = at[None, :] <= reach[:, None]
-    good = (behind & (traded | ~own)[None, :]).sum(axis=1).astype(np.float64)
-    bad = ((at[None, :] >= reach[:, None]) * rejected[None, :]).sum(axis=1)
-    total = good + bad
-    return np.divide(good, total, out=np.full(len(total), 0.5), where=total > 0.0)
+    accepted = np.searchsorted(good, reach, side="right").astype(np.float64)
+    left = sorted((side * s.price, _patience(s, now) / grace) for s in shouts if s.side == side and not s.traded)
+    weights = np.minimum([weight for _, weight in left], 1.0)
+    beyond = np.concatenate([np.cumsum(weights[::-1])[::-1], [0.0]])
+    rejected = beyond[np.searchsorted([at for at, _ in left], reach, side="left")]
+    total = accepted + rejected
+    return np.divide(accepted, total, out=np.full(len(total), 0.5), where=total > 0.0)
+
+
+def _patience(shout: Shouted, now: int) -> int:
+    """ns for which an order stood, or stands by now."""
+    return (now if shout.end < 0 else shout.end) - shout.begin
 
 
 def smooth(prices: Floats, knots: Floats, known: Floats) -> Floats:
@@ -75,10 +76,10 @@ def smooth(prices: Floats, knots: Floats, known: Floats) -> Floats:
 class HeuristicBelief(Agent):
     """Maximises its gain times the belief that an order trades (HBL).
 
-    Orders come at random times, ``rate`` a second, buying or selling with equal odds; a new one takes the place of the last.
-    The next unit is worth the estimate r̂ and a private part: those of ``units`` long and short are normal with
-    ``deviation``, in falling order, and drawn anew after times of mean ``period``, or never. The value v of the feed, seen
-    with an error of deviation ``noise``, gives r̂ = m + (v − m)·e^(−κ(T − t)), with m ``believed_mean``, κ
+    Orders come at random times, ``rate`` a second, buying or selling with equal odds; a new one takes the place of the
+    last. The next unit is worth the estimate r̂ and a private part: those of ``units`` long and short are normal with
+    ``deviation``, in falling order, and drawn anew after times of mean ``period``, or never. The value v of the feed,
+    seen with an error of deviation ``noise``, gives r̂ = m + (v − m)·e^(−κ(T − t)), with m ``believed_mean``, κ
     ``believed_kappa`` and T ``close``; r̂ = v without a close.
 
     From the orders since the oldest that took part in the last ``memory`` trades it believes that a price P is accepted
@@ -88,7 +89,9 @@ class HeuristicBelief(Agent):
     """
 
     rate: float | str = field(default=0.1, metadata={"unit": "rate", "help": "orders a second"})
-    value: str | None = field(default=None, metadata={"reference": "feed", "help": "the feed of the value; the reference price when left out"})
+    value: str | None = field(
+        default=None, metadata={"reference": "feed", "help": "the feed of the value; the reference price when left out"}
+    )
     noise: float = field(default=0.0, metadata={"help": "deviation of an observation of the value, currency"})
     believed_mean: float | None = field(
         default=None, metadata={"unit": "price", "help": "long-run mean it believes in; the reference when left out"}
@@ -97,7 +100,8 @@ class HeuristicBelief(Agent):
         default=0.0, metadata={"unit": "rate", "help": "mean reversion it believes in, per second"}
     )
     close: int | str | None = field(
-        default=None, metadata={"unit": "time_of_day", "help": "time to which it projects the value; none when left out"}
+        default=None,
+        metadata={"unit": "time_of_day", "help": "time to which it projects the value; none when left out"},
     )
     units: int = field(default=10, metadata={"help": "most units held long or short"})
     quantity: int = field(default=1, metadata={"help": "lots of a unit"})
@@ -105,14 +109,17 @@ class HeuristicBelief(Agent):
         default=None, metadata={"help": "of private values, currency; 0.001 of the reference price when left out"}
     )
     period: int | str | None = field(
-        default=None, metadata={"unit": "duration", "help": "mean time until private values are drawn anew; never when left out"}
+        default=None,
+        metadata={"unit": "duration", "help": "mean time until private values are drawn anew; never when left out"},
     )
     margin: float | None = field(
-        default=None, metadata={"help": "largest gain asked for before enough is known, currency; the deviation when left out"}
+        default=None,
+        metadata={"help": "largest gain asked for before enough is known, currency; the deviation when left out"},
     )
     memory: int = field(default=8, metadata={"help": "trades that it remembers"})
     grace: int | str = field(
-        default="10s", metadata={"unit": "duration", "help": "after which an order that has not traded counts as rejected"}
+        default="10s",
+        metadata={"unit": "duration", "help": "after which an order that has not traded counts as rejected"},
     )
 
     def __post_init__(self) -> None:
@@ -259,9 +266,9 @@ class HeuristicBelief(Agent):
         opposite = self._ask if sign > 0 else self._bid
         if opposite and sign * (opposite - limit) < 0:
             limit = opposite  # no need to go beyond what is certain
-        candidates = self._candidates(sign, limit)
         shouts = self.remembered()
         knots = np.unique(np.array([shout.price for shout in shouts], np.float64))
+        candidates = _candidates(knots, sign, limit)
         known = beliefs(knots, sign, shouts, self.now, int(self.grace))
         accepted = smooth(candidates, knots, known)
         if opposite:
@@ -270,11 +277,11 @@ class HeuristicBelief(Agent):
         best = int(np.argmax(gains))
         return int(candidates[best]) if gains[best] > 0.0 else None
 
-    def _candidates(self, sign: int, limit: int) -> Floats:
-        """Prices from the worst that is remembered, for the other side, up to the limit."""
-        prices = [shout.price for shout in self.remembered()]
-        far = min(prices) if sign > 0 else max(prices)
-        if sign * (limit - far) < 0:
-            far = limit
-        count = min(abs(limit - far), 2_000) + 1
-        return np.unique(np.round(np.linspace(far, limit, count)))
+
+def _candidates(knots: Floats, sign: int, limit: int) -> Floats:
+    """Prices from the worst that is remembered, for the other side, up to the limit; at most about 2,000."""
+    far = int(knots[0] if sign > 0 else knots[-1])
+    if sign * (limit - far) < 0:
+        far = limit
+    count = min(abs(limit - far), 2_000) + 1
+    return np.unique(np.round(np.linspace(far, limit, count)))

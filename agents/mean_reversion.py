@@ -1,9 +1,9 @@
 """Mean-reversion traders: they sell when the price is unusually high, buy when it is unusually low, and then wait.
 
-Unusual is measured in standard deviations of the mids that they have seen, as in the trading rule of E. Gatev, W. Goetzmann
-and K. Rouwenhorst, "Pairs trading: performance of a relative-value arbitrage rule", Review of Financial Studies 19, 2006,
-797–827, for one instrument. They know nothing but quotes. (``momentum`` with ``direction: revert`` compares two averages, and
-never closes a position.)
+Unusual is measured in standard deviations of the mids that they have seen, as in the trading rule of E. Gatev, W.
+Goetzmann and K. Rouwenhorst, "Pairs trading: performance of a relative-value arbitrage rule", Review of Financial
+Studies 19, 2006, 797–827, for one instrument. They know nothing but quotes. (``momentum`` with ``direction: revert``
+compares two averages, and never closes a position.)
 """
 
 from __future__ import annotations
@@ -141,7 +141,9 @@ class MeanReversion(CompiledAgent):
         to_number(self, "leave", low=0.0)
         check_choice(self, "orders", ("limit", "market"))
         if self.leave >= self.entry:
-            raise InvalidValueError(f"leave: {self.leave:g} deviations must be fewer than entry {self.entry:g}; swap them")
+            raise InvalidValueError(
+                f"leave: {self.leave:g} deviations must be fewer than entry {self.entry:g}; swap them"
+            )
 
     def fill(self, rows: Rows, instrument: Instrument) -> None:
         """Write the parameters of ``rows``."""

@@ -1,8 +1,8 @@
 """Shaver: is always the best of its side by one tick, as long as its limit price allows.
 
 SHVR of the Bristol Stock Exchange (D. Cliff, "An open-source limit-order-book exchange for teaching and research", IEEE
-Symposium Series on Computational Intelligence 2018, 1853–1860), the simplest model of a trader that undercuts. It looks at
-the best price of its own side only, and never learns.
+Symposium Series on Computational Intelligence 2018, 1853–1860), the simplest model of a trader that undercuts. It looks
+at the best price of its own side only, and never learns.
 """
 
 from __future__ import annotations

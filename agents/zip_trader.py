@@ -1,10 +1,10 @@
 """ZIP: zero-intelligence-plus traders, which learn a profit margin from every shout and trade.
 
-D. Cliff, "Minimal-intelligence agents for bargaining behaviors in market-based environments", Hewlett-Packard Laboratories
-Technical Report HPL-97-91, 1997. A shout that nobody accepts is told apart from the others as G. Tesauro and R. Das do for
-orders that stay ("High-performance bidding agents for the continuous double auction", Proceedings of the 3rd ACM Conference
-on Electronic Commerce, 2001): on waking, the best order of its own side counts as one. It never looks at other traders'
-limits, nor at more than the best quotes.
+D. Cliff, "Minimal-intelligence agents for bargaining behaviors in market-based environments", Hewlett-Packard
+Laboratories Technical Report HPL-97-91, 1997. A shout that nobody accepts is told apart from the others as G. Tesauro
+and R. Das do for orders that stay ("High-performance bidding agents for the continuous double auction", Proceedings of
+the 3rd ACM Conference on Electronic Commerce, 2001): on waking, the best order of its own side counts as one. It never
+looks at other traders' limits, nor at more than the best quotes.
 """
 
 from __future__ import annotations
@@ -122,16 +122,16 @@ def _adapt(me: Record, key: int, price: int, direction: int) -> None:
 class Zip(ClassicTrader):
     """Adapts a margin of profit to the shouts and trades of the market (ZIP).
 
-    The price is p = λ(1 + μ) with λ the limit of the present unit and μ the margin, at least 0 for sellers and at most 0
-    for buyers. After a trade at q: sellers with p ≤ q raise their margin; if the accepted shout was a bid, sellers with
-    units left and p ≥ q lower it. After an offer of q that was not accepted, sellers with units left and p ≥ q lower it.
-    Buyers mirror all this. The change is Γ ← γΓ + (1 − γ)·β·(τ − p), μ ← (p + Γ)/λ − 1, with the target
-    τ = R·q + A: R is uniform on [1, 1 + ``relative``] and A on [0, ``absolute``] where the price is to rise, on
-    [1 − ``relative``, 1] and [−``absolute``, 0] where it is to fall. Each trader draws its first margin, β and γ from
+    The price is p = λ(1 + μ) with λ the limit of the present unit and μ the margin, at least 0 for sellers and at most
+    0 for buyers. After a trade at q: sellers with p ≤ q raise their margin; if the accepted shout was a bid, sellers
+    with units left and p ≥ q lower it. After an offer of q that was not accepted, sellers with units left and p ≥ q
+    lower it. Buyers mirror all this. The change is Γ ← γΓ + (1 − γ)·β·(τ − p), μ ← (p + Γ)/λ − 1, with the target τ =
+    R·q + A: R is uniform on [1, 1 + ``relative``] and A on [0, ``absolute``] where the price is to rise, on [1 −
+    ``relative``, 1] and [−``absolute``, 0] where it is to fall. Each trader draws its first margin, β and γ from
     ``margin``, ``learning`` and ``momentum``.
 
-    Accepted is the order that stood in the book. Not accepted is a better best price of the own side when it appears, and
-    the best price of the own side whenever the trader looks.
+    Accepted is the order that stood in the book. Not accepted is a better best price of the own side when it appears,
+    and the best price of the own side whenever the trader looks.
     """
 
     margin: tuple[float, ...] = field(default=(0.05, 0.35), metadata={"help": "range of the first margin"})

@@ -3,9 +3,9 @@
 Prices and profits are currency. Each trade is one or more units of a buyer and of a seller, in the order in which each
 trades them; a trader's units begin anew with each period. Nothing here estimates a schedule: it is given.
 
-Sources: V. Smith, "An experimental study of competitive market behavior", Journal of Political Economy 70, 1962, 111–137
-(alpha); D. Gode and S. Sunder, "Allocative efficiency of markets with zero-intelligence traders", Journal of Political
-Economy 101, 1993, 119–137 (efficiency, dispersion of profits).
+Sources: V. Smith, "An experimental study of competitive market behavior", Journal of Political Economy 70, 1962,
+111–137 (alpha); D. Gode and S. Sunder, "Allocative efficiency of markets with zero-intelligence traders", Journal of
+Political Economy 101, 1993, 119–137 (efficiency, dispersion of profits).
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ class DoubleAuction:
                     "trades": int(mine.sum()),
                     "volume": float(quantity[mine].sum()),
                     "mean_price": float(price[mine].mean()) if mine.any() else float("nan"),
-                    "efficiency": self.gains[number] / equilibrium.surplus if equilibrium.surplus > 0.0 else float("nan"),
+                    "efficiency": self.gains[number] / equilibrium.surplus
+                    if equilibrium.surplus > 0.0
+                    else float("nan"),
                     "alpha": smiths_alpha(price[mine], equilibrium.price),
                     "dispersion": profit_dispersion(profits[:, number], expected),
                 }
@@ -103,7 +105,7 @@ class DoubleAuction:
         return float(np.sqrt(np.mean(gaps**2))) if gaps.size else float("nan")
 
     def families(self) -> pd.DataFrame:
-        """Mean profit of a trader and period, actual and in equilibrium, by the names before the dot (index ``family``).
+        """Mean profit of a trader and period, actual and in equilibrium, by the name before the dot (index ``family``).
 
         ``traders``, ``profit``, ``equilibrium_profit``, both currency, and ``ratio`` of the two.
         """
@@ -119,10 +121,10 @@ class DoubleAuction:
 def double_auction(source: MarketTables, schedule: Schedule, instrument: str | None = None) -> DoubleAuction:
     """The measures of a run whose traders have the schedule's units.
 
-    Periods are counted from the schedule's start; those that end after the run, or begin before it is measured, are left
-    out, except where there is only one. The unit of a trade is told by how many its trader traded before in the period,
-    or, where units come one by one, by the time of the trade; with latency an order may trade just after its unit has
-    been replaced. Raises InvalidValueError for trades of somebody who has no units.
+    Periods are counted from the schedule's start; those that end after the run, or begin before it is measured, are
+    left out, except where there is only one. The unit of a trade is told by how many its trader traded before in the
+    period, or, where units come one by one, by the time of the trade; with latency an order may trade just after its
+    unit has been replaced. Raises InvalidValueError for trades of somebody who has no units.
     """
     symbol = the_instrument(source, instrument)
     table = source.trades

@@ -142,7 +142,7 @@ def test_a_sniper_takes_when_the_others_have_nearly_agreed() -> None:
 
 
 def test_a_sniper_shaves_faster_and_faster_at_the_end() -> None:
-    """Of the last fifth 0.1 is left: 1 / (0.01 + 0.1/0.6) = 5.66; of the last moment 1 / 0.01 = 100, up to the limit."""
+    """With a tenth left by 1 / (0.01 + 0.1/0.6) = 5.66 ticks; in the last moment by 1 / 0.01, up to the limit."""
     assert shouted(sniper(), 50, 0, 179 * SECOND) is None
     assert shouted(sniper(), 50, 0, 190 * SECOND) == 55
     assert shouted(sniper(), 1, 0, 200 * SECOND) == 101
@@ -175,7 +175,7 @@ def test_one_after_the_other_on_the_heap_is_the_same() -> None:
     digests = set()
     for stepped in (False, True):
         crowds = [
-            Crowd(kind(side=side, values=(105, 95), steps=5, dealt=True, period="5s", rate=2), 5, f"{kind.__name__}{side}")
+            Crowd(kind(side=side, values=(105, 95), steps=5, dealt=True, period="5s", rate=2), 5, kind.__name__ + side)
             for kind in EVERYBODY
             for side in ("buy", "sell")
         ]  # fmt: skip

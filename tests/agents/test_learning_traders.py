@@ -29,9 +29,9 @@ def trade(made: Probe, price: int, aggressor: int) -> None:
 
 
 def shouted(made: Probe, bid: int, ask: int) -> int | None:
-    actions = made.see(Kind.WAKE)
+    made.see(Kind.WAKE)
     for order_id in list(made.open):
-        actions = made.report(EventKind.CANCELED, order_id, 1)
+        made.report(EventKind.CANCELED, order_id, 1)
     orders = made.quote(bid, ask)
     return orders[0].price if orders else None
 
@@ -246,7 +246,9 @@ def test_long_term_learning_goes_to_the_ends_with_volatility() -> None:
 
 def test_bids_go_a_third_of_the_way() -> None:
     made = begun(Aa(side="buy", values=(150,), high=200))
-    assert shouted(made, 60, 120) == 60 + round((1.02 * 120 + 0.01 - 60) / 3), "before any trade: to a step beyond the offer"
+    assert shouted(made, 60, 120) == 60 + round((1.02 * 120 + 0.01 - 60) / 3), (
+        "before any trade: to a step beyond the offer"
+    )
     made = begun(Aa(side="buy", values=(150,), aggressiveness=0.0, short_term=(0, 0), high=200))
     trade(made, 100, 1)
     assert shouted(made, 70, 120) == 80

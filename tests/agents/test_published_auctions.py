@@ -1,7 +1,7 @@
 """What the literature says of classic traders: they converge, ZIP where ZI-C does not, and in which order they do well.
 
-Every session has eleven buyers and eleven sellers with a unit each, ten periods of a minute, in which each looks at the market
-60 times on average. The same seeds serve all kinds, and differences are taken seed by seed.
+Every session has eleven buyers and eleven sellers with a unit each, ten periods of a minute, in which each looks at the
+market 60 times on average. The same seeds serve all kinds, and differences are taken seed by seed.
 """
 
 from __future__ import annotations
@@ -56,12 +56,14 @@ def clearly(difference: np.ndarray) -> bool:
 def test_those_who_learn_converge(kind: str) -> None:
     """Alpha falls from the first period to the last ones, and the market gains nearly all there is to gain.
 
-    Efficiency must exceed 0.98 by two standard errors. Published for such markets: above 0.99 (GD: Gjerstad and Dickhaut
-    1998; AA and ZIP: Vytelingum et al. 2008).
+    Efficiency must exceed 0.98 by two standard errors. Published for such markets: above 0.99 (GD: Gjerstad and
+    Dickhaut 1998; AA and ZIP: Vytelingum et al. 2008).
     """
     first, last = (measured(sessions(kind), "alpha", part) for part in (slice(0, 1), slice(5, 10)))
     mean, error = told(np.array([session.efficiency for session in sessions(kind)]))
-    print(f"{kind}: alpha {first.mean():.2f} -> {last.mean():.2f} ± {told(last)[1]:.2f}, efficiency {mean:.4f} ± {error:.4f}")
+    print(
+        f"{kind}: alpha {first.mean():.2f} -> {last.mean():.2f} ± {told(last)[1]:.2f}, efficiency {mean:.4f}±{error:.4f}"
+    )
     assert clearly(first - 2.0 * last)
     assert mean - 2 * error > 0.98
 
@@ -70,15 +72,18 @@ def test_those_who_learn_converge(kind: str) -> None:
 def test_the_order_of_the_traders() -> None:
     """AA before ZIP and GD before ZI-C, in efficiency and in how near trades are to the equilibrium.
 
-    Das, Hanson, Kephart and Tesauro 2001 and Vytelingum et al. 2008 have AA ≥ GD ≈ ZIP > ZI-C. What must come out by three
-    standard errors of paired differences: each learner above ZI-C in both, and AA nearer to the equilibrium than ZIP and GD.
-    In efficiency AA, ZIP and GD lie within half a per cent; there AA must not be worse than either by more than
-    three standard errors. Between ZIP and GD no order is asserted: here ZIP is nearer to the equilibrium.
+    Das, Hanson, Kephart and Tesauro 2001 and Vytelingum et al. 2008 have AA ≥ GD ≈ ZIP > ZI-C. What must come out by
+    three standard errors of paired differences: each learner above ZI-C in both, and AA nearer to the equilibrium than
+    ZIP and GD. In efficiency AA, ZIP and GD lie within half a per cent; there AA must not be worse than either by more
+    than three standard errors. Between ZIP and GD no order is asserted: here ZIP is nearer to the equilibrium.
     """
     efficiency = {kind: np.array([session.efficiency for session in sessions(kind)]) for kind in KINDS}
     alpha = {kind: measured(sessions(kind), "alpha", slice(5, 10)) for kind in KINDS}
     for kind in KINDS:
-        print("{}: efficiency {:.4f} ± {:.4f}".format(kind, *told(efficiency[kind])), "alpha {:.2f} ± {:.2f}".format(*told(alpha[kind])))
+        print(
+            "{}: efficiency {:.4f} ± {:.4f}".format(kind, *told(efficiency[kind])),
+            "alpha {:.2f} ± {:.2f}".format(*told(alpha[kind])),
+        )
     for kind in ("ZIP", "GD", "AA"):
         assert clearly(efficiency[kind] - efficiency["ZI-C"])
         assert clearly(alpha["ZI-C"] - alpha[kind])
@@ -89,18 +94,18 @@ def test_the_order_of_the_traders() -> None:
 
 @pytest.mark.statistical
 def test_zip_converges_where_zero_intelligence_does_not() -> None:
-    """Cliff 1997, section 3: without intelligence the mean price is the equilibrium's only where the slopes are symmetric.
+    """Cliff 1997, section 3: without intelligence the mean price is the equilibrium's only with symmetric slopes.
 
-    All sellers have costs of 200, so that is the equilibrium; the mean price of ZI-C lies far above it, that of ZIP comes
-    within one per cent. In the symmetric market both have it, to three standard errors (ZIP to one per cent). Profits are
-    also spread less under ZIP, in both.
+    All sellers have costs of 200, so that is the equilibrium; the mean price of ZI-C lies far above it, that of ZIP
+    comes within one per cent. In the symmetric market both have it, to three standard errors (ZIP to one per cent).
+    Profits are also spread less under ZIP, in both.
     """
     for symmetric in (True, False):
         price = {kind: measured(sessions(kind, symmetric), "mean_price", slice(5, 10)) for kind in ("ZI-C", "ZIP")}
         dispersion = {kind: measured(sessions(kind, symmetric), "dispersion", slice(5, 10)) for kind in price}
         for kind in price:
             print(
-                f"symmetric {symmetric} {kind}: mean price {price[kind].mean():.2f} ± {told(price[kind])[1]:.2f} (200), "
+                f"symmetric {symmetric} {kind}: mean price {price[kind].mean():.2f} ± {told(price[kind])[1]:.2f}, "
                 f"dispersion {dispersion[kind].mean():.2f} ± {told(dispersion[kind])[1]:.2f}"
             )
         assert abs(price["ZIP"].mean() - 200) < 2.0
@@ -116,7 +121,9 @@ def test_the_same_with_flat_demand() -> None:
     """The mirror image: prices without intelligence are too low."""
     few = runs(10, 100)
     prices = {
-        kind: measured([FLAT_DEMAND.play(KINDS[kind], seed, rate=1.0) for seed in range(few)], "mean_price", slice(5, 10))
+        kind: measured(
+            [FLAT_DEMAND.play(KINDS[kind], seed, rate=1.0) for seed in range(few)], "mean_price", slice(5, 10)
+        )
         for kind in ("ZI-C", "ZIP")
     }
     print({kind: told(found) for kind, found in prices.items()})

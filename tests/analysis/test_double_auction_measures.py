@@ -23,7 +23,7 @@ def table(*trades: tuple[int, float, str, str]) -> pd.DataFrame:
     """Time, price, aggressor, maker; names begin with b or s."""
     return pd.DataFrame(
         [
-            {"time": t, "price": p, "quantity": 1.0, "side": 1 if taker[0] == "b" else -1, "taker": taker, "maker": maker}
+            {"time": t, "price": p, "quantity": 1.0, "side": 1 if taker < "c" else -1, "taker": taker, "maker": maker}
             for t, p, taker, maker in trades
         ],
         columns=["time", "price", "quantity", "side", "taker", "maker"],
