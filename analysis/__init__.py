@@ -21,7 +21,9 @@ if TYPE_CHECKING:
         states_seen,
         venue_shares,
     )
+    from marketsim.analysis.double_auctions import DoubleAuction, double_auction, profit_dispersion, smiths_alpha
     from marketsim.analysis.figures.contracts import clearing_figure
+    from marketsim.analysis.figures.double_auction import double_auction_figure
     from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
@@ -94,6 +96,7 @@ _HOMES = {
         "venue_shares",
     ),
     "accounting": ("Account", "Accounts", "accounts", "round_trips"),
+    "double_auctions": ("DoubleAuction", "double_auction", "profit_dispersion", "smiths_alpha"),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
     "index_baskets": ("index_values",),
     "liquidity": (
@@ -130,6 +133,7 @@ _HOMES = {
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
     "figures.contracts": ("clearing_figure",),
+    "figures.double_auction": ("double_auction_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -161,6 +165,7 @@ __all__ = [
     "Account",
     "Accounts",
     "ClusteringTest",
+    "DoubleAuction",
     "Drawdown",
     "KyleLambda",
     "Resiliency",
@@ -179,6 +184,8 @@ __all__ = [
     "crossed_figure",
     "crossed_times",
     "depth_profile",
+    "double_auction",
+    "double_auction_figure",
     "downside_deviation",
     "drawdown",
     "effective_spread",
@@ -199,6 +206,7 @@ __all__ = [
     "mid_series",
     "payoff_ratio",
     "price_improvement",
+    "profit_dispersion",
     "profit_factor",
     "quote_imbalance",
     "quoted_spread",
@@ -216,6 +224,7 @@ __all__ = [
     "sharpe",
     "sign_autocorrelation",
     "skewness",
+    "smiths_alpha",
     "sortino",
     "spread_bps",
     "spread_over_time",

@@ -16,7 +16,7 @@ from marketsim.agents.aa_trader import Aa
 from marketsim.agents.gd_trader import Gd
 from marketsim.agents.zero_intelligence import ZeroIntelligence
 from marketsim.agents.zip_trader import Zip
-from marketsim.analysis.double_auction import DoubleAuction
+from marketsim.analysis.double_auctions import DoubleAuction
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.supply_and_demand import evenly
 from tests.statistical import runs

@@ -8,7 +8,7 @@ from trading_floor import WHOLE, Session
 
 from marketsim.agents.assignment import UNITS
 from marketsim.agents.zero_intelligence import ZeroIntelligence
-from marketsim.analysis.double_auction import DoubleAuction
+from marketsim.analysis.double_auctions import DoubleAuction
 from marketsim.domain.event import EventKind
 from marketsim.domain.message import Kind
 from marketsim.errors import InvalidValueError

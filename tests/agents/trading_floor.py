@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from marketsim.analysis.double_auction import DoubleAuction, outcome
+from marketsim.analysis.double_auctions import DoubleAuction, outcome
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.supply_and_demand import Schedule

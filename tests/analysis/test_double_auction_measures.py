@@ -11,7 +11,7 @@ import pytest
 
 import marketsim as ms
 from marketsim.agents.assignment import schedule_of
-from marketsim.analysis.double_auction import DoubleAuction, double_auction, outcome, profit_dispersion, smiths_alpha
+from marketsim.analysis.double_auctions import DoubleAuction, double_auction, outcome, profit_dispersion, smiths_alpha
 from marketsim.domain.supply_and_demand import Schedule
 from marketsim.errors import InvalidValueError
 
@@ -136,3 +136,18 @@ def test_traders_who_differ_in_their_periods_have_no_common_schedule() -> None:
     simulation.add_agent(ms.agents.Giveaway(side="sell", values=(90,), period="2s"), "b")
     with pytest.raises(InvalidValueError, match="differ between the agents that trade ABC"):
         schedule_of(simulation)
+
+
+@pytest.mark.parametrize("width", [8.0, 4.0])
+@pytest.mark.parametrize("trades", [0, 3])
+def test_the_figure_shows_all_trades_and_both_schedules(width: float, trades: int) -> None:
+    told = ((1, 7.0, "b.0", "s.0"), (2, 6.5, "b.1", "s.1"), (12, 7.5, "b.0", "s.0"))
+    found = measured(*told[:trades], period=10, end=20)
+    figure = ms.analysis.double_auction_figure(found, width=width)
+    curves, prices, alphas = figure.axes
+    assert [line.get_label() for line in curves.get_lines()] == ["demand", "supply", "equilibrium"]
+    points = next(line for line in prices.get_lines() if line.get_marker() == ".")
+    assert points.get_ydata().tolist() == [7.0, 6.5, 7.5][:trades]
+    assert points.get_xdata().tolist() == [0.25, 0.75, 1.5][:trades]
+    assert len(alphas.patches) == 2
+    figure.canvas.draw()

@@ -137,7 +137,7 @@ def outcome(table: pd.DataFrame, schedule: Schedule, start: int, end: int) -> Do
     bought = table["side"].to_numpy() > 0
     trades = pd.DataFrame(
         {
-            "time": table["time"].to_numpy(),
+            "time": table["time"].to_numpy(np.int64),
             "price": table["price"].to_numpy(np.float64),
             "quantity": table["quantity"].to_numpy(np.float64),
             "buyer": np.where(bought, table["taker"], table["maker"]),
@@ -145,7 +145,7 @@ def outcome(table: pd.DataFrame, schedule: Schedule, start: int, end: int) -> Do
         }
     )
     elapsed = trades["time"].to_numpy() - schedule.start
-    trades["period"] = elapsed // schedule.period - first if schedule.period else 0
+    trades["period"] = elapsed // schedule.period - first if schedule.period else np.int64(0)
     trades = trades[(trades["period"] >= 0) & (trades["period"] < count)].reset_index(drop=True)
     _check_names(trades, schedule)
     names = [name for name, _ in schedule.traders()]
