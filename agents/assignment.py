@@ -53,7 +53,7 @@ ASSIGNMENT_FIELDS: list[tuple[Any, ...]] = [
     ("first", np.int64),  # the first of the units that are there
     ("there", np.int64),  # how many
     ("filled", np.int64),  # lots of these traded
-    ("since", np.int64),  # orders with lower numbers were for units that have been replaced
+    ("stale", np.int64),  # whether the order in the market is for a unit that has been replaced
 ]
 
 
@@ -78,7 +78,7 @@ def begin_units(me: Record, now: int, out: Record) -> None:
 def renew_units(me: Record, now: int, out: Record) -> None:
     """The timer says that there are new units."""
     me.filled = 0
-    me.since = out.next_id
+    me.stale = 1 if out.first_working != 0 else 0
     me.ends = now + me.interval
     if me.drip != 0:
         me.first = (me.first + 1) % me.units
@@ -87,10 +87,19 @@ def renew_units(me: Record, now: int, out: Record) -> None:
 
 
 @compiled
-def note_fill(me: Record, order_id: int, lots: int) -> None:
-    """An own order traded."""
-    if order_id >= me.since:
+def note_fill(me: Record, lots: int) -> None:
+    """The own order traded."""
+    if me.stale == 0:
         me.filled += lots
+
+
+@compiled
+def is_free(me: Record, out: Record) -> bool:
+    """Whether no own order is in the market: only then is it certain which unit the next one is for."""
+    if out.first_working != 0:
+        return False
+    me.stale = 0
+    return True
 
 
 @compiled

@@ -28,6 +28,7 @@ from marketsim.agents.assignment import (
     check_assignment,
     fill_assignment,
     has_unit,
+    is_free,
     lots_left,
     note_fill,
     present_worth,
@@ -87,7 +88,7 @@ def attend(me: Record, seen: Record, out: Record) -> int:
         return LOOK
     if seen.kind == _TRADE or seen.kind == _CANCELED or seen.kind == _CANCEL_REJECTED:
         if seen.kind == _TRADE:
-            note_fill(me, seen.order_id, seen.quantity)
+            note_fill(me, seen.quantity)
         _ask_when_free(me, out)
         return 0
     if seen.kind == _TIMER:
@@ -106,7 +107,7 @@ def attend(me: Record, seen: Record, out: Record) -> int:
 
 @compiled
 def _ask_when_free(me: Record, out: Record) -> None:
-    if me.wanting == _WANTS and out.first_working == 0:
+    if is_free(me, out) and me.wanting == _WANTS:
         me.wanting = 0
         if has_unit(me):
             me.wanting = _ASKED

@@ -26,6 +26,7 @@ from marketsim.agents.assignment import (
     check_assignment,
     fill_assignment,
     has_unit,
+    is_free,
     lots_left,
     note_fill,
     present_worth,
@@ -79,7 +80,7 @@ def zero_intelligence_policy(me: Record, seen: Record, out: Record) -> int:
         cancel_all(out)
         _shout_when_free(me, seen, out)
     elif seen.kind == _TRADE:
-        note_fill(me, seen.order_id, seen.quantity)
+        note_fill(me, seen.quantity)
         _shout_when_free(me, seen, out)
     elif seen.kind == _CANCELED or seen.kind == _CANCEL_REJECTED:
         _shout_when_free(me, seen, out)
@@ -126,8 +127,7 @@ def _draw_values(me: Record, key: int) -> None:
 
 @compiled
 def _shout_when_free(me: Record, seen: Record, out: Record) -> None:
-    """Only without an order in the market is it certain which unit the next one is for."""
-    if me.wanting == 0 or out.first_working != 0:
+    if not is_free(me, out) or me.wanting == 0:
         return
     me.wanting = 0
     if me.private != 0:

@@ -151,3 +151,19 @@ def test_the_figure_shows_all_trades_and_both_schedules(width: float, trades: in
     assert points.get_xdata().tolist() == [0.25, 0.75, 1.5][:trades]
     assert len(alphas.patches) == 2
     figure.canvas.draw()
+
+
+def test_units_that_drip_are_known_to_agents_and_measures_alike() -> None:
+    """Giveaways shout their limits: with the wrong unit somebody would be measured to trade at a loss."""
+    simulation = ms.Simulation(seed=5, duration="40s", latency="0s")
+    simulation.add_venue("X", [ms.Instrument("ABC", tick_size="1", reference_price="100")])
+    terms: dict[str, Any] = {"period": "20s", "replenish": "drip", "rate": 20}
+    simulation.add_agents(ms.agents.Giveaway(side="buy", values=(150, 90, 120), **terms), 4, "buyer")
+    simulation.add_agents(ms.agents.Giveaway(side="sell", values=(60, 110, 80, 70), **terms), 3, "seller")
+    run = simulation.run()
+    schedule = schedule_of(run)
+    assert schedule.one_by_one
+    found = double_auction(run, schedule)
+    assert len(found.trades) > 15
+    assert (found.profits.to_numpy() >= 0).all()
+    assert 0.5 < found.efficiency <= 1.0
