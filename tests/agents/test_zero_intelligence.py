@@ -53,11 +53,11 @@ def test_the_tables_of_gode_and_sunder(number: int) -> None:
     100 periods of 1,000 wake-ups, nearly all of them shouts: the upper end of the usual 500 to 1,000. What is drawn is
     a period, and a published number is taken to be the mean of the six of a session; so the rule is 3.5 standard
     deviations of a mean of six periods (ours has more of them, and counts little). Of sixteen numbers one lies beyond
-    3, dispersion of the unconstrained in market 1: 172 to 225, -3.0. Efficiency of the constrained depends on the
-    length: with 2,000 shouts market 1 comes closer (99.7) and market 4 moves away (99.4). One known difference of
-    rules: here a trader that shouts again takes its old order back even where that was the best. Unconstrained
-    efficiency is exact, all units trade. Market 5 has no comparison: its schedule is not among the published data that
-    we have.
+    3, dispersion of the unconstrained in market 1: 169 to 225, -3.3 with 2,000 periods. Efficiency of the constrained
+    depends on the length: with 2,000 shouts market 1 comes closer (99.7) and market 4 moves away (99.4). One known
+    difference of rules: here a trader that shouts again takes its old order back even where that was the best.
+    Unconstrained efficiency is exact, all units trade. Market 5 has no comparison: its schedule is not among the
+    published data that we have.
     """
     for kind, constrained in (("ZI-C", True), ("ZI-U", False)):
         table = play(number, 1, 1_000, runs(100, 2_000), constrained=constrained).table
