@@ -230,6 +230,10 @@ class ZeroIntelligence(CompiledAgent):
         to_whole(self, "units", low=1, high=UNITS // 2)
         if self.values and self.side == "either":
             raise InvalidValueError("side: values are a buyer's or a seller's; write buy or sell")
+        if not self.values and self.replenish == "drip":
+            raise InvalidValueError(
+                "replenish: private values are drawn anew and do not drip; give values, or leave it out"
+            )
         if not self.values and not self.constrained:
             raise InvalidValueError("constrained: there is no unconstrained trader without values; give values")
 
