@@ -6,8 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from marketsim.agents.aa_trader import Aa
     from marketsim.agents.adaptive_participation import AdaptiveParticipation
+    from marketsim.agents.auction_sniper import AuctionSniper
     from marketsim.agents.avellaneda_stoikov import AvellanedaStoikov
+    from marketsim.agents.chartist_fundamentalist import ChartistFundamentalist
     from marketsim.agents.client import Client
     from marketsim.agents.execution.almgren_chriss import AlmgrenChriss
     from marketsim.agents.execution.iceberg import Iceberg
@@ -17,13 +20,17 @@ if TYPE_CHECKING:
     from marketsim.agents.execution.twap import Twap
     from marketsim.agents.execution.vwap import Vwap
     from marketsim.agents.fundamental import Fundamental
+    from marketsim.agents.gd_trader import Gd
+    from marketsim.agents.giveaway import Giveaway
     from marketsim.agents.glft import Glft
     from marketsim.agents.hawkes_flow import HawkesFlow
+    from marketsim.agents.heuristic_belief import HeuristicBelief
     from marketsim.agents.ladder_maker import LadderMaker
     from marketsim.agents.limit_liquidator import LimitLiquidator
     from marketsim.agents.liquidity_taker import LiquidityTaker
     from marketsim.agents.machine_learning import MachineLearning
     from marketsim.agents.market_maker import MarketMaker
+    from marketsim.agents.mean_reversion import MeanReversion
     from marketsim.agents.momentum import Momentum
     from marketsim.agents.noise import Noise
     from marketsim.agents.poisson_flow import PoissonFlow
@@ -32,19 +39,27 @@ if TYPE_CHECKING:
     from marketsim.agents.reaching_taker import ReachingTaker
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
+    from marketsim.agents.shaver import Shaver
     from marketsim.agents.venue_arbitrage import VenueArbitrage
     from marketsim.agents.venue_maker import VenueMaker
     from marketsim.agents.visitor import Visitor
     from marketsim.agents.zero_intelligence import ZeroIntelligence
+    from marketsim.agents.zip_trader import Zip
 
 _HOMES = {
+    "Aa": "aa_trader",
     "AdaptiveParticipation": "adaptive_participation",
     "AlmgrenChriss": "execution.almgren_chriss",
+    "AuctionSniper": "auction_sniper",
     "AvellanedaStoikov": "avellaneda_stoikov",
+    "ChartistFundamentalist": "chartist_fundamentalist",
     "Client": "client",
     "Fundamental": "fundamental",
+    "Gd": "gd_trader",
+    "Giveaway": "giveaway",
     "Glft": "glft",
     "HawkesFlow": "hawkes_flow",
+    "HeuristicBelief": "heuristic_belief",
     "Iceberg": "execution.iceberg",
     "ImplementationShortfall": "execution.implementation_shortfall",
     "LadderMaker": "ladder_maker",
@@ -52,6 +67,7 @@ _HOMES = {
     "LiquidityTaker": "liquidity_taker",
     "MachineLearning": "machine_learning",
     "MarketMaker": "market_maker",
+    "MeanReversion": "mean_reversion",
     "Momentum": "momentum",
     "Noise": "noise",
     "Participation": "execution.participation",
@@ -61,6 +77,7 @@ _HOMES = {
     "ReachingTaker": "reaching_taker",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
+    "Shaver": "shaver",
     "Sniper": "execution.sniper",
     "Twap": "execution.twap",
     "VenueArbitrage": "venue_arbitrage",
@@ -68,16 +85,23 @@ _HOMES = {
     "Visitor": "visitor",
     "Vwap": "execution.vwap",
     "ZeroIntelligence": "zero_intelligence",
+    "Zip": "zip_trader",
 }
 
 __all__ = [
+    "Aa",
     "AdaptiveParticipation",
     "AlmgrenChriss",
+    "AuctionSniper",
     "AvellanedaStoikov",
+    "ChartistFundamentalist",
     "Client",
     "Fundamental",
+    "Gd",
+    "Giveaway",
     "Glft",
     "HawkesFlow",
+    "HeuristicBelief",
     "Iceberg",
     "ImplementationShortfall",
     "LadderMaker",
@@ -85,6 +109,7 @@ __all__ = [
     "LiquidityTaker",
     "MachineLearning",
     "MarketMaker",
+    "MeanReversion",
     "Momentum",
     "Noise",
     "Participation",
@@ -94,6 +119,7 @@ __all__ = [
     "ReachingTaker",
     "Replay",
     "RoutedFlow",
+    "Shaver",
     "Sniper",
     "Twap",
     "VenueArbitrage",
@@ -101,6 +127,7 @@ __all__ = [
     "Visitor",
     "Vwap",
     "ZeroIntelligence",
+    "Zip",
 ]
 
 

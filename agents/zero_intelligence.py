@@ -13,7 +13,26 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from marketsim.agents.checks import check_choice, to_duration, to_number, to_numbers, to_waking, to_whole
+from marketsim.agents.assignment import (
+    ASSIGNMENT_FIELDS,
+    DEALT,
+    LOTS,
+    REPLENISH,
+    STEPS,
+    UNITS,
+    VALUES,
+    Replenish,
+    begin_units,
+    check_assignment,
+    fill_assignment,
+    has_unit,
+    is_free,
+    lots_left,
+    note_fill,
+    present_worth,
+    renew_units,
+)
+from marketsim.agents.checks import check_choice, to_number, to_waking, to_whole
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.message import Kind
@@ -22,9 +41,8 @@ from marketsim.errors import InvalidValueError
 from marketsim.kernel.compiled import Record, Rows, compiled
 from marketsim.kernel.random import below, exponential, normal, purpose_of, uniform
 from marketsim.population.agent import CompiledAgent
-from marketsim.population.policy import TRADES, Policy, cancel_all, limit_order, subscribe, timer_at, wake_at
+from marketsim.population.policy import TRADES, Policy, cancel_all, limit_order, subscribe, wake_at
 
-UNITS = 64  # the most that one trader may have, both sides together
 _START, _WAKE, _TIMER, _TRADE_PRINT = int(Kind.START), int(Kind.WAKE), int(Kind.TIMER), int(Kind.TRADE_PRINT)
 _TRADE = int(Kind.REPORT + EventKind.TRADE)
 _CANCELED = int(Kind.REPORT + EventKind.CANCELED)
@@ -33,23 +51,18 @@ _WHEN, _SIDE, _PRICE, _VALUE, _RENEW = (purpose_of(name) for name in ("when", "s
 
 STATE = np.dtype(
     [
+        *ASSIGNMENT_FIELDS,  # of private values: the units of each side, what they are worth in falling order
         ("pause", np.float64),  # mean ns between wake-ups
-        ("side", np.int64),  # +1 buys, -1 sells, 0 either
         ("constrained", np.int64),
         ("low", np.int64),  # ticks between which prices are shouted
         ("high", np.int64),
         ("reset", np.int64),  # whether any trade takes the order back
-        ("period", np.int64),  # ns; 0 for one without end
-        ("units", np.int64),  # of the schedule; of each side for private values
         ("private", np.int64),  # whether values are private and relative to a common one
-        ("worth", np.float64, (UNITS,)),  # ticks: of the units in order of trading, or private values in falling order
         ("deviation", np.float64),  # ticks, of private values
         ("renewal", np.float64),  # probability of new private values on waking
         ("drawn", np.int64),  # private values so far
         ("margin", np.float64),  # ticks, most that is asked for above one's own value
         ("reference", np.float64),  # ticks
-        ("quantity", np.int64),  # lots of a unit
-        ("filled", np.int64),  # lots traded in this period
         ("wanting", np.int64),  # whether to shout once the order is back
         ("draw", np.int64),
     ]
@@ -67,7 +80,7 @@ def zero_intelligence_policy(me: Record, seen: Record, out: Record) -> int:
         cancel_all(out)
         _shout_when_free(me, seen, out)
     elif seen.kind == _TRADE:
-        me.filled += seen.quantity
+        note_fill(me, seen.quantity)
         _shout_when_free(me, seen, out)
     elif seen.kind == _CANCELED or seen.kind == _CANCEL_REJECTED:
         _shout_when_free(me, seen, out)
@@ -75,8 +88,7 @@ def zero_intelligence_policy(me: Record, seen: Record, out: Record) -> int:
         me.wanting = 0
         cancel_all(out)
         if seen.kind == _TIMER:
-            me.filled = 0
-            timer_at(out, seen.now + me.period, 0)
+            renew_units(me, seen.now, out)
     elif seen.kind == _START:
         _begin(me, seen, out)
     return 0
@@ -86,10 +98,10 @@ def zero_intelligence_policy(me: Record, seen: Record, out: Record) -> int:
 def _begin(me: Record, seen: Record, out: Record) -> None:
     if me.reset != 0:
         subscribe(out, TRADES)
-    if me.private == 0 and me.period > 0:
-        timer_at(out, seen.now + me.period, 0)
     if me.private != 0:
         _draw_values(me, seen.key)
+    else:
+        begin_units(me, seen.now, out)
     _schedule(me, seen, out)
 
 
@@ -115,20 +127,19 @@ def _draw_values(me: Record, key: int) -> None:
 
 @compiled
 def _shout_when_free(me: Record, seen: Record, out: Record) -> None:
-    """Only without an order in the market is it certain which unit the next one is for."""
-    if me.wanting == 0 or out.first_working != 0:
+    if not is_free(me, out) or me.wanting == 0:
         return
     me.wanting = 0
     if me.private != 0:
         _shout_private(me, seen, out)
-    elif me.filled < me.units * me.quantity:
+    elif has_unit(me):
         _shout_scheduled(me, seen, out)
 
 
 @compiled
 def _shout_scheduled(me: Record, seen: Record, out: Record) -> None:
     """A price between the worth of the present unit and the end of the range, each tick equally likely."""
-    worth = me.worth[me.filled // me.quantity]
+    worth = present_worth(me)
     low = me.low
     high = me.high
     if me.constrained != 0:
@@ -138,7 +149,7 @@ def _shout_scheduled(me: Record, seen: Record, out: Record) -> None:
             low = max(low, math.ceil(worth))
     if low <= high:
         price = low + below(seen.key, _PRICE, me.draw, high - low + 1)
-        limit_order(out, me.side, price, me.quantity - me.filled % me.quantity)
+        limit_order(out, me.side, price, lots_left(me))
 
 
 @compiled
@@ -179,12 +190,9 @@ class ZeroIntelligence(CompiledAgent):
     side: Literal["buy", "sell", "either"] = field(
         default="either", metadata={"help": "buy, sell, or either at random (not with values)"}
     )
-    values: tuple[float, ...] = field(
-        default=(), metadata={"unit": "price", "help": "what each unit is worth to a buyer or costs a seller, currency"}
-    )
-    dealt: bool = field(
-        default=False, metadata={"help": "deal the values out among the agents in turn, instead of all to each"}
-    )
+    values: tuple[float, ...] = field(default=(), metadata=VALUES)
+    dealt: bool = field(default=False, metadata=DEALT)
+    steps: int | None = field(default=None, metadata=STEPS)
     constrained: bool = field(default=True, metadata={"help": "never at a loss; false for ZI-U (only with values)"})
     low: float | None = field(
         default=None, metadata={"unit": "price", "help": "lowest price shouted; one tick when left out"}
@@ -201,8 +209,9 @@ class ZeroIntelligence(CompiledAgent):
             "until private values are drawn anew, 1min when left out",
         },
     )
+    replenish: Replenish = field(default="period", metadata=REPLENISH)
     units: int = field(default=10, metadata={"help": "most units held long or short, without values"})
-    quantity: int = field(default=1, metadata={"help": "lots of a unit"})
+    quantity: int = field(default=1, metadata=LOTS)
     deviation: float | None = field(
         default=None, metadata={"help": "of private values, currency; 0.001 of the reference price when left out"}
     )
@@ -216,15 +225,15 @@ class ZeroIntelligence(CompiledAgent):
     def __post_init__(self) -> None:
         to_waking(self)
         check_choice(self, "side", _SIDES)
-        to_numbers(self, "values", low=0.0)
+        check_assignment(self)
         to_number(self, "low", "high", "deviation", "margin", low=0.0)
-        to_duration(self, "period")
         to_whole(self, "units", low=1, high=UNITS // 2)
-        to_whole(self, "quantity", low=1, high=1_000_000_000)
         if self.values and self.side == "either":
             raise InvalidValueError("side: values are a buyer's or a seller's; write buy or sell")
-        if not self.dealt and len(self.values) > UNITS:
-            raise InvalidValueError(f"values: {len(self.values)} units are more than {UNITS}; use more agents")
+        if not self.values and self.replenish == "drip":
+            raise InvalidValueError(
+                "replenish: private values are drawn anew and do not drip; give values, or leave it out"
+            )
         if not self.values and not self.constrained:
             raise InvalidValueError("constrained: there is no unconstrained trader without values; give values")
 
@@ -236,25 +245,15 @@ class ZeroIntelligence(CompiledAgent):
         rows["constrained"], rows["reset"] = self.constrained, self.reset
         rows["low"] = 1 if self.low is None else math.ceil(round(self.low / tick, 6))
         rows["high"] = 2 * reference if self.high is None else math.floor(round(self.high / tick, 6))
-        rows["period"] = self.period or 0
         rows["renewal"] = min(SECOND / float(self.rate) / float(self.period or MINUTE), 1.0)
-        rows["quantity"], rows["reference"] = self.quantity, reference
+        rows["reference"] = reference
         deviation = 0.001 * reference if self.deviation is None else self.deviation / tick
         rows["deviation"] = deviation
         rows["margin"] = deviation if self.margin is None else self.margin / tick
-        rows["private"], rows["units"] = not self.values, self.units
-        if self.values:
-            self._fill_values(rows, tick)
-
-    def _fill_values(self, rows: Rows, tick: float) -> None:
-        for place in range(len(rows)):
-            mine = self.values[place :: len(rows)] if self.dealt else self.values
-            if len(mine) > UNITS:
-                raise InvalidValueError(
-                    f"values: {len(mine)} units of one agent are more than {UNITS}; use more agents"
-                )
-            rows["units"][place] = len(mine)
-            rows["worth"][place, : len(mine)] = [round(value / tick, 6) for value in mine]
+        fill_assignment(rows, self, instrument)
+        rows["private"] = not self.values
+        if not self.values:
+            rows["units"] = self.units
 
 
 _SIDES = {"buy": 1, "sell": -1, "either": 0}

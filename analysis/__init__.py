@@ -21,8 +21,10 @@ if TYPE_CHECKING:
         states_seen,
         venue_shares,
     )
+    from marketsim.analysis.double_auctions import DoubleAuction, double_auction, profit_dispersion, smiths_alpha
     from marketsim.analysis.execution_report import execution_holdings, executions, volume_curve
     from marketsim.analysis.figures.contracts import clearing_figure
+    from marketsim.analysis.figures.double_auction import double_auction_figure
     from marketsim.analysis.figures.executions import execution_figure
     from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
@@ -107,6 +109,7 @@ _HOMES = {
     "accounting": ("Account", "Accounts", "accounts", "round_trips"),
     "execution_report": ("execution_holdings", "executions", "volume_curve"),
     "hawkes": ("HawkesFit", "branching_ratio", "fit_hawkes", "hawkes_log_likelihood", "simulate_hawkes"),
+    "double_auctions": ("DoubleAuction", "double_auction", "profit_dispersion", "smiths_alpha"),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
     "index_baskets": ("index_values",),
     "liquidity": (
@@ -146,6 +149,7 @@ _HOMES = {
     "figures.reference_market": ("reference_figure",),
     "figures.contracts": ("clearing_figure",),
     "figures.executions": ("execution_figure",),
+    "figures.double_auction": ("double_auction_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -177,6 +181,7 @@ __all__ = [
     "Account",
     "Accounts",
     "ClusteringTest",
+    "DoubleAuction",
     "Drawdown",
     "HawkesFit",
     "KyleLambda",
@@ -199,6 +204,8 @@ __all__ = [
     "crossed_figure",
     "crossed_times",
     "depth_profile",
+    "double_auction",
+    "double_auction_figure",
     "downside_deviation",
     "drawdown",
     "effective_spread",
@@ -224,6 +231,7 @@ __all__ = [
     "mid_series",
     "payoff_ratio",
     "price_improvement",
+    "profit_dispersion",
     "profit_factor",
     "queue_intensities",
     "quote_imbalance",
@@ -243,6 +251,7 @@ __all__ = [
     "sign_autocorrelation",
     "simulate_hawkes",
     "skewness",
+    "smiths_alpha",
     "sortino",
     "spread_bps",
     "spread_over_time",

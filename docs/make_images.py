@@ -52,11 +52,20 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "order_flow": png(order_flow(duration)),
         "two_venues": png(ms.analysis.crossed_figure(two_venues(duration))),
         "fee_wars": png(ms.analysis.venue_figure(ready("fee_wars", duration))),
+        "double_auction": png(double_auction()),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
     for name, picture in pictures.items():
         (place / f"{name}.png").write_bytes(picture)
     return sorted(place.glob("*.png"))
+
+
+def double_auction() -> Any:
+    """The first market of docs/classic-traders.md."""
+    from marketsim.agents.assignment import schedule_of
+
+    run = shown_in("classic-traders.md", None)
+    return ms.analysis.double_auction_figure(ms.analysis.double_auction(run, schedule_of(run)))
 
 
 def market_data() -> Any:

@@ -13,13 +13,19 @@ _LATENCY = "marketsim.network.latency"
 
 BUILTIN: dict[str, dict[str, str]] = {
     "agent": {
+        "aa": f"{_AGENTS}.aa_trader:Aa",
         "adaptive_participation": f"{_AGENTS}.adaptive_participation:AdaptiveParticipation",
         "almgren_chriss": f"{_AGENTS}.execution.almgren_chriss:AlmgrenChriss",
+        "auction_sniper": f"{_AGENTS}.auction_sniper:AuctionSniper",
         "avellaneda_stoikov": f"{_AGENTS}.avellaneda_stoikov:AvellanedaStoikov",
+        "chartist_fundamentalist": f"{_AGENTS}.chartist_fundamentalist:ChartistFundamentalist",
         "client": f"{_AGENTS}.client:Client",
         "fundamental": f"{_AGENTS}.fundamental:Fundamental",
+        "gd": f"{_AGENTS}.gd_trader:Gd",
+        "giveaway": f"{_AGENTS}.giveaway:Giveaway",
         "glft": f"{_AGENTS}.glft:Glft",
         "hawkes_flow": f"{_AGENTS}.hawkes_flow:HawkesFlow",
+        "heuristic_belief": f"{_AGENTS}.heuristic_belief:HeuristicBelief",
         "iceberg": f"{_AGENTS}.execution.iceberg:Iceberg",
         "implementation_shortfall": f"{_AGENTS}.execution.implementation_shortfall:ImplementationShortfall",
         "ladder_maker": f"{_AGENTS}.ladder_maker:LadderMaker",
@@ -27,6 +33,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "liquidity_taker": f"{_AGENTS}.liquidity_taker:LiquidityTaker",
         "machine_learning": f"{_AGENTS}.machine_learning:MachineLearning",
         "market_maker": f"{_AGENTS}.market_maker:MarketMaker",
+        "mean_reversion": f"{_AGENTS}.mean_reversion:MeanReversion",
         "momentum": f"{_AGENTS}.momentum:Momentum",
         "noise": f"{_AGENTS}.noise:Noise",
         "participation": f"{_AGENTS}.execution.participation:Participation",
@@ -36,6 +43,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "reaching_taker": f"{_AGENTS}.reaching_taker:ReachingTaker",
         "replay": f"{_AGENTS}.replay:Replay",
         "routed_flow": f"{_AGENTS}.routed_flow:RoutedFlow",
+        "shaver": f"{_AGENTS}.shaver:Shaver",
         "sniper": f"{_AGENTS}.execution.sniper:Sniper",
         "twap": f"{_AGENTS}.execution.twap:Twap",
         "venue_arbitrage": f"{_AGENTS}.venue_arbitrage:VenueArbitrage",
@@ -43,6 +51,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "visitor": f"{_AGENTS}.visitor:Visitor",
         "vwap": f"{_AGENTS}.execution.vwap:Vwap",
         "zero_intelligence": f"{_AGENTS}.zero_intelligence:ZeroIntelligence",
+        "zip": f"{_AGENTS}.zip_trader:Zip",
     },
     "feed": {
         "constant": f"{_FEED}:Constant",

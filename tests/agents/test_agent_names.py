@@ -15,7 +15,9 @@ from marketsim.scenario.parameters import parameters_of, summary
 from marketsim.scenario.registry import REGISTRY
 from marketsim.trading.agent import Agent
 
-NEEDED = {"Replay": {"scenario": "quickstart"}}
+UNITS = {"side": "buy", "values": (101, 99)}
+NEEDED = {"Replay": {"scenario": "quickstart"}, "AuctionSniper": {**UNITS, "period": "1min"}}
+NEEDED |= dict.fromkeys(("Aa", "Gd", "Giveaway", "Shaver", "Zip"), UNITS)
 AGENTS = [getattr(room, name) for name in room.__all__]
 
 

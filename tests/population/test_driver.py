@@ -49,7 +49,10 @@ REPORT = int(Kind.REPORT)
 ACCEPTED, REJECTED = REPORT + 1, REPORT + 8
 LIMIT, MARKET, POST_ONLY = int(OrderType.LIMIT), int(OrderType.MARKET), int(OrderFlag.POST_ONLY)
 GTC, GTD, IOC, RISK = int(TimeInForce.GTC), int(TimeInForce.GTD), int(TimeInForce.IOC), int(Reason.RISK)
-RATES = {"poisson_flow": {"limit_rate": 1, "market_rate": 1, "cancel_rates": (0.5, 0.2)}}
+RATES: dict[str, dict[str, Any]] = {"poisson_flow": {"limit_rate": 1, "market_rate": 1, "cancel_rates": (0.5, 0.2)}}
+_UNITS = {"values": (103, 97), "steps": 9, "period": "5s", "rate": 2}
+RATES |= {name: {"side": "buy", **_UNITS} for name in ("aa", "auction_sniper", "giveaway")}
+RATES |= {name: {"side": "sell", **_UNITS} for name in ("gd", "shaver", "zip")}
 
 
 @compiled
