@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.figures.contracts import clearing_figure
     from marketsim.analysis.figures.reference_market import reference_figure
+    from marketsim.analysis.figures.stress import stress_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
+    from marketsim.analysis.ground_truth import labels
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
     from marketsim.analysis.index_baskets import index_values
     from marketsim.analysis.liquidity import (
@@ -94,6 +96,7 @@ _HOMES = {
         "venue_shares",
     ),
     "accounting": ("Account", "Accounts", "accounts", "round_trips"),
+    "ground_truth": ("labels",),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
     "index_baskets": ("index_values",),
     "liquidity": (
@@ -130,6 +133,7 @@ _HOMES = {
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
     "figures.contracts": ("clearing_figure",),
+    "figures.stress": ("stress_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -189,6 +193,7 @@ __all__ = [
     "hill_tail_index",
     "index_values",
     "kyle_lambda",
+    "labels",
     "locked_and_crossed",
     "mark_outs",
     "market_table",
@@ -220,6 +225,7 @@ __all__ = [
     "spread_bps",
     "spread_over_time",
     "states_seen",
+    "stress_figure",
     "stylized_facts",
     "summarize",
     "total_return",
