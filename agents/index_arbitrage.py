@@ -54,7 +54,7 @@ class IndexArbitrage(Agent):
 
     A leg may miss, because quotes are late. Once all legs are answered, ``legs`` complete takes what is missing at
     market, up to what the leg that traded most is worth; unwind trades back what others did too much. What cannot be
-    had is tried again every ``patience``; nothing new is begun before.
+    had is tried again every ``patience``; nothing new is begun before, and no quote is traded on twice.
     """
 
     fund: str | None = field(
@@ -96,7 +96,7 @@ class IndexArbitrage(Agent):
         self._basket = self._session.baskets[name]
         self._place = self._session.venues(self._fund)[0]
         self._members = self._sized(self._basket)
-        self._quotes: dict[str, Quote] = {}  # by symbol, those with both sides
+        self._quotes: dict[str, Quote] = {}  # by symbol, those with both sides on which it has not traded
         self._working: list[Order] = []
         self._before = 0  # the fund's lots before the present trade …
         self._lots = 0  # … and those that it is about, signed
@@ -211,7 +211,7 @@ class IndexArbitrage(Agent):
         side, lots, _ = chance
         self._before, self._lots = self.position(self._fund), side * lots
         for instrument, gap in self._gaps(self._before + self._lots):
-            quote = self._quotes[instrument.symbol]
+            quote = self._quotes.pop(instrument.symbol)  # spent: what it shows next counts
             self._send(instrument, gap, _near(quote, _BUY if gap > 0 else _SELL))
 
     def _gaps(self, goal: int) -> list[tuple[Instrument, int]]:

@@ -17,6 +17,8 @@ from marketsim.domain.market_data import Volume
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError
 
+_SLACK = 1e-9  # lots, so that tenths add up to a whole
+
 
 @dataclass
 class LargeSeller(StressAgent):
@@ -71,7 +73,7 @@ class LargeSeller(StressAgent):
             return
         self._owed += self.participation * (volume.bought + volume.sold) * int(self.interval) / int(self.lookback)
         working = sum(order.leaves for order in self.orders())
-        lots = min(int(self._owed), self.quantity - self.sold - working)
+        lots = min(int(self._owed + _SLACK), self.quantity - self.sold - working)
         if lots > 0:
             self._owed -= lots
             order = self.sell(self.instrument, lots, tag="program")

@@ -40,6 +40,9 @@ class LiquidationCascade(StressAgent):
     entry: float | None = field(
         default=None, metadata={"unit": "price", "help": "price that they bought at; the reference price when left out"}
     )
+    begin: int | str = field(
+        default="0s", metadata={"unit": "duration", "help": "from the start of the run; before, nobody is sold out"}
+    )
     delay: int | str = field(
         default="100ms", metadata={"unit": "duration", "help": "time from a threshold to the forced sale"}
     )
@@ -49,7 +52,9 @@ class LiquidationCascade(StressAgent):
         to_number(self, "lowest_leverage", "highest_leverage", low=1.0, open_low=True)
         to_number(self, "maintenance", low=0.0, high=0.99)
         to_number(self, "entry", low=0.0, open_low=True)
-        self.delay = duration(self.delay)
+        self.begin, self.delay = duration(self.begin), duration(self.delay)
+        if self.begin < 0:
+            raise InvalidValueError(f"begin: {self.begin} ns lies before the start; use 0s or more")
         if self.delay < 0:
             raise InvalidValueError(f"delay: {self.delay} ns is below zero; use 0 or more")
         if self.lowest_leverage > self.highest_leverage:
@@ -74,12 +79,14 @@ class LiquidationCascade(StressAgent):
         """Everybody still holds."""
         self._venue = self._session.venues(self.instrument)[0]
         tick = self.instrument.tick
+        self._open_at = self.now + int(self.begin)
         self._waiting = [price / tick for price in reversed(self.thresholds())]  # ticks, the next one last
         self.sold_out = 0  # holders whose sale was decided
 
     def on_quote(self, quote: Quote) -> None:
         """Whose equity is gone?"""
-        if quote.venue != self._venue or not quote.two_sided or quote.instrument.symbol != self.instrument.symbol:
+        mine = quote.venue == self._venue and quote.instrument.symbol == self.instrument.symbol
+        if not mine or not quote.two_sided or self.now < self._open_at:
             return
         while self._waiting and quote.mid < self._waiting[-1]:
             self._waiting.pop()

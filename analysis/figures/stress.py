@@ -16,6 +16,7 @@ from marketsim.domain.units import SECOND, format_duration
 
 COLOURS = (style.VERMILLION, style.BLUE, style.GREEN, style.PURPLE, style.ORANGE, style.SKY)
 MOST_LINES = 600  # of orders drawn one by one
+MOST_CROSSES = 100  # that are drawn large
 
 
 @style.styled
@@ -33,7 +34,7 @@ def stress_figure(run: RemarkedTables, instrument: str | None = None, *, width: 
     step = step_of(tape.start, tape.end, 90)
     _draw_price(price, tape, said)
     _draw_depth(depth, tape, step)
-    _draw_volume(volume, tape, said, step)
+    _draw_volume(volume, tape, said, run.trades, step)
     price.set_ylabel(f"price ({tape.currency})")
     style.head(price, f"{tape.symbol}: mid and labelled orders", width)
     style.head(depth, f"Quantity at the best prices, mean per {format_duration(step)}", width)
@@ -66,9 +67,8 @@ def _draw_price(axes: Axes, tape: Tape, said: pd.DataFrame) -> None:
             axes.plot([], [], color=colour, linewidth=2.2, label=words)
         if not limit.all():
             met = tape.before(tape.mid, mine["start"].to_numpy(np.int64)[~limit])
-            axes.plot(
-                begin[~limit], met, "x", color=colour, markersize=5, markeredgewidth=1.4, label=f"{words} (at market)"
-            )
+            size = 5.0 if len(met) < MOST_CROSSES else 2.5
+            axes.plot(begin[~limit], met, "x", color=colour, markersize=size, label=f"{words} (at market)")
 
 
 def _draw_depth(axes: Axes, tape: Tape, step: int) -> None:
@@ -79,16 +79,15 @@ def _draw_depth(axes: Axes, tape: Tape, step: int) -> None:
     axes.set_ylabel("units")
 
 
-def _draw_volume(axes: Axes, tape: Tape, said: pd.DataFrame, step: int) -> None:
+def _draw_volume(axes: Axes, tape: Tape, said: pd.DataFrame, trades: pd.DataFrame, step: int) -> None:
     edges = edges_of(tape, step)
     total = np.histogram(tape.trade_time, edges, weights=tape.quantity)[0]
     axes.stairs(total, edges / SECOND, fill=True, color=style.LIGHT, label="all")
     for kind, role, colour in _kinds(said):
         mine = said[(said["kind"] == kind) & (said["role"] == role)]["order"].to_numpy(np.int64)
-        chosen = np.isin(tape.order, mine)
-        if chosen.any():
-            part = np.histogram(tape.trade_time[chosen], edges, weights=tape.quantity[chosen])[0]
-            words = f"{kind.replace('_', ' ')}: {role}"
-            axes.stairs(part, edges / SECOND, color=colour, linewidth=1.3, label=f"{words}, aggressive")
+        chosen = trades[trades["taker_order"].isin(mine) | trades["maker_order"].isin(mine)]
+        if len(chosen):
+            part = np.histogram(chosen["time"], edges, weights=chosen["quantity"])[0]
+            axes.stairs(part, edges / SECOND, color=colour, linewidth=1.3, label=f"{kind.replace('_', ' ')}: {role}")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("units")
