@@ -27,7 +27,8 @@ def stress_figure(run: RemarkedTables, instrument: str | None = None, *, width: 
     tape = Tape.of(run, instrument)
     said = labels(run)
     said = said[(said["instrument"] == tape.symbol) & (said["end"] >= tape.start)]
-    figure = style.canvas(width, 6.4)
+    rows = -(-(len(_kinds(said)) + 1) // style.legend_columns(width))  # of the two legends that name them
+    figure = style.canvas(width, 6.0 + 0.4 * rows)
     if len(tape.quote_time) == 0:
         return style.empty(figure, f"{tape.symbol}: no quotes")
     price, depth, volume = style.panels(figure, 3, heights=(2.2, 1.0, 1.0))
@@ -46,21 +47,29 @@ def stress_figure(run: RemarkedTables, instrument: str | None = None, *, width: 
     return figure
 
 
-def _kinds(said: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """Kind, role and colour of what was labelled, in the order in which it first happened."""
+def _kinds(said: pd.DataFrame) -> list[tuple[pd.DataFrame, str, str]]:
+    """What was labelled with one kind and role, its name and its colour, in the order in which it first happened.
+
+    A kind's only role is not named.
+    """
     pairs = list(dict.fromkeys(zip(said["kind"], said["role"], strict=True)))
-    return [(kind, role, COLOURS[number % len(COLOURS)]) for number, (kind, role) in enumerate(pairs)]
+    found = []
+    for number, (kind, role) in enumerate(pairs):
+        several = sum(other == kind for other, _ in pairs) > 1
+        words = kind.replace("_", " ") + (f": {role}" if several else "")
+        mine = said[(said["kind"] == kind) & (said["role"] == role)]
+        found.append((mine, words, COLOURS[number % len(COLOURS)]))
+    return found
 
 
 def _draw_price(axes: Axes, tape: Tape, said: pd.DataFrame) -> None:
     inside = tape.quote_time >= tape.start
     time, mid = style.thin(tape.quote_time[inside], tape.mid[inside])
     axes.plot(time, mid, color=style.BLACK, linewidth=0.9, drawstyle="steps-post", label="mid")
-    for kind, role, colour in _kinds(said):
-        mine = said[(said["kind"] == kind) & (said["role"] == role)]
+    for mine, words, colour in _kinds(said):
         begin, end = (mine[name].to_numpy(np.float64) / SECOND for name in ("start", "end"))
         level = mine["price"].to_numpy(np.float64)
-        words, limit = f"{kind.replace('_', ' ')}: {role}", ~np.isnan(level)
+        limit = ~np.isnan(level)
         some = np.flatnonzero(limit)[:MOST_LINES]
         axes.hlines(level[some], begin[some], end[some], color=colour, linewidth=2.2, alpha=0.85)
         if limit.any():
@@ -68,7 +77,7 @@ def _draw_price(axes: Axes, tape: Tape, said: pd.DataFrame) -> None:
         if not limit.all():
             met = tape.before(tape.mid, mine["start"].to_numpy(np.int64)[~limit])
             size = 5.0 if len(met) < MOST_CROSSES else 2.5
-            axes.plot(begin[~limit], met, "x", color=colour, markersize=size, label=f"{words} (at market)")
+            axes.plot(begin[~limit], met, "x", color=colour, markersize=size, label=words)
 
 
 def _draw_depth(axes: Axes, tape: Tape, step: int) -> None:
@@ -83,11 +92,11 @@ def _draw_volume(axes: Axes, tape: Tape, said: pd.DataFrame, trades: pd.DataFram
     edges = edges_of(tape, step)
     total = np.histogram(tape.trade_time, edges, weights=tape.quantity)[0]
     axes.stairs(total, edges / SECOND, fill=True, color=style.LIGHT, label="all")
-    for kind, role, colour in _kinds(said):
-        mine = said[(said["kind"] == kind) & (said["role"] == role)]["order"].to_numpy(np.int64)
-        chosen = trades[trades["taker_order"].isin(mine) | trades["maker_order"].isin(mine)]
+    for mine, words, colour in _kinds(said):
+        ids = mine["order"].to_numpy(np.int64)
+        chosen = trades[trades["taker_order"].isin(ids) | trades["maker_order"].isin(ids)]
         if len(chosen):
             part = np.histogram(chosen["time"], edges, weights=chosen["quantity"])[0]
-            axes.stairs(part, edges / SECOND, color=colour, linewidth=1.3, label=f"{kind.replace('_', ' ')}: {role}")
+            axes.stairs(part, edges / SECOND, color=colour, linewidth=1.3, label=words)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("units")
