@@ -95,7 +95,7 @@ class Deception(StressAgent):
         """What an episode is to trade: out of what is held, else something on either side."""
         held = self.position()
         if held:
-            return _SELL if held > 0 else _BUY, abs(held)
+            return _SELL if held > 0 else _BUY, min(abs(held), self.quantity)
         return (_BUY if self.random("side").bernoulli(0.5) else _SELL), self.quantity
 
     def _send(self, side: Side, lots: int, price: int, role: str) -> Order:

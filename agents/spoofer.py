@@ -17,8 +17,8 @@ class Spoofer(Deception):
     """Posts ``quantity`` lots at the best price and a decoy of ``decoy_quantity`` on the other side of the book.
 
     The decoy lies ``distance`` ticks behind the best price of its side; once the genuine order has traded, or after
-    ``patience``, or when others' lots ahead of the decoy fall below ``cover``, everything is cancelled. What was bought
-    in one episode is sold in the next. Labels: kind ``spoofing``, roles ``genuine`` and ``decoy``.
+    ``patience``, or when others' lots ahead of the decoy fall below ``cover``, everything is cancelled. What it holds
+    it sells in the next episodes, at most ``quantity`` in one. Labels: kind ``spoofing``, roles ``genuine`` and ``decoy``.
     """
 
     kind: ClassVar[str] = "spoofing"
