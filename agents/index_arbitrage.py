@@ -1,8 +1,8 @@
 """An arbitrageur of index against basket: trades a fund, or a future, against the members of its index.
 
-Such trading holds the basis within its costs; E. Budish, P. Cramton and J. Shim, "The high-frequency trading arms race",
-Quarterly Journal of Economics 130(4), 2015, 1547–1621, study it between the S&P 500 future and fund. It takes and never
-makes.
+Such trading holds the basis within its costs; E. Budish, P. Cramton and J. Shim, "The high-frequency trading arms
+race", Quarterly Journal of Economics 130(4), 2015, 1547–1621, study it between the S&P 500 future and fund. It takes
+and never makes.
 """
 
 from __future__ import annotations
@@ -159,7 +159,9 @@ class IndexArbitrage(Agent):
         known = {instrument.symbol: instrument for instrument in self.instruments}
         if self.fund is not None:
             if self.fund not in known:
-                raise InvalidValueError(f"fund: {self.name} does not trade {self.fund!r}{did_you_mean(self.fund, known)}")
+                raise InvalidValueError(
+                    f"fund: {self.name} does not trade {self.fund!r}{did_you_mean(self.fund, known)}"
+                )
             found = known[self.fund]
             if not found.basket and self.basket is None:
                 raise InvalidValueError(f"basket: {self.fund} names no index of its own; say which one")

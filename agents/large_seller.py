@@ -2,8 +2,8 @@
 
 The seller of 6 May 2010 had 75,000 E-mini contracts to sell, at 9 % of the volume of the last minute "without regard to
 price or time": A. Kirilenko, A. S. Kyle, M. Samadi and T. Tuzun, "The flash crash: high-frequency trading in an
-electronic market", Journal of Finance 72(3), 2017, 967–998. As its own sales, and those of traders who pass on what they
-bought from it, count as volume, it sells faster the more is traded.
+electronic market", Journal of Finance 72(3), 2017, 967–998. As its own sales, and those of traders who pass on what
+they bought from it, count as volume, it sells faster the more is traded.
 """
 
 from __future__ import annotations

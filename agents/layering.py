@@ -18,8 +18,8 @@ class Layering(Deception):
 
     Decoy k (0, 1, …) lies ``distance`` + k·``spacing`` ticks behind the best price of its side; once the genuine order
     has traded, or after ``patience``, or when others' lots ahead of a decoy fall below ``cover``, everything is
-    cancelled. What it holds it sells in the next episodes, at most ``quantity`` in one. Labels: kind ``layering``, roles ``genuine`` and
-    ``decoy``.
+    cancelled. What it holds it trades back in the next episodes, at most ``quantity`` in one. Labels: kind
+    ``layering``, roles ``genuine`` and ``decoy``.
     """
 
     kind: ClassVar[str] = "layering"

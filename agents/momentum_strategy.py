@@ -1,4 +1,4 @@
-"""A momentum strategy on bars: a model, momentum and volume joined with weighted confidence, and a reason for each signal.
+"""A momentum strategy on bars: model, momentum and volume joined with weighted confidence, and a reason for each signal.
 
 Each part says up, down or nothing, and how sure it is; the weighted sum decides between BUY, SELL and HOLD. What was
 decided, with which confidence and why, is written into the run as a remark with the key ``signal``. The model is any
@@ -12,6 +12,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -59,7 +60,9 @@ def join(parts: Sequence[Part], threshold: float) -> Signal:
     told = "; ".join(part.reason for part in parts if part.weight > 0.0)
     relation = "reaches" if action != "HOLD" else "is below"
     way = "up" if joined > 0.0 else "down" if joined < 0.0 else "neither way"
-    return Signal(action, abs(joined), f"{told}; confidence {abs(joined):.2f} {way} {relation} {threshold:.2f}: {action}")
+    return Signal(
+        action, abs(joined), f"{told}; confidence {abs(joined):.2f} {way} {relation} {threshold:.2f}: {action}"
+    )
 
 
 class BarWindow:
@@ -105,7 +108,7 @@ class BarWindow:
         of the lookback (−1 to 1), and the root mean square of returns.
         """
         closes = list(self._closes)
-        returns = [after / before - 1.0 for before, after in zip(closes, closes[1:], strict=False)]
+        returns = [after / before - 1.0 for before, after in pairwise(closes)]
         low, high = min(low for low, _ in self._ranges), max(high for _, high in self._ranges)
         place = 2.0 * (self.close - low) / (high - low) - 1.0 if high > low else 0.0
         deviation = math.sqrt(sum(change * change for change in returns) / len(returns))
@@ -171,9 +174,7 @@ class MomentumStrategy(Agent):
         to_share(self, "confidence_threshold", "position_share")
         to_number(self, "momentum_threshold", "model_weight", "momentum_weight", "volume_weight", low=0.0)
         to_number(self, "volume_multiple", "capital", low=0.0, open_low=True)
-        to_whole(
-            self, "lookback", "volume_window", "label_horizon", "warm_up", "retrain_interval", "memory", low=1
-        )
+        to_whole(self, "lookback", "volume_window", "label_horizon", "warm_up", "retrain_interval", "memory", low=1)
         if self.model == "none" and self.model_file is not None:
             raise InvalidValueError("model_file: model is none; say which kind it is, or leave the file out")
         if self.momentum_weight + self.volume_weight == 0.0:

@@ -18,7 +18,8 @@ class Spoofer(Deception):
 
     The decoy lies ``distance`` ticks behind the best price of its side; once the genuine order has traded, or after
     ``patience``, or when others' lots ahead of the decoy fall below ``cover``, everything is cancelled. What it holds
-    it sells in the next episodes, at most ``quantity`` in one. Labels: kind ``spoofing``, roles ``genuine`` and ``decoy``.
+    it trades back in the next episodes, at most ``quantity`` in one. Labels: kind ``spoofing``, roles ``genuine`` and
+    ``decoy``.
     """
 
     kind: ClassVar[str] = "spoofing"

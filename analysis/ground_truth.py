@@ -10,7 +10,10 @@ import pandas as pd
 from marketsim.domain.label import LABEL, Label
 from marketsim.domain.tables import MarketTables
 
-COLUMNS = ("agent", "kind", "role", "episode", "instrument", "venue", "order", "side", "price", "quantity", "filled")
+COLUMNS = (
+    "agent", "kind", "role", "episode", "instrument", "venue", "order", "side", "price", "quantity", "filled", "start",
+    "end",
+)  # fmt: skip
 
 
 class RemarkedTables(MarketTables, Protocol):
@@ -26,8 +29,8 @@ def labels(run: RemarkedTables) -> pd.DataFrame:
 
     Columns: ``agent``, ``kind`` (such as spoofing), ``role`` (such as decoy or genuine), ``episode`` (orders of one
     belong together), ``instrument``, ``venue``, ``order`` (its id in the event log), ``side`` (+1 buy, -1 sell),
-    ``price`` (limit in currency, NaN at market), ``quantity`` and ``filled`` (units), ``start`` and ``end`` (ns, of acceptance and of the terminal state; the run's
-    end where it was still live). Empty when no agent labels anything.
+    ``price`` (limit in currency, NaN at market), ``quantity`` and ``filled`` (units), ``start`` and ``end`` (ns, of
+    acceptance and of the terminal state; the run's end where it was still live). Empty when no agent labels anything.
     """
     said = run.annotations
     said = said[said["key"] == LABEL]
@@ -40,4 +43,4 @@ def labels(run: RemarkedTables) -> pd.DataFrame:
     joined = named.merge(orders, on=["agent", "venue", "order"], how="inner")
     joined["end"] = joined["end"].where(joined["end"] >= 0, run.end)
     joined = joined.sort_values(["start", "order"], ignore_index=True)
-    return joined[[*COLUMNS, "start", "end"]]
+    return joined[list(COLUMNS)]

@@ -48,6 +48,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "market_data": png(market_data()),
         "two_venues": png(ms.analysis.crossed_figure(two_venues(duration))),
         "fee_wars": png(ms.analysis.venue_figure(ready("fee_wars", duration))),
+        "flash_crash": png(ms.analysis.stress_figure(ready("flash_crash", duration))),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
     for name, picture in pictures.items():

@@ -139,7 +139,9 @@ def test_after_a_gap_the_next_book_is_no_step() -> None:
     assert it.update([(90, 4)], [(92, 1)]) == [3]
 
 
-sides = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=5, unique_by=lambda level: level[0])
+sides = st.lists(
+    st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=5, unique_by=lambda level: level[0]
+)
 books = st.tuples(
     sides.map(lambda side: sorted(((100 - p, q) for p, q in side), reverse=True)),
     sides.map(lambda side: sorted((100 + p, q) for p, q in side)),

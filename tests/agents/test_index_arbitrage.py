@@ -215,7 +215,9 @@ def test_a_refused_leg_counts_as_missed() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(9_970, 10_030), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=12),
+    st.lists(
+        st.tuples(st.integers(9_970, 10_030), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), max_size=12
+    ),
     st.sampled_from(["complete", "unwind"]),
     st.integers(1, 7),
 )

@@ -1,4 +1,4 @@
-"""The agents that put a market under stress, by hand: what they send, when they take it back, and what they say of it."""
+"""The agents of stress by hand: what they send, when they take it back, and what they say of it."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def fall(seed: int, participation: float, leverage: float | None = None) -> tupl
 
 @pytest.mark.statistical
 def test_the_cascade_grows_with_leverage() -> None:
-    """40 holders, the boldest with the leverage told, the most careful with half of it; a seller of 30 % sets it off."""
+    """40 holders, the boldest with the leverage told, the most careful with half; a seller of 30 % sets it off."""
     leverages, seeds = (6, 30, 40, 48), range(runs(6, 40))
     found = np.array([[fall(seed, 0.3, leverage) for leverage in leverages] for seed in seeds])
     means = found.mean(axis=0)
@@ -125,7 +125,7 @@ def test_a_decoy_makes_others_trade_with_the_genuine_order() -> None:
     pairs = [(filled(seed, 400), filled(seed, 1)) for seed in seeds]
     mean, half = interval([a[0] - b[0] for a, b in pairs])
     base = np.mean([b[0] for _, b in pairs])
-    print(f"\nfilled share of genuine orders: {100 * mean:+.0f} ± {100 * half:.0f} points with a decoy, on {100 * base:.0f} %")
+    print(f"\nfilled share of genuine orders: {100 * mean:+.0f} ± {100 * half:.0f} points on {100 * base:.0f} %")
     assert mean > half
     assert np.mean([a[1] for a, _ in pairs]) < 0.05, "of the decoys hardly anything trades"
 
@@ -153,9 +153,13 @@ def test_arbitrage_holds_the_fund_at_its_index_and_the_near_one_is_paid() -> Non
         gained.append(books["near"].pnl - books["far"].pnl)
         missed.append(books["near"].fill_ratio - books["far"].fill_ratio)
     mean, half = interval(np.array(without) - beside)
-    print(f"\nbasis {np.mean(without):.3f} USD alone, {np.mean(beside):.3f} with arbitrage: {mean:.3f} ± {half:.3f} less")
+    print(
+        f"\nbasis {np.mean(without):.3f} USD alone, {np.mean(beside):.3f} with arbitrage: {mean:.3f} ± {half:.3f} less"
+    )
     assert mean > half
     assert np.mean(beside) < 0.05, "spreads of two ticks each, and a threshold of two cents"
     mean, half = interval(missed)
-    print(f"fill ratio of near above far: {mean:.2f} ± {half:.2f}; profit: {np.mean(gained):.1f} ± {interval(gained)[1]:.1f} USD")
+    print(
+        f"fill ratio of near above far: {mean:.2f} ± {half:.2f}, profit: {np.mean(gained):.1f} ± {interval(gained)[1]:.1f}"
+    )
     assert mean > half, "the far one comes too late"
