@@ -1,4 +1,4 @@
-"""A momentum strategy on bars: model, momentum and volume joined with weighted confidence, and a reason for each signal.
+"""A momentum strategy on bars: model, momentum and volume, joined with weighted confidence, and a reason every time.
 
 Each part says up, down or nothing, and how sure it is; the weighted sum decides between BUY, SELL and HOLD. What was
 decided, with which confidence and why, is written into the run as a remark with the key ``signal``. The model is any

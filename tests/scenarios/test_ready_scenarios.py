@@ -15,6 +15,7 @@ NEEDED = {
     "fee_wars", "lossy_feed", "training_market",
 }  # fmt: skip
 NEEDED |= {"opening_auction", "volatility_halt", "three_days"}
+NEEDED |= {"flash_crash", "index_arbitrage", "momentum_strategy", "spoofing"}
 QUIET = {"reference_day", "reference_hour"}  # a trade a second
 NAMES = ready_scenarios()
 

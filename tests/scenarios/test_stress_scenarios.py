@@ -1,7 +1,7 @@
 """The scenarios of stress and of index arbitrage show what their pages say, over paired seeds.
 
-Paired: both sides of a comparison run under the same seeds, in which everybody else draws the same numbers. What is held
-is that Student's interval of the mean difference, at 95 %, excludes zero.
+Paired: both sides of a comparison run under the same seeds, in which everybody else draws the same numbers. What is
+held is that Student's interval of the mean difference, at 95 %, excludes zero.
 """
 
 from __future__ import annotations
@@ -159,7 +159,5 @@ def test_arbitrage_holds_the_fund_at_its_index_and_the_near_one_is_paid() -> Non
     assert mean > half
     assert np.mean(beside) < 0.05, "spreads of two ticks each, and a threshold of two cents"
     mean, half = interval(missed)
-    print(
-        f"fill ratio of near above far: {mean:.2f} ± {half:.2f}, profit: {np.mean(gained):.1f} ± {interval(gained)[1]:.1f}"
-    )
+    print(f"fill ratio of near above far: {mean:.2f} ± {half:.2f}; profit, USD: {np.mean(gained):.1f}")
     assert mean > half, "the far one comes too late"
