@@ -58,9 +58,12 @@ class IndexArbitrage(Agent):
     """
 
     fund: str | None = field(
-        default=None, metadata={"help": "symbol of what stands for the index; the one with a basket when left out"}
+        default=None,
+        metadata={"reference": "instrument", "help": "what stands for the index; the one with a basket when left out"},
     )
-    basket: str | None = field(default=None, metadata={"help": "name of the index; the fund's own when left out"})
+    basket: str | None = field(
+        default=None, metadata={"reference": "index", "help": "name of the index; the fund's own when left out"}
+    )
     threshold: float = field(
         default=0.01, metadata={"unit": "price", "help": "basis of a unit, after fees, that it must beat"}
     )

@@ -14,7 +14,8 @@ from marketsim.domain.basket import Basket
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.message import Kind
 from marketsim.domain.order import Reason, TimeInForce
-from marketsim.errors import AgentError, InvalidValueError
+from marketsim.errors import AgentError, InvalidValueError, ScenarioError
+from marketsim.scenario.loader import check
 from marketsim.testing import HandMarket
 
 AAA = Instrument("AAA", reference_price="100")
@@ -264,6 +265,15 @@ def test_the_fund_is_found_by_its_basket_or_named() -> None:
     ):
         with pytest.raises(AgentError, match=message):
             desk(instruments, **changes)
+
+
+def test_a_fund_or_index_that_there_is_not_is_refused_before_anything_runs() -> None:
+    with pytest.raises(ScenarioError) as refused:
+        check("index_arbitrage", ["agents.near.fund=FUMD", "agents.near.basket=TIP", "agents.far.exit=1"])
+    told = str(refused.value)
+    assert 'agents.near.fund: no instrument is called "FUMD"; did you mean "FUND"?' in told
+    assert 'agents.near.basket: no index is called "TIP"; did you mean "TOP"?' in told
+    assert "exit: paying 1 to leave what earned 0.02 loses" in told
 
 
 @pytest.mark.parametrize(

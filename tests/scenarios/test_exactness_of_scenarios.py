@@ -33,10 +33,10 @@ PIECES = {
     ),
     "two_venues_latency_arbitrage": ("duration=20s", "warm_up=0s"),
     "fee_wars": ("duration=20s", "warm_up=0s"),
-    "index_arbitrage": ("duration=15s", "warm_up=0s", "agents.noise.count=40"),
+    "index_arbitrage": ("duration=8s", "warm_up=0s", "agents.noise.count=40"),
     "spoofing": (
-        "duration=30s", "warm_up=0s", "agents.noise.count=40", "agents.spoofer.interval=4s",
-        "agents.layering.interval=4s",
+        "duration=12s", "warm_up=0s", "agents.noise.count=40", "agents.spoofer.interval=2s",
+        "agents.layering.interval=2s",
     ),
     "lossy_feed": (
         "duration=40s", "warm_up=0s", "network.faults[3].at=2s", "network.faults[3].until=4s",
