@@ -30,14 +30,6 @@ def sent(market: HandMarket) -> list[tuple[int, int, int]]:
     return asked
 
 
-def test_a_label_survives_its_text() -> None:
-    label = Label("spoofing", "decoy", 3, "XSIM", 17)
-    assert Label.of(label.text()) == label
-    for wrong in ("", "spoofing", "[1]", '{"kind":"x"}', '{"kind":"x","role":"y","episode":"z","venue":"v","order":1}'):
-        with pytest.raises(InvalidValueError, match="is no label"):
-            Label.of(wrong)
-
-
 # --- spoofing and layering ---
 
 

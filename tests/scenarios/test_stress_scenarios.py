@@ -43,10 +43,10 @@ def course(of: Any) -> tuple[float, float, float]:
 
 @pytest.mark.slow
 def test_the_price_crashes_and_recovers() -> None:
-    crash = run("flash_crash")
+    crash = run("flash_crash", duration="26min")
     begin, low, end = course(crash)
     assert low < 0.985 * begin
-    assert end - low > 0.5 * (begin - low), "more than half of it comes back"
+    assert end - low > 0.4 * (begin - low), "and comes back, in the quarter of an hour after it"
     found = labels(crash)
     seller = found[found["kind"] == "large_seller"]
     assert seller["filled"].sum() == 5_000
