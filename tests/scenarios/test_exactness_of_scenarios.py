@@ -33,7 +33,7 @@ PIECES = {
     ),
     "two_venues_latency_arbitrage": ("duration=20s", "warm_up=0s"),
     "fee_wars": ("duration=20s", "warm_up=0s"),
-    "index_arbitrage": ("duration=8s", "warm_up=0s", "agents.noise.count=40"),
+    "index_arbitrage": ("duration=8s", "warm_up=0s", "agents.noise.count=40", "agents.noise.rate=2/s"),
     "spoofing": (
         "duration=12s", "warm_up=0s", "agents.noise.count=40", "agents.spoofer.interval=2s",
         "agents.layering.interval=2s",
