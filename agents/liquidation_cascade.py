@@ -78,10 +78,14 @@ class LiquidationCascade(StressAgent):
     def on_start(self) -> None:
         """Everybody still holds."""
         self._venue = self._session.venues(self.instrument)[0]
-        tick = self.instrument.tick
         self._open_at = self.now + int(self.begin)
-        self._waiting = [price / tick for price in reversed(self.thresholds())]  # ticks, the next one last
         self.sold_out = 0  # holders whose sale was decided
+        self.on_parameters()
+
+    def on_parameters(self) -> None:
+        """The thresholds of those who still hold, in ticks, the next one last."""
+        tick = self.instrument.tick
+        self._waiting = [price / tick for price in reversed(self.thresholds()[self.sold_out :])]
 
     def on_quote(self, quote: Quote) -> None:
         """Whose equity is gone?"""

@@ -184,9 +184,15 @@ class MomentumStrategy(Agent):
 
     def on_start(self) -> None:
         """A window of bars and a learner for each instrument."""
+        self._begun = self._seeing()
         self.desks = {i.symbol: self._new_desk(i) for i in self.instruments}
         for desk in self.desks.values():
             self.subscribe(desk.instrument, bars=self.bar, venue=desk.venue)
+
+    def on_parameters(self) -> None:
+        """What it sees and learns with begins anew when it was changed; the rest is read where it is used."""
+        if self._seeing() != self._begun:
+            self.on_start()
 
     def bring_along(self) -> None:
         """Load what the models learn with."""
@@ -217,6 +223,11 @@ class MomentumStrategy(Agent):
         save(learner.model, FEATURES, path)
 
     # --- inner ---
+
+    def _seeing(self) -> tuple[object, ...]:
+        return (
+            self.bar, self.lookback, self.volume_window, self.model, self.model_file, self.label_horizon, self.memory,
+        )  # fmt: skip
 
     def _new_desk(self, instrument: Instrument) -> _Desk:
         learner = None

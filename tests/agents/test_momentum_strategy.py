@@ -272,6 +272,20 @@ def test_a_model_file_is_used_and_one_of_other_features_refused(tmp_path: Path) 
         strategy(model="logistic", model_file=tmp_path / "missing.skops")
 
 
+def test_other_bars_begin_anew_and_other_thresholds_do_not() -> None:
+    me, market = strategy()
+    show(market, (10_000, 10), (10_000, 10))
+    me.set(momentum_threshold=0.01)
+    show(market, (10_150, 10))
+    assert signals(market)[-1]["action"] == "BUY"
+    me.set(lookback=3)
+    show(market, (10_150, 10), (10_150, 10), (10_150, 10))
+    assert len(signals(market)) == 1, "three bars are too few now"
+    me.set(bar="30s")
+    show(market, *[(10_150, 10)] * 9)
+    assert len(signals(market)) == 1, "bars of a minute are none of its own any more"
+
+
 def test_without_a_model_there_is_none_to_save(tmp_path: Path) -> None:
     me, _ = strategy()
     with pytest.raises(InvalidValueError, match="has no model to save"):

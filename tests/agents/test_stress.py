@@ -235,6 +235,21 @@ def test_before_it_begins_nobody_is_sold_out() -> None:
     assert sent(market) == [(-1, 0, 7)]
 
 
+def test_thresholds_may_change_for_those_who_still_hold() -> None:
+    me, market = cascade()
+    market.quote(9_000, 5, 9_002, 5)
+    market.advance("1s")
+    assert sent(market) == [(-1, 0, 7)]
+    me.set(entry=50.0)
+    market.quote(8_000, 5, 8_002, 5)
+    market.advance("1s")
+    assert sent(market) == []
+    me.set(entry=200.0)
+    market.quote(8_000, 6, 8_002, 5)
+    market.advance("1s")
+    assert sent(market) == [(-1, 0, 7), (-1, 0, 7)]
+
+
 def test_what_finds_no_buyer_is_tried_again() -> None:
     _, market = cascade()
     market.quote(9_000, 5, 9_002, 5)

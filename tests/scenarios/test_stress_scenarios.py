@@ -50,6 +50,10 @@ def test_the_price_crashes_and_recovers() -> None:
     found = labels(crash)
     seller = found[found["kind"] == "large_seller"]
     assert seller["filled"].sum() == 5_000
+    trades = crash.trades[crash.trades["time"].between(seller["start"].min(), seller["start"].max())]
+    share = 5_000 / trades["quantity"].sum()
+    print(f"\nthe program's share of the volume while it sells: {share:.1%}, as told 20 % of the minute before")
+    assert share == pytest.approx(0.2, abs=0.02)
     assert len(found[found["kind"] == "liquidation_cascade"]) > 10
     assert accounts(crash).families.loc["market_maker", "max_position"] <= 300
 
