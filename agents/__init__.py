@@ -19,19 +19,25 @@ if TYPE_CHECKING:
     from marketsim.agents.execution.sniper import Sniper
     from marketsim.agents.execution.twap import Twap
     from marketsim.agents.execution.vwap import Vwap
+    from marketsim.agents.fat_finger import FatFinger
     from marketsim.agents.fundamental import Fundamental
     from marketsim.agents.gd_trader import Gd
     from marketsim.agents.giveaway import Giveaway
     from marketsim.agents.glft import Glft
     from marketsim.agents.hawkes_flow import HawkesFlow
     from marketsim.agents.heuristic_belief import HeuristicBelief
+    from marketsim.agents.index_arbitrage import IndexArbitrage
     from marketsim.agents.ladder_maker import LadderMaker
+    from marketsim.agents.large_seller import LargeSeller
+    from marketsim.agents.layering import Layering
     from marketsim.agents.limit_liquidator import LimitLiquidator
+    from marketsim.agents.liquidation_cascade import LiquidationCascade
     from marketsim.agents.liquidity_taker import LiquidityTaker
     from marketsim.agents.machine_learning import MachineLearning
     from marketsim.agents.market_maker import MarketMaker
     from marketsim.agents.mean_reversion import MeanReversion
     from marketsim.agents.momentum import Momentum
+    from marketsim.agents.momentum_strategy import MomentumStrategy
     from marketsim.agents.noise import Noise
     from marketsim.agents.poisson_flow import PoissonFlow
     from marketsim.agents.public_feed import PublicFeed
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
     from marketsim.agents.shaver import Shaver
+    from marketsim.agents.spoofer import Spoofer
     from marketsim.agents.venue_arbitrage import VenueArbitrage
     from marketsim.agents.venue_maker import VenueMaker
     from marketsim.agents.visitor import Visitor
@@ -54,6 +61,7 @@ _HOMES = {
     "AvellanedaStoikov": "avellaneda_stoikov",
     "ChartistFundamentalist": "chartist_fundamentalist",
     "Client": "client",
+    "FatFinger": "fat_finger",
     "Fundamental": "fundamental",
     "Gd": "gd_trader",
     "Giveaway": "giveaway",
@@ -62,13 +70,18 @@ _HOMES = {
     "HeuristicBelief": "heuristic_belief",
     "Iceberg": "execution.iceberg",
     "ImplementationShortfall": "execution.implementation_shortfall",
+    "IndexArbitrage": "index_arbitrage",
     "LadderMaker": "ladder_maker",
+    "LargeSeller": "large_seller",
+    "Layering": "layering",
     "LimitLiquidator": "limit_liquidator",
+    "LiquidationCascade": "liquidation_cascade",
     "LiquidityTaker": "liquidity_taker",
     "MachineLearning": "machine_learning",
     "MarketMaker": "market_maker",
     "MeanReversion": "mean_reversion",
     "Momentum": "momentum",
+    "MomentumStrategy": "momentum_strategy",
     "Noise": "noise",
     "Participation": "execution.participation",
     "PoissonFlow": "poisson_flow",
@@ -79,6 +92,7 @@ _HOMES = {
     "RoutedFlow": "routed_flow",
     "Shaver": "shaver",
     "Sniper": "execution.sniper",
+    "Spoofer": "spoofer",
     "Twap": "execution.twap",
     "VenueArbitrage": "venue_arbitrage",
     "VenueMaker": "venue_maker",
@@ -96,6 +110,7 @@ __all__ = [
     "AvellanedaStoikov",
     "ChartistFundamentalist",
     "Client",
+    "FatFinger",
     "Fundamental",
     "Gd",
     "Giveaway",
@@ -104,13 +119,18 @@ __all__ = [
     "HeuristicBelief",
     "Iceberg",
     "ImplementationShortfall",
+    "IndexArbitrage",
     "LadderMaker",
+    "LargeSeller",
+    "Layering",
     "LimitLiquidator",
+    "LiquidationCascade",
     "LiquidityTaker",
     "MachineLearning",
     "MarketMaker",
     "MeanReversion",
     "Momentum",
+    "MomentumStrategy",
     "Noise",
     "Participation",
     "PoissonFlow",
@@ -121,6 +141,7 @@ __all__ = [
     "RoutedFlow",
     "Shaver",
     "Sniper",
+    "Spoofer",
     "Twap",
     "VenueArbitrage",
     "VenueMaker",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 
 from marketsim.domain.market_data import Quote
 from marketsim.domain.order import Side
@@ -138,3 +139,54 @@ class OrderFlowImbalance:
         if quote.ask >= last.ask:
             flow += last.ask_quantity
         return flow
+
+
+Level = tuple[int, int]  # price in ticks, quantity in lots
+
+
+class MultiLevelFlow:
+    """Order-flow imbalance of each of the first ``levels`` prices of a book (Xu, Gould and Howison 2018).
+
+    Level m (0, 1, …) of step n has e = ΔW − ΔV, by the rule of ``OrderFlowImbalance`` with the m-th best bid and ask in
+    the place of the best: ΔW = q, q − q' or −q' as the m-th bid rose, stayed or fell, and the asks mirrored. So level 0
+    is the order-flow imbalance of the best quotes. Where a book has no m-th price, before or after, level m says 0.
+
+    Source: K. Xu, M. D. Gould and S. D. Howison, "Multi-level order-flow imbalance in a limit order book", Market
+    Microstructure and Liquidity 4(3–4), 2018.
+    """
+
+    __slots__ = ("_last", "levels")
+
+    def __init__(self, levels: int) -> None:
+        self.levels = levels
+        self._last: tuple[list[Level], list[Level]] | None = None
+
+    def update(self, bids: Sequence[Level], asks: Sequence[Level]) -> list[int]:
+        """The imbalance of the step to this book, best level first; all 0 for the first."""
+        last, self._last = self._last, (list(bids[: self.levels]), list(asks[: self.levels]))
+        flows = [0] * self.levels
+        if last is None:
+            return flows
+        for level in range(min(self.levels, *map(len, last), len(bids), len(asks))):
+            bid, ask = _change(bids[level], last[0][level]), _change(_over(asks[level]), _over(last[1][level]))
+            flows[level] = bid - ask
+        return flows
+
+    def unchanged(self, bids: Sequence[Level], asks: Sequence[Level]) -> bool:
+        """Whether the last book had the same first levels."""
+        return self._last == (list(bids[: self.levels]), list(asks[: self.levels]))
+
+    def forget(self) -> None:
+        """The next book is a first one again, as after a gap."""
+        self._last = None
+
+
+def _change(now: Level, before: Level) -> int:
+    """Lots that a bid has gained: all of a better one, the difference at one price, minus what was at a lost one."""
+    (price, lots), (old_price, old_lots) = now, before
+    return (lots if price >= old_price else 0) - (old_lots if price <= old_price else 0)
+
+
+def _over(level: Level) -> Level:
+    """An ask as the bid of a market turned over."""
+    return -level[0], level[1]

@@ -34,11 +34,13 @@ class Observation(NamedTuple):
     score: float  # the probability of up that was predicted; below 0 when nothing was
 
 
-class Learner:
-    """Features, model and what is remembered of one instrument. It knows no orders."""
+class OutcomeLearner:
+    """A model and what is remembered of rows of features and their outcomes. It knows no market and no orders.
 
-    def __init__(self, features: BookFeatures, model: Classifier, horizon: int, memory: int) -> None:
-        self.features = features
+    horizon: rows after which an outcome is known. memory: outcomes that are remembered.
+    """
+
+    def __init__(self, model: Classifier, horizon: int, memory: int) -> None:
         self.model = model
         self._horizon = horizon
         self._open: deque[Observation] = deque()
@@ -49,14 +51,10 @@ class Learner:
         self.scores: deque[float] = deque(maxlen=memory)  # predictions whose outcome is known …
         self.outcomes: deque[int] = deque(maxlen=memory)  # … and what it was
 
-    def observe(self, quote: Quote) -> float | None:
-        """Take in a quote. The probability of up, or None as long as there is none."""
-        if not self.features.add_quote(quote) or not self.features.ready:
-            return None
-        mid = self.features.mid
+    def see(self, row: list[float], mid: float) -> float | None:
+        """Take in a row of features and the price of its time. The probability of up, or None while there is none."""
         if len(self._open) >= self._horizon:
             self._settle(self._open.popleft(), mid)
-        row = self.features.vector()
         score = self.model.predict_proba(row) if self.model.fitted else -1.0
         self._open.append(Observation(row, mid, score))
         return score if score >= 0.0 else None
@@ -92,6 +90,20 @@ class Learner:
         if seen.score >= 0.0:
             self.scores.append(seen.score)
             self.outcomes.append(label)
+
+
+class Learner(OutcomeLearner):
+    """Features of the book, model and what is remembered of one instrument. It knows no orders."""
+
+    def __init__(self, features: BookFeatures, model: Classifier, horizon: int, memory: int) -> None:
+        super().__init__(model, horizon, memory)
+        self.features = features
+
+    def observe(self, quote: Quote) -> float | None:
+        """Take in a quote. The probability of up, or None as long as there is none."""
+        if not self.features.add_quote(quote) or not self.features.ready:
+            return None
+        return self.see(self.features.vector(), self.features.mid)
 
 
 class _Desk:

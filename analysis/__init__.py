@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.double_auction import double_auction_figure
     from marketsim.analysis.figures.executions import execution_figure
     from marketsim.analysis.figures.reference_market import reference_figure
+    from marketsim.analysis.figures.stress import stress_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
+    from marketsim.analysis.ground_truth import labels
     from marketsim.analysis.hawkes import (
         HawkesFit,
         branching_ratio,
@@ -110,6 +112,7 @@ _HOMES = {
     "execution_report": ("execution_holdings", "executions", "volume_curve"),
     "hawkes": ("HawkesFit", "branching_ratio", "fit_hawkes", "hawkes_log_likelihood", "simulate_hawkes"),
     "double_auctions": ("DoubleAuction", "double_auction", "profit_dispersion", "smiths_alpha"),
+    "ground_truth": ("labels",),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
     "index_baskets": ("index_values",),
     "liquidity": (
@@ -150,6 +153,7 @@ _HOMES = {
     "figures.contracts": ("clearing_figure",),
     "figures.executions": ("execution_figure",),
     "figures.double_auction": ("double_auction_figure",),
+    "figures.stress": ("stress_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -221,6 +225,7 @@ __all__ = [
     "hill_tail_index",
     "index_values",
     "kyle_lambda",
+    "labels",
     "locked_and_crossed",
     "mark_outs",
     "market_table",
@@ -256,6 +261,7 @@ __all__ = [
     "spread_bps",
     "spread_over_time",
     "states_seen",
+    "stress_figure",
     "stylized_facts",
     "summarize",
     "total_return",

@@ -53,6 +53,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "two_venues": png(ms.analysis.crossed_figure(two_venues(duration))),
         "fee_wars": png(ms.analysis.venue_figure(ready("fee_wars", duration))),
         "double_auction": png(double_auction()),
+        "flash_crash": png(ms.analysis.stress_figure(ready("flash_crash", duration))),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
     for name, picture in pictures.items():

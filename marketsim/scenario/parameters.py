@@ -1,7 +1,7 @@
 """Parameters: the fields of a dataclass as people may set them, and the coercion of what they wrote to its types.
 
 A field says more about itself in its metadata: ``unit`` (``duration``, ``time_of_day``, ``rate`` or ``price``) how text
-is read, ``help`` what it is for, ``kind: "file"`` that it names a file, ``reference`` (``feed``, ``agent``,
+is read, ``help`` what it is for, ``kind: "file"`` that it names a file, ``reference`` (``feed``, ``agent``, ``index``,
 ``instrument``, ``venue``) that it names a part of the scenario. It never looks into a class beyond its fields.
 """
 

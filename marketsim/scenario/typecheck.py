@@ -27,6 +27,7 @@ _KINDS = {
     "LatencySpec": "latency",
     "ShockSpec": "shock",
 }
+_PLURALS = {"index": "indices"}
 _NETWORK_PATH = re.compile(r"^network((?:\.[A-Za-z_][A-Za-z0-9_]*|\[[0-9]+\])*)(?:: |(?=\.))")
 
 
@@ -125,14 +126,14 @@ def _where(path: Path, section: Raw, inner: Path) -> Path:
 
 
 def _references(raw: Raw, path: Path, section: Raw, cls: type, given: Raw) -> Iterator[Finding]:
-    """Parameters that name a feed, an agent, an instrument or a venue must name one that there is."""
+    """Parameters that name a feed, an agent, an index, an instrument or a venue must name one that there is."""
     for parameter in parameters_of(cls):
         what = parameter.metadata.get("reference")
         value = given.get(parameter.name)
         if isinstance(what, str) and value is not None:
             names = value if isinstance(value, (list, tuple)) else {value}
             where = _where(path, section, (parameter.name,))
-            yield from known(names, mapping(raw.get(f"{what}s")), where, what)
+            yield from known(names, mapping(raw.get(_PLURALS.get(what, f"{what}s"))), where, what)
 
 
 def _overlaps(raw: Raw, registry: Registry) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketsim.agents.estimators import OrderFlowImbalance, RealizedVolatility
+from marketsim.agents.estimators import MultiLevelFlow, OrderFlowImbalance, RealizedVolatility
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Quote
 from marketsim.domain.units import SECOND
@@ -98,3 +98,66 @@ def test_before_the_first_step_the_start_is_believed() -> None:
     it.update(0, 10.0)
     it.update(1, 50.0)
     assert it.value == 3.0
+
+
+# --- several levels ---
+
+Book = tuple[list[tuple[int, int]], list[tuple[int, int]]]
+BEFORE: Book = [(100, 5), (99, 7), (97, 2)], [(102, 6), (103, 4), (104, 9)]
+
+
+def flows(after: Book, levels: int = 3, before: Book = BEFORE) -> list[int]:
+    it = MultiLevelFlow(levels)
+    assert it.update(*before) == [0] * levels, "the first book is no step"
+    return it.update(*after)
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (BEFORE, [0, 0, 0]),
+        (([(100, 8), (99, 7), (97, 2)], BEFORE[1]), [3, 0, 0]),  # the best bid grew
+        (([(100, 5), (99, 7), (98, 4)], BEFORE[1]), [0, 0, 4]),  # a better third bid: all of it
+        (([(99, 7), (97, 2), (96, 3)], BEFORE[1]), [-5, -7, -2]),  # the best bid is gone: every level fell
+        (([(101, 1), (100, 5), (99, 7)], BEFORE[1]), [1, 5, 7]),  # a better bid: every level rose
+        ((BEFORE[0], [(102, 6), (103, 9), (104, 9)]), [0, -5, 0]),  # the second ask grew
+        ((BEFORE[0], [(103, 4), (104, 9), (106, 1)]), [6, 4, 9]),  # the best ask is gone
+        (([(100, 5), (99, 7)], BEFORE[1]), [0, 0, 0]),  # no third bid any more: nothing is said
+    ],
+)
+def test_flow_of_several_levels_by_hand(after: Book, expected: list[int]) -> None:
+    assert flows(after) == expected
+
+
+def test_after_a_gap_the_next_book_is_no_step() -> None:
+    it = MultiLevelFlow(1)
+    it.update(*BEFORE)
+    assert it.unchanged(*BEFORE)
+    it.forget()
+    assert not it.unchanged(*BEFORE)
+    assert it.update([(90, 1)], [(92, 1)]) == [0]
+    assert it.update([(90, 4)], [(92, 1)]) == [3]
+
+
+sides = st.lists(
+    st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=5, unique_by=lambda level: level[0]
+)
+books = st.tuples(
+    sides.map(lambda side: sorted(((100 - p, q) for p, q in side), reverse=True)),
+    sides.map(lambda side: sorted((100 + p, q) for p, q in side)),
+)
+
+
+@given(books, books)
+def test_its_first_level_is_the_flow_of_the_best_quotes_and_mirrored_books_have_opposite_flow(
+    one: Book, two: Book
+) -> None:
+    single = OrderFlowImbalance()
+    single.update(quote(*one[0][0], *one[1][0]))
+    found = flows(two, 4, one)
+    assert found[0] == single.update(quote(*two[0][0], *two[1][0]))
+
+    def mirror(book: Book) -> Book:
+        return [(200 - p, q) for p, q in book[1]], [(200 - p, q) for p, q in book[0]]
+
+    assert flows(mirror(two), 4, mirror(one)) == [-flow for flow in found]

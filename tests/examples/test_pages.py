@@ -32,6 +32,7 @@ _READS = {"docs/replay.md": "lobster"}  # folder of recorded data whose files li
 _LONG = {
     "docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md",
     "docs/live-sessions.md", "docs/same-strategy.md", "docs/market-makers.md",
+    "docs/stress.md", "docs/takers.md",
 }  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 

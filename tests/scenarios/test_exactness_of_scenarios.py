@@ -33,6 +33,11 @@ PIECES = {
     ),
     "two_venues_latency_arbitrage": ("duration=20s", "warm_up=0s"),
     "fee_wars": ("duration=20s", "warm_up=0s"),
+    "index_arbitrage": ("duration=8s", "warm_up=0s", "agents.noise.count=40", "agents.noise.rate=2/s"),
+    "spoofing": (
+        "duration=12s", "warm_up=0s", "agents.noise.count=40", "agents.spoofer.interval=2s",
+        "agents.layering.interval=2s",
+    ),
     "lossy_feed": (
         "duration=40s", "warm_up=0s", "network.faults[3].at=2s", "network.faults[3].until=4s",
         "network.faults[4].at=6s", "network.faults[4].until=9s", "network.faults[5].between=3s",
@@ -50,6 +55,8 @@ HAPPENED = {
     "three_days": {EventKind.PHASE: 10, EventKind.INDICATIVE: 5},
     "two_venues_latency_arbitrage": {EventKind.TRADE: 50},
     "fee_wars": {EventKind.TRADE: 50},
+    "index_arbitrage": {EventKind.TRADE: 30},
+    "spoofing": {EventKind.TRADE: 20, EventKind.CANCELED: 10},
     "lossy_feed": {EventKind.DISCONNECTED: 3, EventKind.RECONNECTED: 3},
     "perpetual": {EventKind.FUNDING: 20, EventKind.MARGIN_CALL: 1, EventKind.LIQUIDATION: 1},
 }
