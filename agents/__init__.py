@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from marketsim.agents.public_feed import PublicFeed
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
+    from marketsim.agents.rule_strategy import RuleStrategy
     from marketsim.agents.twap import Twap
     from marketsim.agents.venue_arbitrage import VenueArbitrage
     from marketsim.agents.venue_maker import VenueMaker
@@ -39,6 +40,7 @@ _HOMES = {
     "PublicFeed": "public_feed",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
+    "RuleStrategy": "rule_strategy",
     "Twap": "twap",
     "VenueArbitrage": "venue_arbitrage",
     "VenueMaker": "venue_maker",
@@ -60,6 +62,7 @@ __all__ = [
     "PublicFeed",
     "Replay",
     "RoutedFlow",
+    "RuleStrategy",
     "Twap",
     "VenueArbitrage",
     "VenueMaker",
