@@ -63,8 +63,15 @@ class _Piece:
 
     @property
     def lots(self) -> int:
-        """That may still trade: a pair takes off one order what the other trades."""
-        return max((order.leaves for order in self.orders if order.live), default=0)
+        """That may still trade. Of a pair the order that was told of last knows: what one trades the other loses, and
+        the end of one is the end of both.
+        """
+        stop, target = self.stop, self.target
+        if target is None or target.state is OrderState.REJECTED:
+            return stop.leaves if stop is not None and stop.live else 0
+        if stop is None:
+            return target.leaves if target.live else 0
+        return min(stop.leaves, target.leaves) if stop.live and target.live else 0
 
 
 class PositionGuard:

@@ -171,6 +171,9 @@ class RuleStrategy(Agent):
     def check_duration(self, duration: int) -> list[tuple[Path, str]]:
         """What cannot come true in a run of so many ns: bars that never end, indicators that never have seen enough."""
         found: dict[Path, str] = {}
+        if int(self.timeframe) > duration:
+            return [(("timeframe",), f"no bar of {format_duration(int(self.timeframe))} ends in a run of "
+                     f"{format_duration(duration)}: shorten it, or lengthen the run")]  # fmt: skip
         for path, need in self._needs():
             length = int(self.timeframe) if need.timeframe is None else need.timeframe
             least = need.line.warm_up * length

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from marketsim.agents.checks import check_choice, to_number, to_whole
 from marketsim.agents.indicators.trends import Ichimoku as _Ichimoku
 from marketsim.agents.rules.charts import Chart, Series
-from marketsim.agents.rules.rule import TIMEFRAME, Condition, Leaf, Rule, to_line, to_timeframe
+from marketsim.agents.rules.rule import TIMEFRAME, Condition, Leaf, Rule, name_of, to_line, to_timeframe
 from marketsim.errors import InvalidValueError
 
 _LINE = {"help": "a line, such as close, ema(12), macd.signal"}
@@ -81,6 +81,11 @@ class _Pair(Leaf):
     def lines(self) -> tuple[object, ...]:
         """Both."""
         return self.line, self.than
+
+    def words(self) -> str:
+        """Both lines with what is said of them between."""
+        than = f"{self.than:g}" if isinstance(self.than, float) else self.than
+        return f"{self.line} {name_of(self).replace('_', ' ')} {than}"
 
     def _swapped(self, kind: type[_Pair]) -> Rule:
         if not (isinstance(self.than, str) and isinstance(self.line, str)):

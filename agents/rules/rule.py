@@ -81,6 +81,14 @@ class Rule:
         name = told.pop("type")
         return {name: told} if told else name
 
+    def words(self) -> str:
+        """The rule in words, without what it sees."""
+        told = self.plain()
+        if isinstance(told, str):
+            return told
+        name, given = next(iter(told.items()))
+        return " ".join([name, *(f"{key} {value}" for key, value in given.items())])
+
 
 def _parts(rule: Rule, joint: type) -> tuple[Rule, ...]:
     return rule.rules if isinstance(rule, (AllOf, AnyOf)) and type(rule) is joint else (rule,)
@@ -120,6 +128,10 @@ class AllOf(Rule):
         """All mirror images."""
         return AllOf(tuple(rule.mirror() for rule in self.rules))
 
+    def words(self) -> str:
+        """All of them."""
+        return f"({' and '.join(rule.words() for rule in self.rules)})"
+
     def plain(self) -> Any:
         """A list under "all"."""
         return {"all": [rule.plain() for rule in self.rules]}
@@ -155,6 +167,10 @@ class AnyOf(Rule):
         """Any mirror image."""
         return AnyOf(tuple(rule.mirror() for rule in self.rules))
 
+    def words(self) -> str:
+        """Any of them."""
+        return f"({' or '.join(rule.words() for rule in self.rules)})"
+
     def plain(self) -> Any:
         """A list under "any"."""
         return {"any": [rule.plain() for rule in self.rules]}
@@ -175,8 +191,7 @@ class Not(Rule):
             found = part()
             return None if found is None else not found
 
-        told = self.rule.plain()
-        return Condition(evaluate, lambda: f"not {_words(told)}")
+        return Condition(evaluate, self.words)
 
     def needs(self) -> Iterator[Need]:
         """What its rule looks at."""
@@ -185,6 +200,10 @@ class Not(Rule):
     def mirror(self) -> Rule:
         """The opposite of the mirror image."""
         return Not(self.rule.mirror())
+
+    def words(self) -> str:
+        """Not its rule."""
+        return f"not {self.rule.words()}"
 
     def plain(self) -> Any:
         """The rule under "not"."""
@@ -225,6 +244,10 @@ class Lately(Rule):
     def mirror(self) -> Rule:
         """The mirror image, lately."""
         return Lately(self.rule.mirror(), self.bars)
+
+    def words(self) -> str:
+        """Its rule, lately."""
+        return f"{self.rule.words()} within {self.bars} bars"
 
     def plain(self) -> Any:
         """The rule and the number of bars."""
@@ -369,15 +392,3 @@ def _no_rule(told: object) -> str:
     if isinstance(told, Mapping) and told:
         return f"{', '.join(map(str, told))} are several rules: join them with all or any"
     return f"{show(told)} is no rule: write a name such as rsi, or {{rsi: {{below: 30}}}}"
-
-
-def _words(told: Any) -> str:
-    """A rule in words."""
-    if isinstance(told, str):
-        return told
-    name, given = next(iter(told.items()))
-    if name in ("all", "any"):
-        return f"({(' and ' if name == 'all' else ' or ').join(_words(part) for part in given)})"
-    if name == "not":
-        return f"not {_words(given)}"
-    return f"{name} {' '.join(f'{key} {_words(value) if isinstance(value, dict) else value}' for key, value in given.items())}"

@@ -7,6 +7,7 @@ of which one takes off the other what it trades, replace and cancel. Fills are t
 from __future__ import annotations
 
 from collections import deque
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,6 +55,7 @@ class HandVenue:
         self.sent: list[Order] = []
         self.moved: list[tuple[Order, int]] = []
         self.notes: list[tuple[str, str]] = []
+        self.subscribed: list[Any] = []
         self.refuse = False
         agent.bind(self)  # type: ignore[arg-type]
 
@@ -67,6 +69,9 @@ class HandVenue:
 
     def note(self, key: str, value: str) -> None:
         self.notes.append((key, value))
+
+    def subscribe(self, instrument: Instrument, venue: str, request: Any) -> None:
+        self.subscribed.append(request)
 
     def submit(self, order: Order) -> None:
         order.reference = order.client_order_id
@@ -99,8 +104,7 @@ class HandVenue:
         report, order = self.reports.popleft()
         order.apply(report)
         if report.kind is EventKind.TRADE:
-            lots = self.portfolio.lots
-            lots["ABC"] = lots.get("ABC", 0) + report.side * report.quantity
+            self.portfolio.trade(0, ABC, report.side, report.price, report.quantity, Decimal(0), report.maker)
         self.agent.on_report(report, order)
 
     def settle(self) -> None:

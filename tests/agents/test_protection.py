@@ -162,6 +162,21 @@ def test_breakeven_puts_the_stop_at_the_mean_entry_price(side: Side, trigger: in
     assert standing(venue) == [("STOP", 5, even), ("STOP", 5, even)]
 
 
+def test_what_one_target_trades_leaves_the_other_pieces_alone() -> None:
+    """The report of a trade comes before that of its partner's loss: nothing is canceled in between."""
+    venue, guard = desk()
+    guard.protect(stop=9_980, targets=[(10_010, 0.5), (10_020, 0.5)])
+    enter(venue, Side.BUY, 10)
+    venue.move(10_010, 2)
+    venue.tell()
+    assert guard.lots == guard.covered == 8
+    venue.settle()
+    assert len(venue.sent) == 5
+    assert standing(venue) == [
+        ("LIMIT", 3, 10_010), ("LIMIT", 5, 10_020), ("STOP", 3, 9_980), ("STOP", 5, 9_980),
+    ]  # fmt: skip
+
+
 def test_a_gap_is_filled_where_the_price_is() -> None:
     """The stop is passed while its pair is being moved: it is elected as it arrives."""
     venue, guard = desk()
