@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from marketsim.agents.checks import check_choice, to_duration, to_whole
@@ -59,9 +60,15 @@ class _Desk:
         self.entered = 0  # bar of the entry
         self.since = 0  # ns of the first fill
         self.close = 0.0  # currency
-        self.told = 0  # client number of the exit order that was told of last
+        self.told: set[tuple[str, int]] = set()  # exits of the position that were told: why, and at which level
         self.tick, self.lot = instrument.tick, float(instrument.lot_size)
+        parts = 1 / instrument.tick_size
+        self._parts = float(parts) if parts == parts.to_integral_value() else 0.0
         self.begin(strategy)
+
+    def price(self, ticks: int) -> float:
+        """In currency, as the number that its text stands for: 10,010 ticks of 0.01 are 100.1, and not a hair more."""
+        return ticks / self._parts if self._parts else ticks * self.tick
 
     def begin(self, strategy: RuleStrategy) -> None:
         """Charts and rules, which have seen nothing yet."""
@@ -249,14 +256,14 @@ class RuleStrategy(Agent):
 
     def _look(self, desk: _Desk, bar: Bar) -> _Side | None:
         """Take in a bar; the first side whose entry is true."""
-        tick = desk.tick
-        close = bar.close * tick
+        price = desk.price
+        close = price(bar.close)
         if desk.changes is not None and desk.close > 0.0:
             desk.changes.update(math.log(close / desk.close))
         desk.close = close
         desk.bars += 1
         desk.charts.add(
-            Joined(bar.time, bar.open * tick, bar.high * tick, bar.low * tick, close, bar.volume * desk.lot)
+            Joined(bar.time, price(bar.open), price(bar.high), price(bar.low), close, bar.volume * desk.lot)
         )
         signal: _Side | None = None
         for side in desk.sides:
@@ -327,7 +334,7 @@ class RuleStrategy(Agent):
         equity = float(portfolio.cash.get(portfolio.currency, 0))
         for symbol, position in portfolio.positions.items():
             if position.quantity and symbol in self._desks:
-                close = self._desks[symbol].instrument.price(round(self._desks[symbol].close / self._desks[symbol].tick))
+                close = Decimal(str(self._desks[symbol].close))
                 worth = position.unrealized(close) if position.contract is not None else position.quantity * close
                 equity += float(worth)
         return equity
@@ -337,7 +344,8 @@ class RuleStrategy(Agent):
         active = desk.active
         assert active is not None
         desk.since, tick, price = report.time, desk.tick, report.price
-        levels = active.exits.levels(price * tick)
+        desk.told.clear()
+        levels = active.exits.levels(desk.price(price))
 
         def at(distance: float, towards: int) -> int:
             return price + towards * active.side * max(1, round(distance / tick))
@@ -349,13 +357,14 @@ class RuleStrategy(Agent):
         )
 
     def _tell_exit(self, desk: _Desk, report: Report, order: Order | None) -> None:
-        """Say once of each exit order why it stood there; after the last the cooldown begins."""
+        """Say once of each level why exits stood there; after the last the cooldown begins."""
         guard, active = desk.guard, desk.active
         why = guard.why(order)
-        if why and order is not None and order.client_order_id != desk.told and active is not None:
-            desk.told = order.client_order_id
-            if order.order_type is not OrderType.MARKET:  # a close at market was told when it was decided
-                price = float(desk.instrument.price(report.price))
+        if why and order is not None and active is not None and order.order_type is not OrderType.MARKET:
+            level = why, order.price  # of a stop 0; a close at market was told when it was decided
+            if level not in desk.told:
+                desk.told.add(level)
+                price = desk.price(report.price)
                 self.note("exit", f"{why} of {_WORDS[active.side]} {desk.instrument.symbol} at {price:.8g}")
         if not guard.lots:
             desk.rest = max(desk.rest, desk.bars + self.cooldown)

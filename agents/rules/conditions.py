@@ -194,6 +194,10 @@ class _Moving(Leaf):
         """The line."""
         return (self.line,)
 
+    def words(self) -> str:
+        """The line and where it goes."""
+        return f"{self.line} {name_of(self)}"
+
     def _judge(self, line: Series, holds: Test, words: str) -> Condition:
         def evaluate() -> bool | None:
             now, before = line.now, line.before
@@ -374,6 +378,11 @@ class Volume(Leaf):
             return (low is None or value >= low * mean) and (high is None or value <= high * mean)
 
         return Condition(evaluate, lambda: f"volume {volume.now / average.now:.2f} times its average")
+
+    def words(self) -> str:
+        """The volume and its multiples."""
+        parts = [f"{name} {level:g}" for name, level in (("above", self.above), ("below", self.below)) if level]
+        return f"volume {' and '.join(parts)} times its average"
 
     def mirror(self) -> Rule:
         """Itself."""

@@ -16,7 +16,7 @@ from marketsim.agents.indicators.naming import parse_line
 from marketsim.agents.rules.charts import Charts, Series
 from marketsim.agents.rules.conditions import CrossesBelow
 from marketsim.agents.rules.rule import TIMEFRAME, Condition, Need, Rule, parse, parse_named, to_timeframe
-from marketsim.domain.units import format_duration
+from marketsim.domain.units import SECOND, format_duration
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.scenario.document import Path, show
 from marketsim.scenario.parameters import Problems, below
@@ -304,7 +304,7 @@ class _Clock(Watch):
         if self._bars is not None and bars >= self._bars:
             return f"time: held for {bars} bars"
         if self._after is not None and held >= self._after:
-            return f"time: held for {format_duration(held)}"
+            return f"time: held for {format_duration(held // SECOND * SECOND or held)}"
         return ""
 
 

@@ -278,6 +278,15 @@ def test_bars_of_another_length_are_refused() -> None:
     desk.bar(10_000, interval=5 * MINUTE)
 
 
+def test_a_price_is_the_number_that_its_text_stands_for() -> None:
+    """10,010 ticks of 0.01 are not above 100.1, though 10,010 times the float 0.01 is."""
+    desk = Desk(enter=r.Above("close", 100.1))
+    desk.bar(10_010)
+    assert not desk.venue.sent
+    desk.bar(10_011)
+    assert desk.venue.sent
+
+
 def test_before_anything_has_traded_there_is_no_bar() -> None:
     desk = Desk(enter=r.Below("close", 100))
     desk.bar(0, volume=0, spread=0)
