@@ -100,13 +100,13 @@ class RuleStrategy(Agent):
     cooldown: int = field(default=5, metadata={"help": "bars between an entry or exit and the next entry"})
     sizing: Sizing = field(default_factory=Percent, metadata={"help": "how many lots: {type: risk, share: 0.02}"})
     max_position: int | None = field(default=None, metadata={"help": "most lots of a position; any when left out"})
-    orders: Literal["market", "limit"] = field(default="market", metadata={"help": "how it enters"})
+    entry_orders: Literal["market", "limit"] = field(default="market", metadata={"help": "how it enters"})
     offset: int = field(default=0, metadata={"help": "ticks by which a limit order is better than the close"})
     patience: int = field(default=1, metadata={"help": "bars that a limit order waits"})
 
     def __post_init__(self) -> None:
         check_choice(self, "direction", ("long", "short", "both"))
-        check_choice(self, "orders", ("market", "limit"))
+        check_choice(self, "entry_orders", ("market", "limit"))
         to_duration(self, "timeframe")
         to_whole(self, "cooldown", low=0)
         to_whole(self, "max_position", "patience", low=1)
@@ -125,7 +125,9 @@ class RuleStrategy(Agent):
             self.enter_short = parse(self.enter_short, ("enter_short",)).plain()
         exits = parse_exits(self.exit, ("exit",))
         if not exits:
-            raise InvalidValueError("exit: the list is empty, so a position would never be closed; name one, such as atr")
+            raise InvalidValueError(
+                "exit: the list is empty, so a position would never be closed; name one, such as atr"
+            )
         self.exit = [told.plain() for told in exits]
 
     def _check_needs(self) -> None:
@@ -151,7 +153,9 @@ class RuleStrategy(Agent):
             try:
                 told.bind(Charts(int(self.timeframe)), _SHORT)
             except InvalidValueError as error:
-                raise Problems([(("exit",), f"{error}".replace("say enter_short", "leave out short positions"))]) from None
+                raise Problems(
+                    [(("exit",), f"{error}".replace("say enter_short", "leave out short positions"))]
+                ) from None
 
     # --- what it is made of ---
 
@@ -177,17 +181,19 @@ class RuleStrategy(Agent):
 
     def check_duration(self, duration: int) -> list[tuple[Path, str]]:
         """What cannot come true in a run of so many ns: bars that never end, indicators that never have seen enough."""
+        base, run = int(self.timeframe), format_duration(duration)
+        if base > duration:
+            message = f"no bar of {format_duration(base)} ends in a run of {run}: shorten it, or lengthen the run"
+            return [(("timeframe",), message)]
         found: dict[Path, str] = {}
-        if int(self.timeframe) > duration:
-            return [(("timeframe",), f"no bar of {format_duration(int(self.timeframe))} ends in a run of "
-                     f"{format_duration(duration)}: shorten it, or lengthen the run")]  # fmt: skip
         for path, need in self._needs():
-            length = int(self.timeframe) if need.timeframe is None else need.timeframe
-            least = need.line.warm_up * length
-            if least > duration:
-                found.setdefault(path, f"{need.line} needs {need.line.warm_up} bars of {format_duration(length)}, and "
-                                 f"nobody makes so many in a run of {format_duration(duration)}: shorten the timeframe "
-                                 "or the period, or lengthen the run")  # fmt: skip
+            length, bars = need.timeframe or base, need.line.warm_up
+            if bars * length > duration:
+                found.setdefault(
+                    path,
+                    f"{need.line} needs {bars} bars of {format_duration(length)}, and nobody makes so many in a run of "
+                    f"{run}: shorten the timeframe or the period, or lengthen the run",
+                )
         return list(found.items())
 
     def subscriptions(self) -> dict[str, Any]:
@@ -300,11 +306,13 @@ class RuleStrategy(Agent):
             return  # the range is not known yet
         lots = self._lots(desk, stop)
         if lots < 1:
-            self.note("signal", f"{_WORDS[signal.side]} {desk.instrument.symbol}: {signal.reason()}, and too little for a lot")
+            self.note(
+                "signal", f"{_WORDS[signal.side]} {desk.instrument.symbol}: {signal.reason()}, and too little for a lot"
+            )
             return
         side = Side.BUY if signal.side == _LONG else Side.SELL
         ticks = round(desk.close / desk.tick)
-        price = None if self.orders == "market" else ticks - signal.side * self.offset
+        price = None if self.entry_orders == "market" else ticks - signal.side * self.offset
         level = None if stop is None else ticks - signal.side * max(1, round(stop / desk.tick))
         self.note(
             "signal",

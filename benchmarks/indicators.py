@@ -112,9 +112,9 @@ def measure() -> list[Measurement]:
     entry = strategy_cost(bars)
     median = statistics.median(simple.values())
     return [
-        Measurement("indicators: slowest of the simple ones", simple[slowest], "ns an update", most=1_000, note=slowest),
+        Measurement("indicators: slowest simple one", simple[slowest], "ns an update", most=1_000, note=slowest),
         Measurement(
-            "indicators: median of the simple ones", median / yardstick, "calls of Python", most=12,
+            "indicators: median simple one", median / yardstick, "calls of Python", most=12,
             note=f"{median:.0f} ns; a call: {yardstick:.0f} ns",
         ),
         Measurement("indicators: all", max(found.values()), "ns an update", note=told),

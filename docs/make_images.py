@@ -48,6 +48,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "market_data": png(market_data()),
         "two_venues": png(ms.analysis.crossed_figure(two_venues(duration))),
         "fee_wars": png(ms.analysis.venue_figure(ready("fee_wars", duration))),
+        "rules": png(ms.analysis.signal_figure(ready("rule_strategies", duration and "4min"), "dip_buyer")),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
     for name, picture in pictures.items():

@@ -33,7 +33,9 @@ def main(agent: str = "mine", duration: str = "15min", folder: str = "out") -> N
         print(f"{remark.time / 1e9 - 34_200:7.2f} s  {remark.key:6}  {remark.value}")
     accounts = ms.analysis.accounts(run).table
     strategies = [name for name, kind in accounts["type"].items() if kind == "RuleStrategy"]
-    print(f"\n{accounts.loc[strategies, ['orders', 'fills', 'volume', 'position', 'fees', 'pnl']].round(2).to_string()}")
+    print(
+        f"\n{accounts.loc[strategies, ['orders', 'fills', 'volume', 'position', 'fees', 'pnl']].round(2).to_string()}"
+    )
 
     Path(folder).mkdir(parents=True, exist_ok=True)
     picture = Path(folder) / "rules.png"

@@ -169,7 +169,7 @@ class TRIX(Indicator):
 
 
 class Stochastic(Indicator):
-    """Where the close lies in the range of ``period`` bars, 0 to 100, smoothed (``value``, %K) and once more (``d``)."""
+    """Where the close lies in the range of ``period`` bars, 0 to 100, smoothed (%K, ``value``) and again (``d``)."""
 
     __slots__ = ("_high", "_low", "_slow", "_slower", "d", "period", "smoothing", "smoothing_d")
 

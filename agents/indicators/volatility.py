@@ -1,7 +1,7 @@
 """Volatility: true range and its averages, deviations, and the bands and channels that are made of them.
 
 Sources: J. W. Wilder, "New Concepts in Technical Trading Systems", 1978 (true range, ATR); J. Bollinger, "Bollinger on
-Bollinger Bands", 2001. Starts as in TA-Lib, which has no Keltner channel: that one is C. Keltner's in L. Raschke's form.
+Bollinger Bands", 2001. Starts as in TA-Lib, which has no Keltner channel: that is C. Keltner's in L. Raschke's form.
 """
 
 from __future__ import annotations

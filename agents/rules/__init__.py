@@ -1,4 +1,4 @@
-"""Rules: what strategies look for, as small objects joined with ``&``, ``|`` and ``~``, or as lists in a scenario file."""
+"""Rules: what strategies look for, as small objects joined with ``&``, ``|`` and ``~``, or as lists in a scenario."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from marketsim.agents.rules.rule import Condition, Leaf, Rule, parse
 
 __all__ = [
     "Above",
-    "Adx",
     "AdvancedAtr",
+    "Adx",
     "Atr",
     "Below",
     "Between",

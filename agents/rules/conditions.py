@@ -1,6 +1,6 @@
 """Conditions: the rules that look at lines: comparisons of any two, and the usual ones under their own names.
 
-Prices are in currency, volumes in units. An event, such as a crossing, is true after the one bar with which it happened.
+Prices are in currency, volumes in units. An event, such as a crossing, is true after the bar with which it happened.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exits: when a position is given up: at prices that were set when it was opened, after some time, or when a rule says so.
+"""Exits: when a position is given up: at prices set when it was opened, after some time, or when a rule says so.
 
 An exit trades nothing. It says how far from the entry price a stop and targets lie, how closely the stop follows, and
 whether the position should be closed now; ``agents.protection`` keeps the orders. Distances are above zero, in

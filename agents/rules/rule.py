@@ -5,8 +5,8 @@ Rules are small objects, joined with ``&``, ``|`` and ``~``; ``parse`` reads wha
     Rsi(below=30) | Bollinger(below="lower") & ~Volume(above=3)
     {any: [{rsi: {below: 30}}, {all: [{bollinger: {below: lower}}, {not: {volume: {above: 3}}}]}]}
 
-As long as an indicator has not seen enough bars, a rule that looks at it is neither true nor false, and so is what hangs
-on it: not true is not known to be false. ``any`` is true as soon as one of its rules is, ``all`` false as soon as one is.
+As long as an indicator has not seen enough bars, a rule that looks at it is neither true nor false, and nor is its
+opposite. ``any`` is true as soon as one of its rules is, ``all`` false as soon as one is.
 """
 
 from __future__ import annotations

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
         def annotations(self) -> pd.DataFrame:
             """Remarks of agents."""
 
+        @property
+        def agents(self) -> pd.DataFrame:
+            """Who took part."""
+
 
 _PRICE = re.compile(r" at ([0-9.eE+-]+)(?=:|$)")
-_LETTERS = 115  # of a reason that fit into WIDTH inches
+_LETTERS = 108  # of a reason that fit into WIDTH inches
 _MARKS = {"long": ("^", style.BUY), "short": ("v", style.SELL), "exit": ("X", style.BLACK)}
 
 
@@ -71,17 +75,16 @@ def signal_figure(
 
 
 def _remarks(run: Run, agent: str, symbol: str) -> list[_Remark]:
-    table = run.annotations
-    names = set(table["agent"])
+    table, names = run.annotations, set(run.agents["name"])
     if agent not in names:
-        raise InvalidValueError(f"no agent {agent!r} has told anything{did_you_mean(agent, names)}")
+        raise InvalidValueError(f"no agent is called {agent!r}{did_you_mean(agent, names)}")
     found = []
     for row in table[(table["agent"] == agent) & table["key"].isin(["signal", "exit"])].itertuples():
         text = str(row.value)
         price = _PRICE.search(text)
         if price is not None and re.search(rf"\b{re.escape(symbol)}\b", text):
             kind = "exit" if row.key == "exit" else text.split(" ", 1)[0]
-            found.append(_Remark(int(row.time), float(price.group(1)), kind if kind in _MARKS else "exit", text))
+            found.append(_Remark(int(str(row.time)), float(price.group(1)), kind if kind in _MARKS else "exit", text))
     return found
 
 

@@ -160,9 +160,9 @@ class HandVenue:
         self._say(EventKind.ACCEPTED, order, 0, standing.left, standing.left)
         if standing.partner is not None and standing.partner.left < standing.left:
             self._lose(standing, standing.left - standing.partner.left)
-        if order.time_in_force is TimeInForce.IOC:
-            self._execute(standing, self.depth)
-        elif order.order_type is OrderType.STOP and standing.side * (self.last - standing.stop) >= 0:
+        if order.time_in_force is TimeInForce.IOC or (
+            order.order_type is OrderType.STOP and standing.side * (self.last - standing.stop) >= 0
+        ):
             self._execute(standing, self.depth)
 
     def _execute(self, standing: Standing, lots: int) -> int:
@@ -227,6 +227,17 @@ class HandVenue:
     ) -> None:
         side = Side.BUY if order.side > 0 else Side.SELL
         report = Report(
-            0, kind, order.client_order_id, ABC, side, price, quantity, leaves, False, reason, order.client_order_id, "X"
+            0,
+            kind,
+            order.client_order_id,
+            ABC,
+            side,
+            price,
+            quantity,
+            leaves,
+            False,
+            reason,
+            order.client_order_id,
+            "X",
         )
         self.reports.append((report, order))

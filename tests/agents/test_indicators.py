@@ -33,7 +33,7 @@ class Bar(NamedTuple):
 
 def random_bars(seed: int = 1, length: int = 400) -> list[Bar]:
     """A walk with gaps, quiet stretches, and bars that repeat the one before."""
-    draw = np.random.default_rng(seed)  # noqa: NPY002, TID251 - test data
+    draw = np.random.default_rng(seed)
     bars: list[Bar] = []
     price = 100.0
     for _ in range(length):
@@ -41,7 +41,9 @@ def random_bars(seed: int = 1, length: int = 400) -> list[Bar]:
         price = first * math.exp(0.01 * draw.standard_normal())
         high = max(first, price) * (1 + 0.004 * draw.random())
         low = min(first, price) * (1 - 0.004 * draw.random())
-        bars.append(bars[-1] if bars and draw.random() < 0.02 else Bar(first, high, low, price, int(draw.integers(0, 5_000))))
+        bars.append(
+            bars[-1] if bars and draw.random() < 0.02 else Bar(first, high, low, price, int(draw.integers(0, 5_000)))
+        )
     return bars
 
 
@@ -132,7 +134,7 @@ class Columns(NamedTuple):
 
 
 def still(text: str, bars: Columns, length: int) -> np.ndarray:
-    """Where a scale has no meaning, because nothing moved in its window: TA-Lib answers 0 there, and ours the middle."""
+    """Where nothing moved in the window, so that a scale has no meaning: TA-Lib answers 0 there, ours the middle."""
     if not text.startswith(("stochastic", "williams_r")):
         return np.zeros(len(bars.close), dtype=bool)
     windows = np.lib.stride_tricks.sliding_window_view

@@ -1,4 +1,4 @@
-"""Protection of positions: never more exits than are held, stops that only come closer, and nothing left when it is flat.
+"""Protection of positions: never more exits than are held, stops that only come closer, nothing left when it is flat.
 
 Cases by hand on a venue played by hand, everything in any order by hypothesis, and one market with a real venue.
 """

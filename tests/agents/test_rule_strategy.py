@@ -1,4 +1,4 @@
-"""The strategy of rules: entries, exits, cooldown, sizes and reasons on bars by hand and in a market; what is refused."""
+"""The strategy of rules: entries, exits, sizes and reasons on bars by hand and in a market; what is refused."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_the_cooldown_lies_between_entries_and_after_exits() -> None:
 
 
 def test_a_limit_order_waits_at_the_close_and_is_given_up() -> None:
-    desk = Desk(orders="limit", offset=2, patience=2, cooldown=0)
+    desk = Desk(entry_orders="limit", offset=2, patience=2, cooldown=0)
     desk.bars(9_990, 10_010)
     entry = desk.venue.sent[0]
     assert (entry.price, entry.time_in_force, entry.filled) == (10_008, TimeInForce.GTC, 0)
@@ -133,7 +133,7 @@ def test_a_limit_order_waits_at_the_close_and_is_given_up() -> None:
 
 
 def test_a_limit_order_that_is_filled_in_part_is_covered_and_its_rest_given_up() -> None:
-    desk = Desk(orders="limit", patience=1)
+    desk = Desk(entry_orders="limit", patience=1)
     desk.bars(9_990, 10_010)
     entry = desk.venue.sent[0]
     desk.venue.trade(entry, 4)
@@ -363,7 +363,7 @@ def findings(tmp_path: Path, terms: str) -> list[str]:
         ("cooldown: -1", "7:", "at least 0"),
         ("patience: 0", "7:", "at least 1"),
         ("direction: up", "7:", "not one of the choices"),
-        ("orders: stop", "7:", "not one of the choices"),
+        ("entry_orders: stop", "7:", "not one of the choices"),
     ],
 )
 def test_a_check_refuses_what_can_never_work(tmp_path: Path, terms: str, where: str, message: str) -> None:

@@ -26,7 +26,9 @@ def bar(number: int, close: float, volume: float = 10.0, spread: float = 0.0) ->
     return Joined(number * MINUTE, close, close + up, close - down, close, volume)
 
 
-def after(rule: Rule, closes: list[float], volumes: list[float] | None = None, spread: float = 0.0) -> list[bool | None]:
+def after(
+    rule: Rule, closes: list[float], volumes: list[float] | None = None, spread: float = 0.0
+) -> list[bool | None]:
     """What a rule says after each bar."""
     charts = Charts(MINUTE)
     condition = rule.bind(charts)
@@ -232,7 +234,7 @@ def test_lines_are_computed_once() -> None:
 
 NAMED = [name for name in REGISTRY.names("rule") if name != "lately"]
 NEEDED: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("above", "below", "crosses_above", "crosses_below"), {"line": "close", "than": "ema(5)"}),
+    **{name: {"line": "close", "than": "ema(5)"} for name in ("above", "below", "crosses_above", "crosses_below")},
     "between": {"line": "close", "low": "bollinger.lower", "high": "bollinger"},
     "falling": {"line": "close"},
     "rising": {"line": "close"},
@@ -251,10 +253,13 @@ def test_the_mirror_image_of_a_mirror_image_is_the_rule(name: str) -> None:
     assert mirrored.mirror().plain() in (rule.plain(), getattr(rule, "expand", lambda: rule)().plain())
 
 
-@pytest.mark.parametrize("rule", [r.Rsi(period=3), r.Bollinger(period=6, deviations=1.5), r.Macd(fast=2, slow=4, smoothing=2),
-                                  r.SuperTrend(period=3), r.Ichimoku("above", 2, 4, 6, 3), r.Rising("sma(3)"),
-                                  r.CrossesAbove("close", "ema(5)"), r.Rsi(period=3).within(3)],
-                         ids=lambda rule: str(rule.plain()))  # fmt: skip
+MIRRORED = [
+    r.Rsi(period=3), r.Bollinger(period=6, deviations=1.5), r.Macd(fast=2, slow=4, smoothing=2), r.SuperTrend(period=3),
+    r.Ichimoku("above", 2, 4, 6, 3), r.Rising("sma(3)"), r.CrossesAbove("close", "ema(5)"), r.Rsi(period=3).within(3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", MIRRORED, ids=lambda rule: str(rule.plain()))
 def test_a_mirror_image_says_of_a_mirrored_price_what_the_rule_says_of_the_price(rule: Rule) -> None:
     """Prices at 200 less theirs."""
     closes = [100.0 + (number * 7 % 11) - (number * number % 13) for number in range(60)]
@@ -328,7 +333,7 @@ def test_presets_are_what_the_document_says() -> None:
         ({"ichimoku": {"long": 20}}, (), "medium: 26 must lie between short, 9, and long, 20"),
         ({"adx": {"above": 30, "below": 20}}, ("adx", "above"), "no ADX is above 30"),
         ({"between": ["rsi(14)", 80, 20]}, ("between", "low"), "80 is above high, 20"),
-        ({"above": ["close", "smaa(3)"]}, ("above", "than"), 'no indicator is called \'smaa\'; did you mean "sma"'),
+        ({"above": ["close", "smaa(3)"]}, ("above", "than"), "no indicator is called 'smaa'; did you mean \"sma\""),
         ({"above": ["close", "close"]}, ("above", "than"), "compared with itself"),
         ({"above": ["close", 1, "1min", 2]}, ("above",), "4 values are too many"),
         ({"supertrend": {"timeframe": "0s"}}, ("supertrend", "timeframe"), "must be above zero"),
