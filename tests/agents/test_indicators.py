@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +15,10 @@ from hypothesis import strategies as st
 from marketsim.agents import indicators as room
 from marketsim.agents.indicators import INDICATORS, Indicator, make, parse_line
 from marketsim.agents.indicators.base import Highest, Moments
+from marketsim.data import find_data
 from marketsim.errors import InvalidValueError
 
-RECORDED = Path("/work/shared/data/bars")
+RECORDED = find_data("bars")
 
 
 class Bar(NamedTuple):
@@ -49,10 +49,9 @@ def random_bars(seed: int = 1, length: int = 400) -> list[Bar]:
 
 def recorded_bars(name: str, length: int = 1_500) -> list[Bar]:
     """The first bars of a recorded file, prices in ticks of 0.01: equal prices are then equal numbers."""
-    path = RECORDED / name
-    if not path.exists():
-        pytest.skip("the recorded bars are not on this machine")
-    with gzip.open(path, "rt", encoding="utf-8") as file:
+    if RECORDED is None:
+        pytest.skip("no recorded data: set MARKETSIM_DATA or put them into ../shared/data")
+    with gzip.open(RECORDED / name, "rt", encoding="utf-8") as file:
         next(file)
         rows = [line.split(",")[1:] for _, line in zip(range(length), file, strict=False)]
     return [Bar(*(float(round(100 * float(price))) for price in row[:4]), float(row[4])) for row in rows]
