@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 from marketsim.errors import InvalidValueError
 
 NAN = float("nan")
+LONGEST = 1_000_000  # updates that an indicator looks back on
 
 
 class Candle(Protocol):
@@ -75,8 +76,8 @@ def whole(name: str, value: object, low: int = 1) -> int:
         number = -1 if isinstance(value, bool) else index(value)  # type: ignore[arg-type]
     except TypeError:
         number = int(value) if isinstance(value, float) and value.is_integer() else -1
-    if number < low:
-        raise InvalidValueError(f"{name}: {value!r} must be a whole number of {low} or more")
+    if not low <= number <= LONGEST:
+        raise InvalidValueError(f"{name}: {value!r} must be a whole number from {low} to {LONGEST:,}")
     return number
 
 

@@ -356,7 +356,12 @@ def parse_named(kind: str, name: str, given: object, path: Path, inside: Path) -
     values, problems = REGISTRY.check_parameters(cls, given)
     if problems:
         raise Problems([((*inside, *where), message) for where, message in problems])
-    return cls(**values)
+    made = cls(**values)
+    try:
+        list(made.needs())  # its lines say what is wrong with them
+    except InvalidValueError as error:
+        raise Problems([(inside, str(error))]) from None
+    return made
 
 
 def _made(name: str, given: object, path: Path, inside: Path) -> Rule:

@@ -284,8 +284,9 @@ def test_nothing_looks_ahead(seed: int, name: str) -> None:
     ("text", "message"),
     [
         ("rsl(14)", "no indicator is called 'rsl'; did you mean \"rsi\""),
-        ("ema(0)", "ema: period: 0 must be a whole number of 1 or more"),
+        ("ema(0)", "ema: period: 0 must be a whole number from 1 to 1,000,000"),
         ("ema(2.5)", "must be a whole number"),
+        ("sma(1e9)", "must be a whole number from 1 to 1,000,000"),
         ("macd(30, 26)", "macd: fast: 30 must be less than slow, 26"),
         ("ichimoku(9, 60)", "medium: 60 must lie between"),
         ("bollinger(20, 0)", "deviations: 0 must be a number above 0"),

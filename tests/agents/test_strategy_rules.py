@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketsim.agents import rules as r
@@ -15,7 +15,7 @@ from marketsim.agents.rules.charts import Charts, Joined
 from marketsim.agents.rules.exits import Exits, Target
 from marketsim.agents.rules.rule import Condition, Leaf, Need, Rule
 from marketsim.domain.units import MINUTE
-from marketsim.errors import InvalidValueError
+from marketsim.errors import ConfigurationError, InvalidValueError
 from marketsim.scenario.parameters import Problems
 from marketsim.scenario.registry import REGISTRY
 
@@ -332,6 +332,7 @@ def test_presets_are_what_the_document_says() -> None:
         ({"macd": {"fast": 30}}, ("macd", "fast"), "must be less than slow"),
         ({"ichimoku": {"long": 20}}, (), "medium: 26 must lie between short, 9, and long, 20"),
         ({"adx": {"above": 30, "below": 20}}, ("adx", "above"), "no ADX is above 30"),
+        ({"rsi": {"period": 10**30}}, ("rsi",), "must be a whole number from 1 to 1,000,000"),
         ({"between": ["rsi(14)", 80, 20]}, ("between", "low"), "80 is above high, 20"),
         ({"above": ["close", "smaa(3)"]}, ("above", "than"), "no indicator is called 'smaa'; did you mean \"sma\""),
         ({"above": ["close", "close"]}, ("above", "than"), "compared with itself"),
@@ -452,3 +453,30 @@ def test_bad_exits_are_refused_where_they_stand(told: Any, where: tuple[Any, ...
     assert message in text
     if where:
         assert path == ("exit", *where)
+
+
+# --- nonsense ---
+
+WORDS = st.sampled_from(
+    [*REGISTRY.names("rule"), *REGISTRY.names("exit"), "all", "any", "not", "rule", "line", "than", "period", "below",
+     "above", "timeframe", "bars", "share", "close", "ema(5)", "macd.signal", "5min", "lower", "x:y", ""],
+)  # fmt: skip
+NONSENSE = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-3, 200), st.floats(), WORDS, st.text(max_size=5)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(NONSENSE)
+@settings(max_examples=400)
+def test_nonsense_is_a_rule_or_refused(told: Any) -> None:
+    """Whatever a file says: a rule that is read as it is written, or an error of ours."""
+    for read in (r.parse, r.parse_exits):
+        try:
+            made = read(told)
+        except ConfigurationError:
+            continue
+        parts = made if isinstance(made, tuple) else (made,)
+        again = [part.plain() for part in parts]
+        assert read(again if isinstance(made, tuple) else again[0]) == made
