@@ -31,6 +31,7 @@ from marketsim.trading.order import Order
 
 _TRADE = EventKind.TRADE
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
+_REFUSALS = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED)
 _BY_LINK = (Reason.LINKED, Reason.UNKNOWN_LINK)  # its partner has done the work
 _PLANNED = re.compile(r"\bstop=(-?\d+)\b")
 
@@ -49,9 +50,10 @@ def planned_stop(order: Order) -> int | None:
 class _Piece:
     """Lots that are covered together. ``number``: of its target."""
 
-    __slots__ = ("leaving", "number", "stop", "target")
+    __slots__ = ("leaving", "level", "number", "stop", "target")
 
-    def __init__(self, stop: Order | None, target: Order | None, number: int | None) -> None:
+    def __init__(self, stop: Order | None, target: Order | None, number: int | None, level: int | None) -> None:
+        self.level = level  # stop price that was asked for last; None when it is not known
         self.stop = stop
         self.target = target
         self.number = number
@@ -143,7 +145,7 @@ class PositionGuard:
         if report.kind is _TRADE:
             self._fill(report, order)
         if order is not None and order.client_order_id in self._own:
-            self._patient = self._patient or self._failed(order)
+            self._patient = self._patient or self._failed(order) or self._refused(report, order)
         elif order is not None and order.live and order.time_in_force in _AT_ONCE:
             return  # its other fills, and its end, come in the same moment
         self._settle()
@@ -163,13 +165,6 @@ class PositionGuard:
         if self.lots == 0 or (self.stop is not None and side * (stop - self.stop) <= 0):
             return False
         self.stop, self._why_stop = stop, why
-        for piece in self._pieces:
-            lone = piece.stop
-            if lone is not None and piece.target is None and not piece.leaving:
-                self._own[lone.client_order_id] = why
-                self._agent.replace(lone, stop=stop)
-            else:
-                self._leave([piece])
         self._settle()
         return True
 
@@ -177,7 +172,6 @@ class PositionGuard:
         """Give up all that is held, at market, once no other exit can trade any more."""
         if self.lots and not self._closing:
             self._closing = reason
-            self._leave(self._pieces)
             self._settle()
 
     @property
@@ -220,6 +214,16 @@ class PositionGuard:
             return False
         return order.reason not in _BY_LINK
 
+    def _refused(self, report: Report, order: Order) -> bool:
+        """Whether a cancel or replace of an order that still stands was refused: it is asked for again."""
+        if report.kind not in _REFUSALS or not order.live:
+            return False
+        self._asked.discard(order.client_order_id)
+        for piece in self._pieces:
+            if order in piece.orders:
+                piece.leaving, piece.level = False, None
+        return True
+
     def _follow(self, price: float) -> None:
         """Breakeven and trailing."""
         side = 1 if self.lots > 0 else -1
@@ -239,13 +243,17 @@ class PositionGuard:
             self._exit = None
         held = abs(self.lots)
         if held == 0:
-            self._leave(self._pieces)
+            if not self._patient:
+                self._leave(self._pieces)
             if self._closing and not self._pieces and self._exit is None:
                 self._forget()
             return
-        self._leave(self._misplaced(held))
+        if self._patient:
+            return
+        self._leave(self._pieces if self._closing else self._misplaced(held))
+        self._move()
         missing = held - self.covered
-        if missing <= 0 or self._patient:
+        if missing <= 0:
             return
         if any(piece.leaving for piece in self._pieces):
             return  # what is placed anew is placed together
@@ -266,6 +274,18 @@ class PositionGuard:
             surplus -= newest[-1].lots
         return newest
 
+    def _move(self) -> None:
+        """Stops go to where they should be: a lone one is replaced, a pair leaves and is placed anew."""
+        for piece in self._pieces:
+            if piece.stop is None or piece.leaving or piece.level == self.stop or self.stop is None:
+                continue
+            if piece.target is None:
+                piece.level = self.stop
+                self._own[piece.stop.client_order_id] = self._why_stop
+                self._agent.replace(piece.stop, stop=self.stop)
+            else:
+                self._leave([piece])
+
     def _leave(self, pieces: Iterable[_Piece]) -> None:
         """Cancel pieces; the end of one order of a pair is the end of both."""
         for piece in pieces:
@@ -285,7 +305,7 @@ class PositionGuard:
                 target = self._send(part, "target", limit=self._targets[number][0], **terms)
                 self._numbers[target.client_order_id] = number
             if stop is not None or target is not None:
-                self._pieces.append(_Piece(stop, target, number))
+                self._pieces.append(_Piece(stop, target, number, self.stop))
 
     def _parts(self, lots: int) -> list[tuple[int | None, int]]:
         """Lots divided among the targets that have not got their share yet; what has none comes last."""

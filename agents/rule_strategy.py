@@ -235,9 +235,11 @@ class RuleStrategy(Agent):
         signal = self._look(desk, bar)
         if desk.guard.lots:
             self._hold(desk, bar)
+        elif desk.guard.covered:
+            desk.guard.on_price(bar.close)  # what is left of an earlier position goes first
         elif desk.entry is not None and desk.entry.live:
             self._wait(desk)
-        elif signal is not None and desk.bars >= desk.rest and not desk.guard.covered:
+        elif signal is not None and desk.bars >= desk.rest:
             self._enter(desk, signal)
 
     def on_report(self, report: Report, order: Order | None) -> None:

@@ -56,7 +56,7 @@ class HandVenue:
         self.moved: list[tuple[Order, int]] = []
         self.notes: list[tuple[str, str]] = []
         self.subscribed: list[Any] = []
-        self.refuse = False
+        self.refuse = self.deaf = False  # it refuses new orders; cancels and replaces
         agent.bind(self)  # type: ignore[arg-type]
 
     # --- what an agent sees ---
@@ -207,14 +207,14 @@ class HandVenue:
 
     def _cancel(self, order: Order) -> None:
         standing = self.book.get(order.client_order_id)
-        if standing is None:
+        if standing is None or self.deaf:
             self._say(EventKind.CANCEL_REJECTED, order, 0, 0, 0, Reason.UNKNOWN_ORDER)
         else:
             self._end(standing, Reason.BY_REQUEST)
 
     def _replace(self, order: Order, price: int, quantity: int, stop: int) -> None:
         standing = self.book.get(order.client_order_id)
-        if standing is None or quantity <= standing.filled:
+        if standing is None or self.deaf or quantity <= standing.filled:
             self._say(EventKind.REPLACE_REJECTED, order, 0, 0, 0, Reason.UNKNOWN_ORDER)
             return
         standing.price, standing.stop, standing.left = price, stop, quantity - standing.filled

@@ -223,6 +223,55 @@ def test_a_refused_stop_is_sent_again_with_the_next_price() -> None:
     assert standing(venue) == [("STOP", 10, 9_980)]
 
 
+@pytest.mark.parametrize("targets", [[], [(10_050, 1.0)]])
+def test_a_move_that_was_refused_is_asked_for_again_with_the_next_price(targets: list[Any]) -> None:
+    """As while a session is down, or when a venue takes no more requests."""
+    venue, guard = desk()
+    guard.protect(stop=9_980, targets=targets, trail=20)
+    enter(venue, Side.BUY, 10)
+    venue.deaf = True
+    venue.last = 10_010
+    guard.on_price(10_010)
+    venue.settle()
+    assert [left for kind, left, price in standing(venue) if kind == "STOP" and price == 9_980] == [10]
+    guard.close("enough")
+    venue.settle()
+    assert venue.position == 10
+    venue.deaf = False
+    guard.on_price(10_010)
+    venue.settle()
+    assert venue.position == guard.lots == 0
+    assert not venue.book
+
+
+def test_what_is_left_of_a_closed_position_is_canceled_once_a_price() -> None:
+    """A venue that refuses cancels at once is not asked again at once."""
+    venue, guard = desk()
+    guard.protect(stop=9_980)
+    enter(venue, Side.BUY, 10)
+    venue.deaf = True
+    enter(venue, Side.SELL, 10)  # by somebody else; settles, so it does not go round in circles
+    assert standing(venue) == [("STOP", 10, 9_980)]
+    venue.deaf = False
+    guard.on_price(10_000)
+    venue.settle()
+    assert not venue.book
+
+
+def test_a_trailing_stop_that_was_refused_still_comes_closer() -> None:
+    venue, guard = desk()
+    guard.protect(stop=9_980, trail=20)
+    enter(venue, Side.BUY, 10)
+    venue.deaf = True
+    venue.last = 10_010
+    guard.on_price(10_010)
+    venue.settle()
+    venue.deaf = False
+    guard.on_price(10_008)
+    venue.settle()
+    assert standing(venue) == [("STOP", 10, 9_990)]
+
+
 def test_closing_waits_until_no_exit_can_trade() -> None:
     venue, guard = desk()
     guard.protect(stop=9_980, targets=[(10_050, 0.5)])
@@ -300,6 +349,7 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("price"), st.integers(-40, 40), st.integers(1, 40)),
     st.tuples(st.just("depth"), st.integers(0, 9)),
     st.tuples(st.just("close")),
+    st.tuples(st.just("deaf"), st.booleans()),
 )
 
 
@@ -337,6 +387,10 @@ class Ordeal:
         """What a market order finds from now on."""
         self.venue.depth = lots
 
+    def deaf(self, whether: bool) -> None:
+        """The venue refuses cancels and replaces, or no longer."""
+        self.venue.deaf = whether
+
     def check(self) -> None:
         """At the venue, where it counts, there are no more exits than lots; and no stop has gone back."""
         venue, guard, side = self.venue, self.guard, self.side
@@ -356,7 +410,7 @@ class Ordeal:
     def end(self) -> None:
         """Everything arrives, and the market is deep again: all that is held is covered, and nothing else stands."""
         venue, guard = self.venue, self.guard
-        venue.depth = 1 << 40
+        venue.depth, venue.deaf = 1 << 40, False
         venue.agent.cancel(self.entry)
         for _ in range(2):
             guard.on_price(venue.last)
