@@ -145,7 +145,8 @@ class PositionGuard:
         if report.kind is _TRADE:
             self._fill(report, order)
         if order is not None and order.client_order_id in self._own:
-            self._patient = self._patient or self._failed(order) or self._refused(report, order)
+            if self._refused(report, order) or self._failed(order):
+                self._patient = True
         elif order is not None and order.live and order.time_in_force in _AT_ONCE:
             return  # its other fills, and its end, come in the same moment
         self._settle()
