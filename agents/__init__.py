@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from marketsim.agents.reaching_taker import ReachingTaker
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
+    from marketsim.agents.rule_strategy import RuleStrategy
     from marketsim.agents.shaver import Shaver
     from marketsim.agents.spoofer import Spoofer
     from marketsim.agents.venue_arbitrage import VenueArbitrage
@@ -90,6 +91,7 @@ _HOMES = {
     "ReachingTaker": "reaching_taker",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
+    "RuleStrategy": "rule_strategy",
     "Shaver": "shaver",
     "Sniper": "execution.sniper",
     "Spoofer": "spoofer",
@@ -139,6 +141,7 @@ __all__ = [
     "ReachingTaker",
     "Replay",
     "RoutedFlow",
+    "RuleStrategy",
     "Shaver",
     "Sniper",
     "Spoofer",

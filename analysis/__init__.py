@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.double_auction import double_auction_figure
     from marketsim.analysis.figures.executions import execution_figure
     from marketsim.analysis.figures.reference_market import reference_figure
+    from marketsim.analysis.figures.signals import signal_figure
     from marketsim.analysis.figures.stress import stress_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.ground_truth import labels
@@ -154,6 +155,7 @@ _HOMES = {
     "figures.executions": ("execution_figure",),
     "figures.double_auction": ("double_auction_figure",),
     "figures.stress": ("stress_figure",),
+    "figures.signals": ("signal_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -254,6 +256,7 @@ __all__ = [
     "seen_and_true",
     "sharpe",
     "sign_autocorrelation",
+    "signal_figure",
     "simulate_hawkes",
     "skewness",
     "smiths_alpha",

@@ -17,6 +17,7 @@ PARTS = (
     "publication",
     "auctions",
     "python_agents",
+    "indicators",
     "gym",
     "replay",
     "memory",

@@ -54,6 +54,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "fee_wars": png(ms.analysis.venue_figure(ready("fee_wars", duration))),
         "double_auction": png(double_auction()),
         "flash_crash": png(ms.analysis.stress_figure(ready("flash_crash", duration))),
+        "rules": png(ms.analysis.signal_figure(ready("rule_strategies", duration and "4min"), "dip_buyer")),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
     for name, picture in pictures.items():

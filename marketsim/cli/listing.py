@@ -14,10 +14,13 @@ from marketsim.errors import ConfigurationError, UnknownTypeError, did_you_mean
 
 _KINDS = {
     "agents": "agent",
+    "exits": "exit",
     "faults": "fault",
     "feeds": "feed",
     "latencies": "latency",
+    "rules": "rule",
     "shocks": "shock",
+    "sizings": "sizing",
 }  # plural: the registry's name
 _WHAT = ("scenarios", *_KINDS, "networks")
 

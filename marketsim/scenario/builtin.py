@@ -10,6 +10,8 @@ _AGENTS = "marketsim.agents"
 _FAULTS = "marketsim.network.faults"
 _FEED = "marketsim.trading.feed"
 _LATENCY = "marketsim.network.latency"
+_RULES = "marketsim.agents.rules"
+_SIZING = "marketsim.agents.sizing"
 
 BUILTIN: dict[str, dict[str, str]] = {
     "agent": {
@@ -49,6 +51,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "reaching_taker": f"{_AGENTS}.reaching_taker:ReachingTaker",
         "replay": f"{_AGENTS}.replay:Replay",
         "routed_flow": f"{_AGENTS}.routed_flow:RoutedFlow",
+        "rule_strategy": f"{_AGENTS}.rule_strategy:RuleStrategy",
         "shaver": f"{_AGENTS}.shaver:Shaver",
         "sniper": f"{_AGENTS}.execution.sniper:Sniper",
         "spoofer": f"{_AGENTS}.spoofer:Spoofer",
@@ -65,6 +68,17 @@ BUILTIN: dict[str, dict[str, str]] = {
         "mean_reverting": f"{_FEED}:MeanReverting",
         "random_walk": f"{_FEED}:RandomWalk",
         "recorded": f"{_FEED}:Recorded",
+    },
+    "exit": {
+        "advanced_atr": f"{_RULES}.exits:AdvancedAtr",
+        "atr": f"{_RULES}.exits:Atr",
+        "moving_average_cross": f"{_RULES}.exits:MovingAverageCross",
+        "risk_reward": f"{_RULES}.exits:RiskReward",
+        "stop_loss": f"{_RULES}.exits:StopLoss",
+        "take_profit": f"{_RULES}.exits:TakeProfit",
+        "time": f"{_RULES}.exits:Time",
+        "trailing": f"{_RULES}.exits:Trailing",
+        "when": f"{_RULES}.exits:When",
     },
     "fault": {
         "delays": f"{_FAULTS}:Delays",
@@ -87,11 +101,39 @@ BUILTIN: dict[str, dict[str, str]] = {
         "truncated_normal": f"{_LATENCY}:TruncatedNormal",
         "uniform": f"{_LATENCY}:Uniform",
     },
+    "rule": {
+        "above": f"{_RULES}.conditions:Above",
+        "adx": f"{_RULES}.conditions:Adx",
+        "below": f"{_RULES}.conditions:Below",
+        "between": f"{_RULES}.conditions:Between",
+        "bollinger": f"{_RULES}.conditions:Bollinger",
+        "crosses_above": f"{_RULES}.conditions:CrossesAbove",
+        "crosses_below": f"{_RULES}.conditions:CrossesBelow",
+        "falling": f"{_RULES}.conditions:Falling",
+        "ichimoku": f"{_RULES}.conditions:Ichimoku",
+        "lately": f"{_RULES}.rule:Lately",
+        "macd": f"{_RULES}.conditions:Macd",
+        "rising": f"{_RULES}.conditions:Rising",
+        "rsi": f"{_RULES}.conditions:Rsi",
+        "rsi_bollinger_volume": f"{_RULES}.presets:RsiBollingerVolume",
+        "rsi_ichimoku": f"{_RULES}.presets:RsiIchimoku",
+        "rsi_or_bollinger": f"{_RULES}.presets:RsiOrBollinger",
+        "rsi_volume_supertrend": f"{_RULES}.presets:RsiVolumeSuperTrend",
+        "supertrend": f"{_RULES}.conditions:SuperTrend",
+        "volume": f"{_RULES}.conditions:Volume",
+    },
     "shock": {
         "halt": "marketsim.scenario.shocks:Halt",
         "news": "marketsim.scenario.shocks:News",
         "resume": "marketsim.scenario.shocks:Resume",
         "set": "marketsim.scenario.shocks:SetParameter",
+    },
+    "sizing": {
+        "fixed": f"{_SIZING}:Fixed",
+        "kelly": f"{_SIZING}:Kelly",
+        "percent": f"{_SIZING}:Percent",
+        "risk": f"{_SIZING}:Risk",
+        "volatility": f"{_SIZING}:Volatility",
     },
     "topology": {
         "graph": "marketsim.network.presets:from_mapping",
@@ -103,4 +145,4 @@ BUILTIN: dict[str, dict[str, str]] = {
 ALIASES = {"latency": {"log_normal": "lognormal"}}
 """Second names that are understood and not listed."""
 
-BASES = {f"{_LATENCY}:LatencyModel": "latency"}
+BASES = {f"{_LATENCY}:LatencyModel": "latency", f"{_SIZING}:Sizing": "sizing"}

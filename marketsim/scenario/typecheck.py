@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from marketsim.domain import units
 from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
 from marketsim.scenario.crosscheck import Raw, items, known, mapping, sections
 from marketsim.scenario.document import Finding, Path
@@ -104,6 +105,8 @@ def _typed(raw: Raw, registry: Registry, path: Path, section: Raw) -> Found:
         yield Finding(_where(path, section, inner), message), message.startswith("unknown parameter")
     yield from ((finding, False) for finding in _references(raw, path, section, cls, given))
     if kind_of(path) == "agent":
+        if not problems:
+            yield from ((finding, False) for finding in _too_long(raw, registry, path, section, cls))
         yield from ((finding, False) for finding in _compilation(path, section, compiles=hasattr(cls, "policy")))
 
 
@@ -115,6 +118,19 @@ def _compilation(path: Path, section: Raw, *, compiles: bool) -> Iterator[Findin
     if compiles and not driven and mapping(section.get("limits")):
         message = f"{section['type']} is compiled and has no risk checks; add compiled: false, or leave this out"
         yield Finding((*path, "limits"), message)
+
+
+def _too_long(raw: Raw, registry: Registry, path: Path, section: Raw, cls: type) -> Iterator[Finding]:
+    """What an agent says cannot come true within the run: ``check_duration(ns)`` answers paths and messages."""
+    if not hasattr(cls, "check_duration"):
+        return
+    try:
+        duration = units.duration(raw.get("duration", "30min"))
+    except (InvalidValueError, ArithmeticError):
+        return  # the fields report it
+    values, _ = registry.check_parameters(cls, given_parameters(path, section, cls))
+    for inner, message in cls(**values).check_duration(duration):
+        yield Finding(_where(path, section, inner), message)
 
 
 def _where(path: Path, section: Raw, inner: Path) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import crowd, measurement, scale
+from benchmarks import crowd, indicators, measurement, scale
 from benchmarks.measurement import Measurement
 
 
@@ -58,3 +58,12 @@ def test_guests_of_the_crowd_do_what_they_are_measured_at() -> None:
 
 def test_the_yardstick_keeps_its_length() -> None:
     assert crowd.heap_rate(100, 2_000) > 0
+
+
+def test_indicators_are_measured_beside_a_call() -> None:
+    bars = indicators.walk(60)
+    yardstick, found = indicators.costs(bars, 1)
+    assert yardstick > 0
+    assert set(indicators.SIMPLE) < set(found)
+    assert all(cost > 0 for cost in found.values())
+    assert indicators.strategy_cost(bars, 1) > found["rsi"] / 100

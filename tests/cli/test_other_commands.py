@@ -122,7 +122,11 @@ def test_list_names_everything(marketsim: Any) -> None:
         assert f" {name} " in text
 
 
-@pytest.mark.parametrize(("what", "kind"), [("agents", "agent"), ("latencies", "latency"), ("feeds", "feed")])
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [("agents", "agent"), ("latencies", "latency"), ("feeds", "feed"),
+     ("rules", "rule"), ("exits", "exit"), ("sizings", "sizing")],
+)  # fmt: skip
 def test_lists_of_types_tell_parameters_defaults_and_what_they_are(marketsim: Any, what: str, kind: str) -> None:
     result = marketsim("list", what)
     assert result.exit_code == 0

@@ -258,6 +258,17 @@ def test_freqtrade_loop(tmp_path: Path) -> None:
     assert sum(trades) == pytest.approx(float(gain), abs=0.011 * (len(trades) + 1))
 
 
+def test_rules(tmp_path: Path) -> None:
+    shown = _run(tmp_path, "15_rules.py", "mine", "6min")
+    assert re.search(r"^ *[\d.]+ s  signal  (?:long|short) \d+ ABC at [\d.]+: (?:rsi|close)", shown, re.MULTILINE)
+    assert re.search(
+        r"^ *[\d.]+ s  exit    (?:target|stop-loss|trailing stop|breakeven stop|close) ", shown, re.MULTILINE
+    )
+    for name in ("crossing", "dip_buyer", "mine", "rsi_bollinger_volume", "rsi_ichimoku", "rsi_or_bollinger"):
+        assert re.search(rf"^{name} +\d+ ", shown, re.MULTILINE)
+    assert _is_picture(tmp_path / "out" / "rules.png")
+
+
 # --- the pictures ---
 
 
