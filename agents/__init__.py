@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from marketsim.agents.liquidity_taker import LiquidityTaker
     from marketsim.agents.machine_learning import MachineLearning
     from marketsim.agents.market_maker import MarketMaker
+    from marketsim.agents.metaorders import Metaorders
     from marketsim.agents.momentum import Momentum
     from marketsim.agents.noise import Noise
     from marketsim.agents.poisson_flow import PoissonFlow
@@ -33,6 +34,7 @@ _HOMES = {
     "LiquidityTaker": "liquidity_taker",
     "MachineLearning": "machine_learning",
     "MarketMaker": "market_maker",
+    "Metaorders": "metaorders",
     "Momentum": "momentum",
     "Noise": "noise",
     "PoissonFlow": "poisson_flow",
@@ -54,6 +56,7 @@ __all__ = [
     "LiquidityTaker",
     "MachineLearning",
     "MarketMaker",
+    "Metaorders",
     "Momentum",
     "Noise",
     "PoissonFlow",

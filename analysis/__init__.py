@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         venue_shares,
     )
     from marketsim.analysis.figures.contracts import clearing_figure
+    from marketsim.analysis.figures.metaorders import metaorder_figure
     from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         quote_imbalance,
         resiliency,
     )
+    from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
     from marketsim.analysis.performance import (
         Drawdown,
@@ -106,6 +108,7 @@ _HOMES = {
         "quote_imbalance",
         "resiliency",
     ),
+    "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
     "performance": (
         "Drawdown",
@@ -130,6 +133,7 @@ _HOMES = {
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
     "figures.contracts": ("clearing_figure",),
+    "figures.metaorders": ("metaorder_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -162,6 +166,7 @@ __all__ = [
     "Accounts",
     "ClusteringTest",
     "Drawdown",
+    "ImpactFit",
     "KyleLambda",
     "Resiliency",
     "Summary",
@@ -185,8 +190,11 @@ __all__ = [
     "excess_kurtosis",
     "expectancy",
     "figures",
+    "fit_impact",
     "flows_by_venue",
     "hill_tail_index",
+    "impact_curve",
+    "impact_decay",
     "index_values",
     "kyle_lambda",
     "locked_and_crossed",
@@ -195,6 +203,8 @@ __all__ = [
     "market_turnover",
     "max_drawdown",
     "mean_imbalance",
+    "metaorder_figure",
+    "metaorders",
     "mid_returns",
     "mid_series",
     "payoff_ratio",

@@ -20,6 +20,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "liquidity_taker": f"{_AGENTS}.liquidity_taker:LiquidityTaker",
         "machine_learning": f"{_AGENTS}.machine_learning:MachineLearning",
         "market_maker": f"{_AGENTS}.market_maker:MarketMaker",
+        "metaorders": f"{_AGENTS}.metaorders:Metaorders",
         "momentum": f"{_AGENTS}.momentum:Momentum",
         "noise": f"{_AGENTS}.noise:Noise",
         "poisson_flow": f"{_AGENTS}.poisson_flow:PoissonFlow",

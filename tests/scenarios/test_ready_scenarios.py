@@ -15,7 +15,7 @@ NEEDED = {
     "fee_wars", "lossy_feed", "training_market",
 }  # fmt: skip
 NEEDED |= {"opening_auction", "volatility_halt", "three_days"}
-QUIET = {"reference_day", "reference_hour"}  # a trade a second
+QUIET = {"reference_day", "reference_hour", "square_root_law"}  # a trade a second
 NAMES = ready_scenarios()
 
 
