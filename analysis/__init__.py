@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         venue_shares,
     )
     from marketsim.analysis.figures.contracts import clearing_figure
+    from marketsim.analysis.figures.league import league_figure
     from marketsim.analysis.figures.metaorders import metaorder_figure
     from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
@@ -133,6 +134,7 @@ _HOMES = {
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
     "figures.contracts": ("clearing_figure",),
+    "figures.league": ("league_figure",),
     "figures.metaorders": ("metaorder_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
@@ -197,6 +199,7 @@ __all__ = [
     "impact_decay",
     "index_values",
     "kyle_lambda",
+    "league_figure",
     "locked_and_crossed",
     "mark_outs",
     "market_table",
