@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from marketsim.agents.avellaneda_stoikov import AvellanedaStoikov
     from marketsim.agents.client import Client
+    from marketsim.agents.copy_trader import CopyTrader
     from marketsim.agents.fundamental import Fundamental
     from marketsim.agents.ladder_maker import LadderMaker
     from marketsim.agents.liquidity_taker import LiquidityTaker
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from marketsim.agents.noise import Noise
     from marketsim.agents.poisson_flow import PoissonFlow
     from marketsim.agents.public_feed import PublicFeed
+    from marketsim.agents.rebalancer import Rebalancer
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
     from marketsim.agents.twap import Twap
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AvellanedaStoikov": "avellaneda_stoikov",
     "Client": "client",
+    "CopyTrader": "copy_trader",
     "Fundamental": "fundamental",
     "LadderMaker": "ladder_maker",
     "LiquidityTaker": "liquidity_taker",
@@ -39,6 +42,7 @@ _HOMES = {
     "Noise": "noise",
     "PoissonFlow": "poisson_flow",
     "PublicFeed": "public_feed",
+    "Rebalancer": "rebalancer",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
     "Twap": "twap",
@@ -51,6 +55,7 @@ _HOMES = {
 __all__ = [
     "AvellanedaStoikov",
     "Client",
+    "CopyTrader",
     "Fundamental",
     "LadderMaker",
     "LiquidityTaker",
@@ -61,6 +66,7 @@ __all__ = [
     "Noise",
     "PoissonFlow",
     "PublicFeed",
+    "Rebalancer",
     "Replay",
     "RoutedFlow",
     "Twap",

@@ -28,7 +28,9 @@ def _draw_curve(axes: Axes, curve: pd.DataFrame, fit: ImpactFit) -> None:
     shown = curve[curve["shift"] > 0]
     size, shift, error = (shown[name].to_numpy() for name in ("size", "shift", "standard_error"))
     below = np.minimum(2 * error, 0.9 * shift)
-    axes.errorbar(size, shift, [below, 2 * error], fmt="o", markersize=4, color=style.BLUE, label="mean of a bin ± 2 s.e.")
+    axes.errorbar(
+        size, shift, [below, 2 * error], fmt="o", markersize=4, color=style.BLUE, label="mean of a bin ± 2 s.e."
+    )
     line = np.geomspace(size.min(), size.max(), 50)
     words = f"exponent {fit.exponent:.2f} ({fit.low:.2f} to {fit.high:.2f})"
     axes.plot(line, fit.prefactor * line**fit.exponent, color=style.VERMILLION, label=words)

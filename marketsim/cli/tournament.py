@@ -69,7 +69,9 @@ def tournament(
 
 
 def _tell(found: Tournament, measure: str) -> None:
-    say(f"{found.scenario}: {len(found.candidates)} candidates, {len(found.seeds)} seeds, the same chance for everybody")
+    say(
+        f"{found.scenario}: {len(found.candidates)} candidates, {len(found.seeds)} seeds, the same chance for everybody"
+    )
     for form in found.forms:
         say()
         say(f"{_FORMS[form].capitalize()}:")
@@ -96,7 +98,8 @@ def _standings(table: pd.DataFrame, confidence: float, measure: str) -> Table:
         shown.add_column(heading, justify="right", no_wrap=True)
     for _, row in table.iterrows():
         parts = [
-            number(row[name], "+,.0f") if name in row else "" for name in ("spread_capture", "adverse_selection", "inventory")
+            number(row[name], "+,.0f") if name in row else ""
+            for name in ("spread_capture", "adverse_selection", "inventory")
         ]
         shown.add_row(
             f"{row['rank']}", row["candidate"], number(row["mean"], "+,.1f"),

@@ -65,9 +65,7 @@ def replicate_all(
     return [numbers for numbers in results if numbers is not None]
 
 
-def _inline(
-    jobs: Sequence[tuple[Mapping[str, Any], int]], measures: Measuring
-) -> Iterator[tuple[int, Measures]]:
+def _inline(jobs: Sequence[tuple[Mapping[str, Any], int]], measures: Measuring) -> Iterator[tuple[int, Measures]]:
     for index, (given, seed) in enumerate(jobs):
         yield index, replicate(given, seed, measures)
 

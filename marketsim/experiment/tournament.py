@@ -95,7 +95,9 @@ class Tournament:
             paths = [_written(frame, place / name, parquet) for name, frame in frames.items()]
             self.figure().savefig(place / "league.png", dpi=150, metadata={"Software": None})
         except OSError as error:
-            raise StoreError(f"{folder}: cannot be written: {error.strerror or error}; choose another folder") from error
+            raise StoreError(
+                f"{folder}: cannot be written: {error.strerror or error}; choose another folder"
+            ) from error
         return [*paths, place / "league.png"]
 
     @cached_property
@@ -135,9 +137,7 @@ def tournament(
     jobs = [(_seated(spec, sections, heat), heat.seed) for heat in heats]
     found = replicate_all(jobs, workers=workers, progress=progress, measures=seat_measures)
     names = {section: section.removeprefix(PREFIX) for section in sections}
-    return Tournament(
-        spec.name, tuple(names.values()), chosen, tuple(forms), confidence, _values(heats, found, names)
-    )
+    return Tournament(spec.name, tuple(names.values()), chosen, tuple(forms), confidence, _values(heats, found, names))
 
 
 def seat_measures(run: Any) -> Measures:

@@ -15,6 +15,7 @@ BUILTIN: dict[str, dict[str, str]] = {
     "agent": {
         "avellaneda_stoikov": f"{_AGENTS}.avellaneda_stoikov:AvellanedaStoikov",
         "client": f"{_AGENTS}.client:Client",
+        "copy_trader": f"{_AGENTS}.copy_trader:CopyTrader",
         "fundamental": f"{_AGENTS}.fundamental:Fundamental",
         "ladder_maker": f"{_AGENTS}.ladder_maker:LadderMaker",
         "liquidity_taker": f"{_AGENTS}.liquidity_taker:LiquidityTaker",
@@ -25,6 +26,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "noise": f"{_AGENTS}.noise:Noise",
         "poisson_flow": f"{_AGENTS}.poisson_flow:PoissonFlow",
         "public_feed": f"{_AGENTS}.public_feed:PublicFeed",
+        "rebalancer": f"{_AGENTS}.rebalancer:Rebalancer",
         "replay": f"{_AGENTS}.replay:Replay",
         "routed_flow": f"{_AGENTS}.routed_flow:RoutedFlow",
         "twap": f"{_AGENTS}.twap:Twap",

@@ -15,7 +15,7 @@ from marketsim.scenario.parameters import parameters_of, summary
 from marketsim.scenario.registry import REGISTRY
 from marketsim.trading.agent import Agent
 
-NEEDED = {"Replay": {"scenario": "quickstart"}}
+NEEDED = {"CopyTrader": {"leader": "mm"}, "Rebalancer": {"weights": {"ABC": 0.5}}, "Replay": {"scenario": "quickstart"}}
 AGENTS = [getattr(room, name) for name in room.__all__]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import crowd, measurement, scale
+from benchmarks import crowd, measurement, scale, signals
 from benchmarks.measurement import Measurement
 
 
@@ -58,3 +58,11 @@ def test_guests_of_the_crowd_do_what_they_are_measured_at() -> None:
 
 def test_the_yardstick_keeps_its_length() -> None:
     assert crowd.heap_rate(100, 2_000) > 0
+
+
+def test_strategies_on_signals_hear_decide_and_trade() -> None:
+    played, fewer = signals.play(3), signals.play(3, 4)
+    assert played.orders > 10
+    assert played.fills > 10
+    assert played.callbacks > 20 * 500, "each of the twenty hears every quote"
+    assert fewer.callbacks < 0.5 * played.callbacks
