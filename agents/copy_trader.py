@@ -1,8 +1,8 @@
 """A copy trader: holds what another agent holds, some time later and on its own scale.
 
 It is told of the leader's fills by a service of the leader's broker (``marketsim.trading.copying``), with the leader's
-permission (``copied_by``) and after a delay; it adds them up and trades towards the leader's position. It never sees the
-leader's orders, quotes or reasons, and pays its own spread, fees and delay.
+permission (``copied_by``) and after a delay; it adds them up and trades towards the leader's position. It never sees
+the leader's orders, quotes or reasons, and pays its own spread, fees and delay.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ it is done, and the next one begins after a rest. Many of them at once, with siz
 with the long memory of real markets (F. Lillo, S. Mike and J. D. Farmer, "Theory for long memory in supply and
 demand", Physical Review E 71, 2005, 066122). Each order takes a random share of what stands at the opposite best price
 (B. Tóth et al., "Anomalous price impact and the critical nature of liquidity in financial markets", Physical Review X
-1, 2011, 021006). One agent by itself is an execution whose impact can be measured. Nothing here says what its impact is.
+1, 2011, 021006). One agent by itself is an execution whose impact can be measured. Nothing here says what it is.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ class Metaorders(CompiledAgent):
     """Executes metaorders, one after another, by market orders at the times of a Poisson process.
 
     A metaorder buys or sells with equal odds Q lots, from ``smallest`` to ``largest``, with P(Q > q) ∝ q^(−``tail``)
-    in between; 0 spreads ln Q evenly. Its orders come at ``rate``. Each asks for the quotes and takes the share f of the
-    lots at the opposite best price, P(f) = ζ(1 − f)^(ζ−1) with ζ = ``selectivity``: 1 is any share with equal odds,
+    in between; 0 spreads ln Q evenly. Its orders come at ``rate``. Each asks for the quotes and takes the share f of
+    the lots at the opposite best price, P(f) = ζ(1 − f)^(ζ−1) with ζ = ``selectivity``: 1 is any share with equal odds,
     large is little, near 0 is all that is there. When Q is filled it rests for ``rest``.
 
     With many agents the autocorrelation of the signs of orders falls as lag^(1−``tail``) for tails between 1 and 2

@@ -1,8 +1,8 @@
 """A rebalancing portfolio: holds given shares of its value in several instruments, and trades back when they drift.
 
 It trades on a calendar, when a share has drifted out of a band, or both. With costs in proportion to what is traded it
-is best to do nothing within a region around the targets and to trade no farther than to its edge (M. Davis and
-A. Norman, "Portfolio selection with transaction costs", Mathematics of Operations Research 15, 1990, 676-713). It has no
+is best to do nothing within a region around the targets and to trade no farther than to its edge (M. Davis and A.
+Norman, "Portfolio selection with transaction costs", Mathematics of Operations Research 15, 1990, 676-713). It has no
 view of prices: it knows the best quotes, its own position and the fees.
 """
 
@@ -23,9 +23,10 @@ from marketsim.trading.agent import Agent
 class Rebalancer(Agent):
     """Keeps ``weights`` of its value W, cash and all positions at their mids, in instruments; the rest stays cash.
 
-    It looks at its weights every ``look``. It trades back at the first look and then every ``interval`` from the start on
-    (where given), and whenever the weight of an instrument is more than ``band`` away from its target (where given): with ``to`` target all
-    the way, with ``to`` band only to the edge of the band, which needs one. Sales go first. Orders are market orders.
+    It looks at its weights every ``look``. It trades back at the first look and then every ``interval`` from the start
+    on (where given), and whenever the weight of an instrument is more than ``band`` away from its target (where given):
+    with ``to`` target all the way, with ``to`` band only to the edge of the band. Sales go first. Orders are market
+    orders.
 
     Left out are trades that move less than ``smallest`` of W, and those whose half spread and taker's fee are more than
     ``most_cost`` of what they trade; a later look may do them. Instruments that it does not name are left alone. At the

@@ -1,7 +1,7 @@
 """Metaorders and their impact: which small orders were parts of a large one, and how far the price went (M2).
 
-A metaorder is what one agent took on one side without a longer pause. Its impact is side · (mid just after the last fill
-- mid just before the first). Sizes are in volumes of a period, impacts in volatilities of the same period, so that
+A metaorder is what one agent took on one side without a longer pause. Its impact is side · (mid just after the last
+fill - mid just before the first). Sizes are in volumes of a period, impacts in volatilities of the same period, so that
 metaorders of many runs and instruments can be put into one table. It fits; it knows no law of impact.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from marketsim.analysis.prices import clock_grid
+from marketsim.analysis.resampling import resamples
 from marketsim.analysis.tape import Floats, Ints, Tape, the_instrument
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError
@@ -93,13 +94,13 @@ class ImpactFit:
 
 
 def fit_impact(
-    table: pd.DataFrame, bins: int = 10, *, confidence: float = 0.95, resamples: int = 400, seed: int = 1
+    table: pd.DataFrame, bins: int = 10, *, confidence: float = 0.95, draws: int = 400, seed: int = 1
 ) -> ImpactFit:
     """Fit a power law to the impact curve: weighted least squares of the bins' means, weights 1 / standard error².
 
-    The mean is fitted and not its logarithm, so that bins whose mean is not above zero count too. The interval is that of
-    a bootstrap over metaorders, ``resamples`` times (percentiles). Raises InvalidValueError where fewer than three
-    bins hold two metaorders.
+    The mean is fitted and not its logarithm, so that bins whose mean is not above zero count too. The interval is that
+    of a bootstrap over metaorders, of ``draws`` resampled tables (percentiles). Raises InvalidValueError where fewer
+    than three bins hold two metaorders.
     """
     size, shift = _columns(table)
     place = _bins(size, bins)
@@ -107,10 +108,8 @@ def fit_impact(
     if len(curve) < 3:
         raise InvalidValueError(f"{len(size)} metaorders fill {len(curve)} of {bins} bins; a fit needs three at least")
     exponent, prefactor = _power_law(curve)
-    random = np.random.default_rng(seed)
     found = []
-    for _ in range(resamples):
-        chosen = random.integers(0, len(size), len(size))
+    for chosen in resamples(len(size), draws, seed):
         again = _curve(size[chosen], shift[chosen], place[chosen], bins)
         found.append((_power_law(again)[0], _scale(again, 0.5)))
     drawn = np.array(found)

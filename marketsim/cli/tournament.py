@@ -79,8 +79,8 @@ def _tell(found: Tournament, measure: str) -> None:
         say(_verdict(found.differences(form, measure)))
     say()
     say(
-        f"Intervals: {found.confidence:.4g}. First: share of the resampled seeds in which its mean is the highest. Pairs "
-        "are compared seed by seed, corrected for their number (Holm)."
+        f"Intervals: {found.confidence:.4g}. First: share of the resampled seeds in which its mean is the highest. "
+        "Pairs are compared seed by seed, corrected for their number (Holm)."
     )
 
 

@@ -2,9 +2,9 @@
 
 All of it works on one array, a row a seed and a column a candidate. Means have Student's intervals; differences of two
 candidates are paired by seed, and their p-values are corrected for how many pairs there are (S. Holm, "A simple
-sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979, 65-70). Ranks have intervals
-from a bootstrap over seeds (B. Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979).
-It runs nothing.
+sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979, 65-70). Ranks have
+intervals from a bootstrap over seeds (B. Efron, "Bootstrap methods: another look at the jackknife", Annals of
+Statistics 7, 1979). It runs nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from marketsim.analysis.resampling import resamples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,10 +102,7 @@ def _ranks(scores: Floats) -> NDArray[np.int64]:
 
 def _resampled_ranks(scores: Floats) -> NDArray[np.int64]:
     """Ranks of the means, a row a resample of the seeds; the same resamples for the same numbers."""
-    count = len(scores)
-    random = np.random.default_rng(count)
-    chosen = random.integers(0, count, (RESAMPLES, count))
-    return _ranks(scores[chosen].mean(axis=1))
+    return _ranks(scores[resamples(len(scores), RESAMPLES)].mean(axis=1))
 
 
 def _student(confidence: float, freedom: int) -> float:

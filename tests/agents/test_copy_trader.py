@@ -145,7 +145,7 @@ NOISE = {"type": "noise", "copied_by": ["copier"]}
     ("given", "message"),
     [
         (scenario({}, {}), 'agents.copier.leader: leader does not permit it: add "copier" to agents.leader.copied_by'),
-        (scenario({"leader": "leadr"}, {"copied_by": ["copier"]}), 'no agent is called "leadr"; did you mean "leader"?'),
+        (scenario({"leader": "leadr"}, {"copied_by": ["copier"]}), 'is called "leadr"; did you mean "leader"?'),
         (scenario({}, {"copied_by": ["copyer"]}), 'agents.leader.copied_by[0]: no agent is called "copyer"'),
         (scenario({}, {"copied_by": ["copier"], "count": 2}), "there are 2 of leader: follow one that is alone"),
         (scenario({"leader": "n"}, {}, n=NOISE), "n is compiled and nobody sees its reports: add compiled: false"),

@@ -73,7 +73,7 @@ def test_a_drift_out_of_the_band_is_traded_back_to_the_target() -> None:
 
 
 def test_or_only_to_the_edge_of_the_band() -> None:
-    """It begins with weights of .37. At 120 XYZ has .413, within the band; ABC .3445 of 107,393: 27 lots make it .37."""
+    """It begins with weights of .37. At 120 XYZ has .413, in the band; ABC .3445 of 107,393: 27 lots make it .37."""
     run, fund = market(band=0.03, to="band")
     assert trades_of(run) == [(1, "ABC", 370), (1, "XYZ", 370), (6, "ABC", 27)]
     assert fund.shares() == pytest.approx({"ABC": 0.37, "XYZ": 0.4134}, abs=1e-3)

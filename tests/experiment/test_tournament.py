@@ -107,7 +107,7 @@ def test_equal_candidates_are_told_apart_no_more_often_than_they_may() -> None:
 
 
 def test_everybody_sits_in_every_seat_equally_often() -> None:
-    heats = [heat for heat in _heats(NAMES, (1, 2, 3), ("alone", "pairs", "together"))]
+    heats = list(_heats(NAMES, (1, 2, 3), ("alone", "pairs", "together")))
     assert [heat.seats for heat in heats if heat.form == "together"] == [
         ("a", "b", "c"), ("b", "c", "a"), ("c", "a", "b"),
     ]  # fmt: skip
