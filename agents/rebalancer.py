@@ -173,7 +173,7 @@ class Rebalancer(Agent):
         return instrument.price(0.5 * quote.spread) * instrument.lot * lots + float(fee)
 
 
-def _checked(weights: dict[str, float]) -> dict[str, float]:
+def _checked(weights: Any) -> dict[str, float]:
     """Weights from 0 to 1, at most 1 together."""
     if not isinstance(weights, dict) or not weights:
         raise InvalidValueError(f"weights: {weights!r} names no instrument; write {{ABC: 0.5}}")

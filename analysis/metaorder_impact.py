@@ -61,7 +61,8 @@ def metaorders(
         moved = side * (np.where(later <= tape.end, tape.at(tape.mid, later), np.nan) - before)
         parts[f"shift_{multiple:g}"] = moved / volatility
     whole = (begin > tape.start + gap) & (end < tape.end - gap) & np.isfinite(parts["impact"].to_numpy())
-    return parts[whole].reset_index(drop=True)
+    kept: pd.DataFrame = parts[whole]
+    return kept.reset_index(drop=True)
 
 
 def impact_curve(table: pd.DataFrame, bins: int = 10) -> pd.DataFrame:
@@ -197,7 +198,7 @@ def _bins(size: Floats, bins: int) -> Ints:
     """The bin of each size."""
     logs = np.log(size)
     width = max(float(logs.max() - logs.min()), 1e-12) / bins
-    return np.minimum((logs - logs.min()) / width, bins - 1).astype(np.int64)
+    return np.asarray(np.minimum((logs - logs.min()) / width, bins - 1), dtype=np.int64)
 
 
 def _curve(size: Floats, shift: Floats, place: Ints, bins: int) -> Floats:

@@ -97,7 +97,8 @@ def holm(p: Floats) -> Floats:
 
 def _ranks(scores: Floats) -> NDArray[np.int64]:
     """1 for the highest of each row; equal scores share the better rank."""
-    return 1 + (scores[:, None, :] > scores[:, :, None]).sum(axis=2)
+    better = scores[:, None, :] > scores[:, :, None]
+    return np.asarray(1 + better.sum(axis=2), dtype=np.int64)
 
 
 def _resampled_ranks(scores: Floats) -> NDArray[np.int64]:

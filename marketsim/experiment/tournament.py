@@ -153,8 +153,8 @@ def seat_measures(run: Any) -> Measures:
             **{measure: getattr(account, measure) for measure in MEASURES[:7]},
             "mean_position": float(held.mean()),
             "largest_position": float(held.max()),
-            "max_drawdown": float(performance.loc[name, "max_drawdown"]),
-            "sharpe": float(performance.loc[name, "sharpe"]),
+            "max_drawdown": performance["max_drawdown"][name],
+            "sharpe": performance["sharpe"][name],
         }
         found |= {f"{name}.{measure}": float(value) for measure, value in row.items()}
     return found

@@ -127,7 +127,7 @@ def test_impact_grows_with_about_the_root_of_size_where_nothing_says_so() -> Non
     """Published: the exponent is .4 to .7 and Y of order one (Tóth et al. 2011), what is left is .5 to .7 of the peak
     (Moro et al. 2009). At least 2,000 metaorders over two decades of size; the whole interval must lie inside.
     """
-    table = pd.concat([of_the_market(seed) for seed in range(1, runs(18, 64) + 1)], ignore_index=True)
+    table = pd.concat([of_the_market(seed) for seed in range(1, runs(32, 64) + 1)], ignore_index=True)
     fit, decay = fit_impact(table), impact_decay(table)
     curve = impact_curve(table)
     left, error = decay["left"][0], decay["standard_error"][0]

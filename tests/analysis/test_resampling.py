@@ -6,13 +6,12 @@ import numpy as np
 from scipy import stats
 
 from marketsim.analysis.resampling import resamples
-from marketsim.kernel.random import below, key_of, purpose_of
+from marketsim.kernel.random import below
 
 
 def test_draws_are_those_of_the_kernel() -> None:
     found = resamples(7, 30, seed=5)
-    key, purpose = key_of(5, "resampling"), purpose_of("resample")
-    assert found.ravel().tolist() == [below(key, purpose, draw, 7) for draw in range(7 * 30)]
+    assert found.ravel().tolist() == [below(5, 0, draw, 7) for draw in range(7 * 30)]
 
 
 def test_every_number_is_drawn_equally_often() -> None:
