@@ -49,6 +49,7 @@ def _draw(axes: Axes, table: pd.DataFrame, *, named: bool) -> None:
         words = f"rank {low}" if low == high else f"rank {low} to {high}"
         axes.annotate(words, (row["mean"], y), (0, 6), textcoords="offset points", ha="center", fontsize=7.5)
     axes.set_yticks(place, list(table.index) if named else [""] * len(place))
+    axes.margins(x=0.12)
     axes.set_ylim(-0.5, len(table) - 0.3)
     axes.grid(visible=False, axis="y")
     style.plain_numbers(axes, "x", sign=True, most=4)
