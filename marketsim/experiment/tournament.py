@@ -126,7 +126,7 @@ def tournament(
     """Let candidates compete in a scenario.
 
     candidates: names of agent sections; those whose names begin with ``candidate_`` when left out (the table leaves
-    the prefix away). seeds: how many (then 1, 2, 3 …), or which ones; at least two. forms: of "alone", "pairs" and
+    the prefix away). Of the latter those that are not chosen are left out of the market. seeds: how many (then 1, 2, 3 …), or which ones; at least two. forms: of "alone", "pairs" and
     "together"; the first decides the order. Raises InvalidValueError for what cannot be held.
     """
     spec = _spec(scenario)
@@ -214,10 +214,11 @@ def _heats(candidates: tuple[str, ...], seeds: tuple[int, ...], forms: tuple[str
 
 
 def _seated(spec: ScenarioSpec, candidates: tuple[str, ...], heat: _Heat) -> Mapping[str, Any]:
-    """The scenario with those of a heat in the seats, and without the other candidates."""
+    """The scenario with those of a heat in the seats; all other candidates, chosen or not, stay at home."""
     given = spec.to_dict()
     sections = given["agents"]
-    agents = {name: section for name, section in sections.items() if name not in candidates}
+    home = {name for name in sections if name in candidates or name.startswith(PREFIX)}
+    agents = {name: section for name, section in sections.items() if name not in home}
     agents |= {f"{SEAT}_{place}": sections[name] for place, name in enumerate(heat.seats, start=1)}
     return {**given, "agents": agents}
 

@@ -31,7 +31,7 @@ _READS = {"docs/replay.md": "lobster"}  # folder of recorded data whose files li
 # Many commands or long runs: left to .ci/run, so that the fast tests take minutes. README is always run.
 _LONG = {
     "docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md",
-    "docs/live-sessions.md", "docs/same-strategy.md",
+    "docs/live-sessions.md", "docs/same-strategy.md", "docs/square-root-law.md", "docs/tournament.md",
 }  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 

@@ -126,6 +126,12 @@ def test_a_heat_is_the_scenario_with_its_candidates_in_the_seats() -> None:
     assert ScenarioSpec.from_dict(given).agents["seat_2"].count == 1
 
 
+def test_candidates_that_are_not_chosen_stay_at_home() -> None:
+    spec = scenario(candidate_a={}, candidate_b={}, candidate_c={}, mm={})
+    (heat, *_) = _heats(("candidate_a", "candidate_c"), (1, 2), ("alone",))
+    assert set(_seated(spec, ("candidate_a", "candidate_c"), heat)["agents"]) == {"noise", "mm", "seat_1"}
+
+
 @pytest.fixture(scope="module")
 def held() -> Tournament:
     return tournament(scenario(), seeds=3, forms=("alone", "pairs", "together"), workers=1)
