@@ -126,8 +126,9 @@ def tournament(
     """Let candidates compete in a scenario.
 
     candidates: names of agent sections; those whose names begin with ``candidate_`` when left out (the table leaves
-    the prefix away). Of the latter those that are not chosen are left out of the market. seeds: how many (then 1, 2, 3 …), or which ones; at least two. forms: of "alone", "pairs" and
-    "together"; the first decides the order. Raises InvalidValueError for what cannot be held.
+    the prefix away), of which those that are not chosen do not trade at all. seeds: how many (then 1, 2, 3 …), or
+    which ones; at least two. forms: of "alone", "pairs" and "together"; the first decides the order. Raises
+    InvalidValueError for what cannot be held.
     """
     spec = _spec(scenario)
     chosen = tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds)
