@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from marketsim.agents.avellaneda_stoikov import AvellanedaStoikov
     from marketsim.agents.chartist_fundamentalist import ChartistFundamentalist
     from marketsim.agents.client import Client
+    from marketsim.agents.copy_trader import CopyTrader
     from marketsim.agents.execution.almgren_chriss import AlmgrenChriss
     from marketsim.agents.execution.iceberg import Iceberg
     from marketsim.agents.execution.implementation_shortfall import ImplementationShortfall
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from marketsim.agents.machine_learning import MachineLearning
     from marketsim.agents.market_maker import MarketMaker
     from marketsim.agents.mean_reversion import MeanReversion
+    from marketsim.agents.metaorders import Metaorders
     from marketsim.agents.momentum import Momentum
     from marketsim.agents.momentum_strategy import MomentumStrategy
     from marketsim.agents.noise import Noise
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from marketsim.agents.public_feed import PublicFeed
     from marketsim.agents.queue_reactive import QueueReactive
     from marketsim.agents.reaching_taker import ReachingTaker
+    from marketsim.agents.rebalancer import Rebalancer
     from marketsim.agents.replay import Replay
     from marketsim.agents.routed_flow import RoutedFlow
     from marketsim.agents.rule_strategy import RuleStrategy
@@ -62,6 +65,7 @@ _HOMES = {
     "AvellanedaStoikov": "avellaneda_stoikov",
     "ChartistFundamentalist": "chartist_fundamentalist",
     "Client": "client",
+    "CopyTrader": "copy_trader",
     "FatFinger": "fat_finger",
     "Fundamental": "fundamental",
     "Gd": "gd_trader",
@@ -81,6 +85,7 @@ _HOMES = {
     "MachineLearning": "machine_learning",
     "MarketMaker": "market_maker",
     "MeanReversion": "mean_reversion",
+    "Metaorders": "metaorders",
     "Momentum": "momentum",
     "MomentumStrategy": "momentum_strategy",
     "Noise": "noise",
@@ -89,6 +94,7 @@ _HOMES = {
     "PublicFeed": "public_feed",
     "QueueReactive": "queue_reactive",
     "ReachingTaker": "reaching_taker",
+    "Rebalancer": "rebalancer",
     "Replay": "replay",
     "RoutedFlow": "routed_flow",
     "RuleStrategy": "rule_strategy",
@@ -112,6 +118,7 @@ __all__ = [
     "AvellanedaStoikov",
     "ChartistFundamentalist",
     "Client",
+    "CopyTrader",
     "FatFinger",
     "Fundamental",
     "Gd",
@@ -131,6 +138,7 @@ __all__ = [
     "MachineLearning",
     "MarketMaker",
     "MeanReversion",
+    "Metaorders",
     "Momentum",
     "MomentumStrategy",
     "Noise",
@@ -139,6 +147,7 @@ __all__ = [
     "PublicFeed",
     "QueueReactive",
     "ReachingTaker",
+    "Rebalancer",
     "Replay",
     "RoutedFlow",
     "RuleStrategy",

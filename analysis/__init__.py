@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.contracts import clearing_figure
     from marketsim.analysis.figures.double_auction import double_auction_figure
     from marketsim.analysis.figures.executions import execution_figure
+    from marketsim.analysis.figures.league import league_figure
+    from marketsim.analysis.figures.metaorders import metaorder_figure
     from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.figures.signals import signal_figure
     from marketsim.analysis.figures.stress import stress_figure
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
         quote_imbalance,
         resiliency,
     )
+    from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
     from marketsim.analysis.performance import (
         Drawdown,
@@ -126,6 +129,7 @@ _HOMES = {
         "quote_imbalance",
         "resiliency",
     ),
+    "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
     "performance": (
         "Drawdown",
@@ -156,6 +160,8 @@ _HOMES = {
     "figures.double_auction": ("double_auction_figure",),
     "figures.stress": ("stress_figure",),
     "figures.signals": ("signal_figure",),
+    "figures.league": ("league_figure",),
+    "figures.metaorders": ("metaorder_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -190,6 +196,7 @@ __all__ = [
     "DoubleAuction",
     "Drawdown",
     "HawkesFit",
+    "ImpactFit",
     "KyleLambda",
     "QueueRace",
     "Resiliency",
@@ -222,18 +229,24 @@ __all__ = [
     "expectancy",
     "figures",
     "fit_hawkes",
+    "fit_impact",
     "flows_by_venue",
     "hawkes_log_likelihood",
     "hill_tail_index",
+    "impact_curve",
+    "impact_decay",
     "index_values",
     "kyle_lambda",
     "labels",
+    "league_figure",
     "locked_and_crossed",
     "mark_outs",
     "market_table",
     "market_turnover",
     "max_drawdown",
     "mean_imbalance",
+    "metaorder_figure",
+    "metaorders",
     "mid_returns",
     "mid_series",
     "payoff_ratio",

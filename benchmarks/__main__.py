@@ -18,6 +18,7 @@ PARTS = (
     "auctions",
     "python_agents",
     "indicators",
+    "signals",
     "gym",
     "replay",
     "memory",

@@ -55,6 +55,8 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "double_auction": png(double_auction()),
         "flash_crash": png(ms.analysis.stress_figure(ready("flash_crash", duration))),
         "rules": png(ms.analysis.signal_figure(ready("rule_strategies", duration and "4min"), "dip_buyer")),
+        "square_root_law": png(ms.analysis.metaorder_figure(worked_metaorders(duration))),
+        "tournament": png(cup(duration).figure()),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
     for name, picture in pictures.items():
@@ -294,6 +296,24 @@ def _shade_faults(axes: Any, run: Any, clock: float) -> None:
         )
     if clock > 180:
         axes.axvspan(180, 210, color=style.ORANGE, alpha=0.3, lw=0, label="spike of 100 ms")
+
+
+def worked_metaorders(duration: str | None) -> Any:
+    """Those of the market of docs/square-root-law.md."""
+    import pandas as pd
+
+    length = {"duration": "40h", "warm_up": "4h"} if duration is None else {"duration": "8h", "warm_up": "1h"}
+    runs = [
+        ms.load("square_root_law", {"seed": seed, **length}).run() for seed in range(1, 25 if duration is None else 3)
+    ]
+    return pd.concat([ms.analysis.metaorders(run, "measured") for run in runs], ignore_index=True)
+
+
+def cup(duration: str | None) -> Any:
+    """The tournament of docs/tournament.md; two seeds of a piece when a duration is given."""
+    pieces = {} if duration is None else {"duration": duration, "warm_up": "0s"}
+    spec = ms.load("market_maker_tournament", pieces).spec
+    return ms.tournament(spec, seeds=20 if duration is None else 2, workers=None if duration is None else 1)
 
 
 def reference_days(duration: str | None) -> list[Any]:

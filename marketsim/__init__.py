@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from marketsim.exchange.book import OrderBook
     from marketsim.exchange.core import MatchingCore
     from marketsim.experiment.comparison import compare
+    from marketsim.experiment.tournament import tournament
     from marketsim.experiment.verification import verify
     from marketsim.kernel.environment import Environment
     from marketsim.network.bandwidth import Bandwidth
@@ -99,6 +100,7 @@ _HOMES = {
     "exchange.book": ("OrderBook",),
     "exchange.core": ("MatchingCore",),
     "experiment.comparison": ("compare",),
+    "experiment.tournament": ("tournament",),
     "experiment.verification": ("verify",),
     "kernel.environment": ("Environment",),
     "network.bandwidth": ("Bandwidth",),
@@ -218,6 +220,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "report",
     "to_dict",
     "to_json",
+    "tournament",
     "trade",
     "verify",
 ]

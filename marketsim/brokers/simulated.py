@@ -184,6 +184,7 @@ class SimulatedSession:
         self._books: dict[int, LocalBook] = {}  # by market
         self._heard: dict[int, int] = {}  # sender -> number of its last report, in a session with faults
         self._listener: Listener | None = None
+        self._copies: list[Callable[[Report], None]] = []  # who else is told of fills
         agent.bind(self)
         self._on_any_report = agent.on_report if overrides(agent, "on_report") else None
         self._hooks: list[Callable[..., None] | None] = [None] * (max(EventKind) + 1)
@@ -225,6 +226,10 @@ class SimulatedSession:
             request = MarketDataRequest.of(asked)
             for market in self._by_place.values():
                 self.subscribe(market.instrument, market.venue, request)
+
+    def copy_fills_to(self, copy: Callable[[Report], None]) -> None:
+        """From now on every report of a fill is handed on, before the agent hears of it."""
+        self._copies.append(copy)
 
     def stop(self) -> None:
         """Tell the agent that the run is over."""
@@ -653,6 +658,8 @@ class SimulatedSession:
             if self.portfolio.legs or (order is not None and order.position):
                 leg = "" if order is None else order.position
                 self.portfolio.legs.fill(market.instrument.symbol, report.side, quantity, leg)
+            for copy in self._copies:
+                copy(report)
         elif kind is _FUNDING or kind is _SETTLED:
             self.portfolio.clear(instrument, kind, quantity, leaves, maker)
         if self._listener is not None:

@@ -49,14 +49,14 @@ def compare(
     second = read(right, [*(settings or ()), *(right_settings or ())])
     with CountProgress("runs") as progress:
         if workers != 1:
-            _compile(progress)
+            compile_market(progress)
         found = comparison(first, second, seeds, confidence=confidence, workers=workers, progress=progress)
     _tell(found)
     if out is not None:
         _write(found, out)
 
 
-def _compile(progress: CountProgress) -> None:
+def compile_market(progress: CountProgress) -> None:
     """Compile the market here, so that the processes load it instead of compiling it side by side."""
     from marketsim.kernel.compilation import watched_compilation
     from marketsim.simulation import warm

@@ -17,6 +17,7 @@ from marketsim.errors import InvalidValueError, SimulationError
 from marketsim.scenario.spec import ScenarioSpec
 
 Measures = dict[str, float]
+Measuring = Callable[[Any], Measures]
 
 
 def measures_of(tables: Any) -> Measures:
@@ -33,12 +34,12 @@ def measures_of(tables: Any) -> Measures:
     return found
 
 
-def replicate(given: Mapping[str, Any], seed: int) -> Measures:
+def replicate(given: Mapping[str, Any], seed: int, measures: Measuring = measures_of) -> Measures:
     """Run a scenario (in its canonical mapping) under a seed; its measures."""
     from marketsim.simulation import Simulation
 
     spec = ScenarioSpec.from_dict({**given, "seed": seed})
-    return measures_of(Simulation.from_spec(spec).run())
+    return measures(Simulation.from_spec(spec).run())
 
 
 def replicate_all(
@@ -46,29 +47,35 @@ def replicate_all(
     *,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    measures: Measuring = measures_of,
 ) -> list[Measures]:
-    """The measures of each (scenario, seed), in the order given; ``progress(done, all)`` after each run."""
+    """The measures of each (scenario, seed), in the order given; ``progress(done, all)`` after each run.
+
+    measures: what a run is boiled down to; a function of a module, which other processes can find.
+    """
     if not jobs:
         raise InvalidValueError("there is nothing to run: give at least one seed")
     count = min(workers or os.cpu_count() or 1, len(jobs))
     results: list[Measures | None] = [None] * len(jobs)
-    found = _inline(jobs) if count == 1 else _spread(jobs, count)
-    for done, (index, measures) in enumerate(found, start=1):
-        results[index] = measures
+    found = _inline(jobs, measures) if count == 1 else _spread(jobs, count, measures)
+    for done, (index, numbers) in enumerate(found, start=1):
+        results[index] = numbers
         if progress is not None:
             progress(done, len(jobs))
-    return [measures for measures in results if measures is not None]
+    return [numbers for numbers in results if numbers is not None]
 
 
-def _inline(jobs: Sequence[tuple[Mapping[str, Any], int]]) -> Iterator[tuple[int, Measures]]:
+def _inline(jobs: Sequence[tuple[Mapping[str, Any], int]], measures: Measuring) -> Iterator[tuple[int, Measures]]:
     for index, (given, seed) in enumerate(jobs):
-        yield index, replicate(given, seed)
+        yield index, replicate(given, seed, measures)
 
 
-def _spread(jobs: Sequence[tuple[Mapping[str, Any], int]], workers: int) -> Iterator[tuple[int, Measures]]:
+def _spread(
+    jobs: Sequence[tuple[Mapping[str, Any], int]], workers: int, measures: Measuring
+) -> Iterator[tuple[int, Measures]]:
     others = set(active_children())
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts) as pool:
-        waiting = {pool.submit(replicate, given, seed): index for index, (given, seed) in enumerate(jobs)}
+        waiting = {pool.submit(replicate, given, seed, measures): index for index, (given, seed) in enumerate(jobs)}
         try:
             while waiting:
                 finished, _ = wait(waiting, return_when=FIRST_COMPLETED)

@@ -234,6 +234,7 @@ def _basket_venue(raw: Raw, path: Path, index: Raw, members: list[Any]) -> Itera
 def _agent(raw: Raw, path: Path, agent: Raw) -> Iterator[Finding]:
     for field, what in (("venues", "venue"), ("instruments", "instrument"), ("feeds", "feed")):
         yield from known(_many(agent.get(field)), mapping(raw.get(field)), (*path, field), what)
+    yield from known(_many(agent.get("copied_by")), mapping(raw.get("agents")), (*path, "copied_by"), "agent")
     yield from _host(raw, path, agent)
     yield from _tradable(raw, path, agent)
 

@@ -470,6 +470,10 @@ class AgentSpec(TypedSection):
         default=None, description="for whom it trades: orders of one owner are own to each other; itself when left out"
     )
 
+    copied_by: Names | None = Field(
+        default=None, description="the agents that may be told of its fills; nobody when left out"
+    )
+
     def names(self, name: str) -> tuple[str, ...]:
         """The name of each agent: the key itself for one, ``noise.0``, ``noise.1`` … for several."""
         return (name,) if self.count == 1 else tuple(f"{name}.{number}" for number in range(self.count))

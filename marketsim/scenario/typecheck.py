@@ -103,7 +103,7 @@ def _typed(raw: Raw, registry: Registry, path: Path, section: Raw) -> Found:
     _, problems = registry.check_parameters(cls, given, also=set(spec.model_fields) - {"parameters"})
     for inner, message in problems:
         yield Finding(_where(path, section, inner), message), message.startswith("unknown parameter")
-    yield from ((finding, False) for finding in _references(raw, path, section, cls, given))
+    yield from ((finding, False) for finding in _references(raw, registry, path, section, cls, given))
     if kind_of(path) == "agent":
         if not problems:
             yield from ((finding, False) for finding in _too_long(raw, registry, path, section, cls))
@@ -141,15 +141,46 @@ def _where(path: Path, section: Raw, inner: Path) -> Path:
     return (*path, "parameters", *inner) if nested else (*path, *inner)
 
 
-def _references(raw: Raw, path: Path, section: Raw, cls: type, given: Raw) -> Iterator[Finding]:
+def _references(raw: Raw, registry: Registry, path: Path, section: Raw, cls: type, given: Raw) -> Iterator[Finding]:
     """Parameters that name a feed, an agent, an index, an instrument or a venue must name one that there is."""
     for parameter in parameters_of(cls):
         what = parameter.metadata.get("reference")
         value = given.get(parameter.name)
         if isinstance(what, str) and value is not None:
-            names = value if isinstance(value, (list, tuple)) else {value}
+            names = list(value) if isinstance(value, (list, tuple, Mapping)) else {value}
             where = _where(path, section, (parameter.name,))
             yield from known(names, mapping(raw.get(_PLURALS.get(what, f"{what}s"))), where, what)
+            permission = parameter.metadata.get("permission")
+            if isinstance(permission, str) and value in mapping(raw.get("agents")):
+                yield from _permitted(raw, registry, path, where, parameter.name, permission)
+
+
+def _permitted(
+    raw: Raw, registry: Registry, path: Path, where: Path, parameter: str, permission: str
+) -> Iterator[Finding]:
+    """An agent that is told of another one's fills: that one permits it, has reports, and is not told of its own."""
+    agents = dict(sections(raw, "agents"))
+    me = str(path[1])
+    chain = [me]
+    while (name := agents.get(chain[-1], {}).get(parameter)) in agents and name not in chain:
+        chain.append(str(name))
+    leader, section = chain[1] if len(chain) > 1 else me, agents[chain[1] if len(chain) > 1 else me]
+    if name == me:
+        message = "itself" if leader == me else f"{' and '.join(chain[1:])}, which follows it"
+        yield Finding(where, f"{me} follows {message}: its own fills would come back for ever; choose another")
+    elif me not in items(section.get(permission)):
+        yield Finding(where, f'{leader} does not permit it: add "{me}" to agents.{leader}.{permission}')
+    elif section.get("count", 1) != 1:
+        yield Finding(where, f"there are {section['count']} of {leader}: follow one that is alone")
+    elif section.get("compiled") is not False and _is_compiled(registry, section):
+        yield Finding(where, f"{leader} is compiled and nobody sees its reports: add compiled: false to it")
+
+
+def _is_compiled(registry: Registry, section: Raw) -> bool:
+    try:
+        return hasattr(registry.resolve("agent", str(section.get("type"))), "policy")
+    except ConfigurationError:
+        return False  # reported there
 
 
 def _overlaps(raw: Raw, registry: Registry) -> Iterator[Finding]:

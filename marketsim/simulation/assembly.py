@@ -9,7 +9,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from marketsim.brokers.simulated import Market, SimulatedSession
 from marketsim.domain.fees import FeeSchedule
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.market_data import Report
 from marketsim.domain.order import SelfTrade
 from marketsim.domain.units import SECOND
 from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
@@ -38,6 +39,7 @@ from marketsim.simulation.delays import topology_of
 from marketsim.simulation.schedules import add_schedules, nights_of
 from marketsim.simulation.tapes import tape_of
 from marketsim.trading.agent import Agent
+from marketsim.trading.copying import Copied, Follower
 from marketsim.trading.feed import FeedHandle, FeedModel
 from marketsim.trading.risk import Limits
 
@@ -129,6 +131,7 @@ class Assembly:
             self._build_family(world, key, agent)
         self._build_sessions(world)
         self._join_accounts(world)
+        self._join_followers(world)
         self._clear(world)
         self._schedule_timeline(world)
         return world
@@ -218,6 +221,26 @@ class Assembly:
             owner = self._spec.agents[person.family].owner
             if owner is not None:
                 self._core.set_account(person.number, accounts.setdefault(owner, person.number))
+
+    def _join_followers(self, world: World) -> None:
+        """Whoever follows an agent is told of its fills, if it may be."""
+        for person in world.participants:
+            session = world.sessions.get(person.name)
+            if session is None or not isinstance(session.agent, Follower):
+                continue
+            leader = session.agent.leader
+            section, source = self._spec.agents.get(leader), world.sessions.get(leader)
+            if section is None or person.family not in (section.copied_by or ()):
+                raise ConfigurationError(
+                    f"agents.{person.family}.leader: {leader} does not permit it: let copied_by of {leader} name "
+                    f"{person.family}"
+                )
+            if source is None:
+                raise ConfigurationError(
+                    f"agents.{person.family}.leader: {leader} is compiled, or one of several: follow one agent that "
+                    "Python runs"
+                )
+            source.copy_fills_to(partial(_pass_on, session, session.agent))
 
     def _wrong(self, name: str, key: str, venue: str) -> Impairment:
         """What the faults between an agent and a venue where it trades come to."""
@@ -519,3 +542,9 @@ def _fee_of(schedule: FeeSchedule, instrument: Instrument) -> Any:
         return schedule.side(maker).of_ticks(ticks, lots, instrument)
 
     return fee
+
+
+def _pass_on(session: SimulatedSession, follower: Follower, report: Report) -> None:
+    """A leader's fill sets out to a follower."""
+    fill = Copied(report.time, report.instrument, report.venue, report.side, report.price, report.quantity)
+    session.call_at(session.now + int(follower.delay), follower.on_copied, fill)

@@ -218,11 +218,13 @@ class Simulation:
         feeds: Iterable[str] | None = None,
         host: str | None = None,
         owner: str | None = None,
+        copied_by: Iterable[str] | None = None,
         compiled: bool = True,
     ) -> Simulation:
         """Add one agent. Its parameters are its dataclass fields; its name decides its random draws.
 
         ``owner``: for whom it trades; a venue that prevents self-trades does so between all agents of one owner.
+        ``copied_by``: the agents that may be told of its fills.
         """
         return self.add_agents(
             agent,
@@ -238,6 +240,7 @@ class Simulation:
             feeds=feeds,
             host=host,
             owner=owner,
+            copied_by=copied_by,
             compiled=compiled,
         )
 
@@ -257,19 +260,23 @@ class Simulation:
         feeds: Iterable[str] | None = None,
         host: str | None = None,
         owner: str | None = None,
+        copied_by: Iterable[str] | None = None,
         compiled: bool = True,
     ) -> Simulation:
         """Add ``count`` agents with the same parameters, named ``name.0``, ``name.1`` … (just ``name`` for one).
 
         ``compiled=False`` runs a compiled type from Python, event by event: the same run, slower, and with ``limits``.
         ``owner``: for whom they trade, see ``add_agent``; each for itself when left out.
+        ``copied_by``: the agents that may be told of their fills; followers follow one that is alone.
         """
         key = name or _free_name(type(agent).__name__, self._raw["agents"])
         spec = {**_described("agent", agent), "count": count, "cash": cash}
         spec["computation"] = format_duration(nanoseconds(computation))
         if latency is not None:
             spec["latency"] = _described("latency", latency)
-        for field, given in (("instruments", instruments), ("venues", venues), ("feeds", feeds)):
+        for field, given in (
+            ("instruments", instruments), ("venues", venues), ("feeds", feeds), ("copied_by", copied_by),
+        ):  # fmt: skip
             if given is not None:
                 spec[field] = list(given)
         spec |= {field: given for field, given in (("host", host), ("owner", owner)) if given is not None}

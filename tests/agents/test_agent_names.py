@@ -18,6 +18,7 @@ from marketsim.trading.agent import Agent
 UNITS = {"side": "buy", "values": (101, 99)}
 NEEDED = {"Replay": {"scenario": "quickstart"}, "AuctionSniper": {**UNITS, "period": "1min"}}
 NEEDED |= dict.fromkeys(("Aa", "Gd", "Giveaway", "Shaver", "Zip"), UNITS)
+NEEDED |= {"CopyTrader": {"leader": "mm"}, "Rebalancer": {"weights": {"ABC": 0.5}}}
 AGENTS = [getattr(room, name) for name in room.__all__]
 
 

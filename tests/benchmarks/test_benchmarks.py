@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import crowd, indicators, measurement, scale
+from benchmarks import crowd, indicators, measurement, scale, signals
 from benchmarks.measurement import Measurement
 
 
@@ -67,3 +67,11 @@ def test_indicators_are_measured_beside_a_call() -> None:
     assert set(indicators.SIMPLE) < set(found)
     assert all(cost > 0 for cost in found.values())
     assert indicators.strategy_cost(bars, 1) > found["rsi"] / 100
+
+
+def test_strategies_on_signals_hear_decide_and_trade() -> None:
+    played, fewer = signals.play(3), signals.play(3, 4)
+    assert played.orders > 10
+    assert played.fills > 10
+    assert played.callbacks > 20 * 500, "each of the twenty hears every quote"
+    assert fewer.callbacks < 0.5 * played.callbacks

@@ -313,6 +313,39 @@ def test_compare_refuses_what_cannot_be_compared(marketsim: Any) -> None:
     assert marketsim("compare", "small.yaml", "small.yaml", "--confidence", 2).exit_code == 2
 
 
+# --- tournament ---
+
+CUP = """
+extends: small.yaml
+agents:
+  candidate_near: {type: market_maker, target_spread: 0.02, latency: 1ms}
+  candidate_far: {type: market_maker, target_spread: 0.2, latency: 1ms}
+"""
+
+
+def test_a_tournament_prints_its_tables_and_writes_them(marketsim: Any, place: Path) -> None:
+    (place / "cup.yaml").write_text(CUP, encoding="utf-8")
+    result = marketsim("tournament", "cup.yaml", "--seeds", 3, "--workers", 1, "--by", "fills", "--out", "league")
+    assert result.exit_code == 0, result.output
+    assert "2 candidates, 3 seeds" in result.stdout
+    for words in (
+        "Each alone in the market:",
+        "All in one market:",
+        "    1   near",
+        "    2   far",
+        "Intervals: 0.95.",
+    ):
+        assert words in result.stdout
+    with (place / "league" / "league_alone.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["candidate"] for row in csv.DictReader(file)} == {"near", "far"}
+
+
+def test_a_tournament_refuses_what_cannot_be_held(marketsim: Any) -> None:
+    assert marketsim("tournament", "small.yaml", "--seeds", 2).exit_code == 2
+    assert marketsim("tournament", "small.yaml", "-c", "noise", "-c", "nobody").exit_code == 2
+    assert marketsim("tournament", "small.yaml", "--form", "duel").exit_code == 2
+
+
 # --- report ---
 
 

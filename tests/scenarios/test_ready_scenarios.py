@@ -18,6 +18,7 @@ NEEDED |= {"opening_auction", "volatility_halt", "three_days"}
 NEEDED |= {"market_making_glft"}
 NEEDED |= {"flash_crash", "index_arbitrage", "momentum_strategy", "spoofing"}
 QUIET = {"reference_day", "reference_hour"}  # a trade a second
+QUIET = {"reference_day", "reference_hour", "square_root_law"}  # a trade a second
 NAMES = ready_scenarios()
 
 
