@@ -47,7 +47,10 @@ def _draw(axes: Axes, table: pd.DataFrame, *, named: bool) -> None:
     for y, (_, row) in zip(place, table.iterrows(), strict=True):
         low, high = int(row["rank_low"]), int(row["rank_high"])
         words = f"rank {low}" if low == high else f"rank {low} to {high}"
-        axes.annotate(words, (row["mean"], y), (0, 6), textcoords="offset points", ha="center", fontsize=7.5)
+        ground = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}  # a line may run behind it
+        axes.annotate(
+            words, (row["mean"], y), (0, 7), textcoords="offset points", ha="center", fontsize=7.5, bbox=ground
+        )
     axes.set_yticks(place, list(table.index) if named else [""] * len(place))
     axes.margins(x=0.12)
     axes.set_ylim(-0.5, len(table) - 0.3)

@@ -151,7 +151,7 @@ def _references(raw: Raw, registry: Registry, path: Path, section: Raw, cls: typ
             where = _where(path, section, (parameter.name,))
             yield from known(names, mapping(raw.get(_PLURALS.get(what, f"{what}s"))), where, what)
             permission = parameter.metadata.get("permission")
-            if isinstance(permission, str) and value in mapping(raw.get("agents")):
+            if isinstance(permission, str) and isinstance(value, str) and value in mapping(raw.get("agents")):
                 yield from _permitted(raw, registry, path, where, parameter.name, permission)
 
 
@@ -162,8 +162,8 @@ def _permitted(
     agents = dict(sections(raw, "agents"))
     me = str(path[1])
     chain = [me]
-    while (name := agents.get(chain[-1], {}).get(parameter)) in agents and name not in chain:
-        chain.append(str(name))
+    while (name := str(agents.get(chain[-1], {}).get(parameter))) in agents and name not in chain:
+        chain.append(name)
     leader, section = chain[1] if len(chain) > 1 else me, agents[chain[1] if len(chain) > 1 else me]
     if name == me:
         message = "itself" if leader == me else f"{' and '.join(chain[1:])}, which follows it"
