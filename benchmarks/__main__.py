@@ -17,6 +17,7 @@ PARTS = (
     "publication",
     "auctions",
     "python_agents",
+    "risk",
     "gym",
     "replay",
     "memory",

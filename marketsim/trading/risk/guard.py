@@ -1,0 +1,274 @@
+"""The guard in front of a broker: the same object simulated and live, one a strategy.
+
+It asks the strategy's own limits and the firm's before an order leaves, follows what is open and held, stops the
+strategy and closes its positions when it has to, and tells every decision: to the log, and to the strategy. It matches
+nothing and decides nothing about the market.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any, Protocol
+
+from marketsim.domain.instrument import Instrument
+from marketsim.domain.order import OrderState, OrderType, Side, TimeInForce
+from marketsim.domain.risk import NOTE, Action, RiskEvent, Severity
+from marketsim.domain.units import MILLISECOND
+from marketsim.trading.order import Order
+from marketsim.trading.portfolio import Portfolio
+from marketsim.trading.risk.checks import Check
+from marketsim.trading.risk.holding import STOPS, Book
+from marketsim.trading.risk.limits import Limits
+from marketsim.trading.risk.scope import AGENT, Scope, Told
+
+OWN = 1_000_000_000
+"""The guard's own orders have this number or a higher one; strategies are not told of their reports."""
+_RETRY = 250 * MILLISECOND
+_PRICED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+_PENDING_CANCEL = OrderState.PENDING_CANCEL
+
+
+class Guarded(Protocol):
+    """A session, as its guard sees it."""
+
+    name: str
+    instruments: tuple[Instrument, ...]
+    portfolio: Portfolio
+
+    @property
+    def now(self) -> int:
+        """ns."""
+
+    def mark(self, instrument: Instrument) -> float:
+        """The market's price of an instrument in ticks: its mid, else its last trade, else its reference."""
+
+    def open_orders(self) -> Iterable[Order]:
+        """Orders that may still trade."""
+
+    def cancel(self, order: Order) -> None:
+        """Ask for the cancel of an order."""
+
+    def send(self, order: Order) -> None:
+        """Send an order past all checks."""
+
+    def venues(self, instrument: Instrument) -> tuple[str, ...]:
+        """Where an instrument may be traded."""
+
+    def aside(self, time: int, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call the guard at a time, beside what the strategy does."""
+
+    def note(self, key: str, value: str) -> None:
+        """Write a remark."""
+
+    def tell_risk(self, event: RiskEvent) -> None:
+        """Tell the strategy, when it is free."""
+
+
+class Guard:
+    """Limits of one strategy, and of the firm that it belongs to.
+
+    session: of the strategy. limits: its own. firm: the scope of all strategies, None where there is none.
+    capital: what shares of its own limits are of.
+    """
+
+    def __init__(self, session: Guarded, limits: Limits | None, capital: float, firm: Scope | None = None) -> None:
+        self._session = session
+        self.own = Scope(limits or Limits(), session.instruments, session.mark, capital, AGENT)
+        self.firm = firm
+        self._scopes = [self.own] if firm is None else [self.own, firm]
+        for scope in self._scopes:
+            scope.members.append(self)
+        self._open: dict[int, int] = {}  # lots by the broker's reference
+        self._held: dict[str, int] = {}
+        self._sent: dict[str, int] = {}  # symbol -> ns of the latest closing order
+        self._orders = 0
+        self._working = False  # canceling or closing
+        self._due = -1  # ns, when it goes on with that; below zero: nothing is planned
+        for order in session.open_orders():
+            self.count(order, order.leaves)
+        for symbol in session.portfolio.lots:
+            self.moved(symbol)
+
+    def start(self) -> None:
+        """Begin to look at the live limits; the firm's with its first strategy."""
+        for scope in self._scopes:
+            if scope.step and scope.members[0] is self:
+                self._look(scope)
+
+    # --- before an order leaves ---
+
+    def refuses(self, order: Order, quantity: int, price: int, *, replace: bool = False) -> bool:
+        """Whether an order, or new terms of one with ``quantity`` in total, must not leave."""
+        now = self._session.now
+        symbol, side, priced = order.instrument.symbol, order.side, order.order_type in _PRICED
+        fresh = quantity - order.filled
+        before = self._open.get(order.reference, 0) if replace else 0
+        for scope in self._scopes:
+            check = scope.judge(symbol, side, price, now, quantity, fresh, before, priced)
+            if check is not None:
+                self._refuse(scope, check, order, quantity, price, replace)
+                return True
+        for scope in self._scopes:
+            scope.passed(now)
+            if scope.pending:
+                self._pass_warnings(scope)
+        return False
+
+    def _refuse(
+        self, broken: Scope, check: Check, order: Order, quantity: int, price: int, replace: bool
+    ) -> None:
+        value = broken.measured(check)
+        now, symbol, priced = self._session.now, order.instrument.symbol, order.order_type in _PRICED
+        before = self._open.get(order.reference, 0) if replace else 0
+        allowed = quantity
+        for scope in self._scopes:
+            scope.consider(symbol, order.side, price, now, quantity, quantity - order.filled, before, priced)
+            allowed = min(allowed, scope.largest(quantity))
+            scope.pending.clear()
+        what = f"replace of order {order.client_order_id}" if replace else f"order {order.client_order_id}"
+        whose = "" if broken.kind == AGENT else f"{broken.kind}: "
+        text = f"{what} refused: {whose}{check.say(value)}; at most {allowed} pass"
+        rule = (Severity.BREACH, Action.REFUSE, value, check.limit)
+        self._emit(RiskEvent(now, self._session.name, broken.kind, check.rule, *rule, allowed, symbol,
+                             order.client_order_id, text))  # fmt: skip
+
+    def _pass_warnings(self, scope: Scope) -> None:
+        pending, scope.pending = scope.pending, []
+        for told in pending:
+            self.tell(scope, told)
+
+    # --- what is open and held ---
+
+    def count(self, order: Order, lots: int) -> None:
+        """So many lots of an order are open now."""
+        known = self._open.get(order.reference, 0)
+        if lots != known:
+            if lots:
+                self._open[order.reference] = lots
+            else:
+                del self._open[order.reference]
+            stop = order.order_type in STOPS
+            for scope in self._scopes:
+                scope.book.count(order.instrument.symbol, order.side, lots - known, stop=stop)
+        if self._working:
+            self._plan(self._session.now)
+
+    def moved(self, symbol: str) -> None:
+        """The position in an instrument has changed."""
+        lots = self._session.portfolio.lots.get(symbol, 0)
+        gained = lots - self._held.get(symbol, 0)
+        self._held[symbol] = lots
+        for scope in self._scopes:
+            scope.book.by_symbol[symbol].position += gained
+
+    # --- as a member of its scopes ---
+
+    def equity(self, book: Book) -> float:
+        """Money that the strategy is worth."""
+        marks = {
+            symbol: Decimal(held.mark) * held.instrument.tick_size
+            for symbol, held in book.by_symbol.items()
+            if symbol in self._held
+        }
+        return float(self._session.portfolio.value(marks))
+
+    def tell(self, scope: Scope, told: Told) -> None:
+        """An event for the log and for the strategy."""
+        rule, severity, action, value, limit, text, symbol = told
+        name, now = self._session.name, self._session.now
+        self._emit(RiskEvent(now, name, scope.kind, rule, severity, action, value, limit, -1, symbol, 0, text))
+
+    def obey(self) -> None:
+        """Cancel, and close, as the strongest hold says."""
+        if self._must_cancel():
+            self._working = True
+            self._plan(self._session.now)
+
+    # --- stopping by hand ---
+
+    def emergency_stop(
+        self, *, flatten: bool = False, text: str = "by hand", rule: str = "emergency_stop", until: int | None = None
+    ) -> None:
+        """Cancel all, let nothing pass any more and, where asked for, close the positions; until ``resume``."""
+        action = Action.FLATTEN if flatten else Action.STOP
+        self.own.hold(rule, action, Told(rule, Severity.CRITICAL, action, 0.0, 0.0, text), until)
+        if until is not None:
+            self._session.aside(until, self.own.resume, rule, "the time of the stop is over")
+
+    def resume(self, text: str = "by hand") -> None:
+        """Whatever has stopped the strategy is over; a firm's stop stays."""
+        for rule in tuple(self.own.holds):
+            self.own.resume(rule, text)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing passes."""
+        return self._must_cancel()
+
+    # --- cancelling and closing ---
+
+    def _must_cancel(self) -> bool:
+        return any(scope.holding not in (None, Action.BLOCK) for scope in self._scopes)
+
+    def _must_close(self) -> bool:
+        return any(scope.holding is Action.FLATTEN for scope in self._scopes)
+
+    def _plan(self, time: int) -> None:
+        """Go on at a time, unless that is planned already, or earlier."""
+        if self._due < 0 or time < self._due:
+            self._due = time
+            self._session.aside(time, self._go_on, time)
+
+    def _go_on(self, time: int) -> None:
+        """Ask for what is still to be canceled and closed; comes back until nothing is left, or the hold is over."""
+        if time != self._due:
+            return
+        self._due = -1
+        self._working = self._must_cancel() and (self._cancel_all() or (self._must_close() and self._close_all()))
+        if self._working:
+            self._plan(self._session.now + _RETRY)
+
+    def _cancel_all(self) -> bool:
+        """Whether an order of the strategy is open still."""
+        left = [order for order in self._session.open_orders() if order.client_order_id < OWN]
+        for order in left:
+            if order.state is not _PENDING_CANCEL:
+                self._session.cancel(order)
+        return bool(left)
+
+    def _close_all(self) -> bool:
+        """Whether a position is there still."""
+        closing = {order.instrument.symbol for order in self._session.open_orders()}
+        left = False
+        for instrument in self._session.instruments:
+            lots = self._held.get(instrument.symbol, 0)
+            left = left or lots != 0
+            if lots and instrument.symbol not in closing:
+                self._close(instrument, lots)
+        return left
+
+    def _close(self, instrument: Instrument, lots: int) -> None:
+        """Send what closes a position at any price; anew after a while, on the next venue, where that did not do."""
+        now = self._session.now
+        if now - self._sent.get(instrument.symbol, -_RETRY) < _RETRY:
+            return
+        self._sent[instrument.symbol] = now
+        venues = self._session.venues(instrument)
+        venue, number = venues[self._orders % len(venues)], OWN + self._orders
+        self._orders += 1
+        side = Side.SELL if lots > 0 else Side.BUY
+        self._session.send(
+            Order(number, instrument, venue, side, OrderType.MARKET, abs(lots), time_in_force=TimeInForce.IOC, tag=NOTE)
+        )
+
+    # --- inner ---
+
+    def _look(self, scope: Scope) -> None:
+        now = self._session.now
+        scope.look(now)
+        self._session.aside(now + scope.step, self._look, scope)
+
+    def _emit(self, event: RiskEvent) -> None:
+        self._session.note(NOTE, event.note())
+        self._session.tell_risk(event)
