@@ -45,7 +45,7 @@ class MarketMaker(QuotingAgent):
     """
 
     target_spread: float = field(default=0.01, metadata={"unit": "price", "help": "quoted spread in calm times"})
-    inventory_target: int = field(default=0, metadata={"help": "position to return to, lots"})
+    inventory_target: int = field(default=0, metadata={"help": "position to return to, lots", "risk": "position"})
     skew_adjustment: bool = field(default=True, metadata={"help": "lean the quotes against the inventory"})
     skew: float = field(default=2.0, metadata={"help": "spreads by which the quotes lean at the largest position"})
     microprice_weight: float = field(default=0.5, metadata={"help": "weight of the microprice in the fair value"})

@@ -101,7 +101,7 @@ class Desk:
 class QuotingAgent(Agent):
     """Base of market makers; a subclass says in ``targets`` where the quotes should be."""
 
-    quantity: int = field(default=100, metadata={"help": "lots of each quote"})
+    quantity: int = field(default=100, metadata={"help": "lots of each quote", "risk": "order"})
     max_position: int = field(default=1000, metadata={"help": "most lots held long or short"})
     refresh: int | str = field(
         default="10ms", metadata={"unit": "duration", "help": "least time between two changes of the quotes"}

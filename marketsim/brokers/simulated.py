@@ -245,7 +245,7 @@ class SimulatedSession:
     def submit(self, order: Order) -> None:
         """Check an order against the limits and send it; a refusal comes back as a report."""
         market = self._by_place.get((order.venue, order.instrument.symbol)) or self._market(order)
-        if self._guard is not None and self._guard.refuses(order, order.quantity, order.price):
+        if self._guard is not None and self._guard.refuses(order, order.quantity, order.price, self._environment.now):
             self.call_at(self._environment.now, self._refuse, order, _REJECTED, order.price, order.quantity)
             return
         if order.position and self._contradicts(order, _REJECTED, order.price, order.quantity, order.quantity):
@@ -301,7 +301,9 @@ class SimulatedSession:
         """Ask for new terms of an order. One that is over is left alone; limits are checked as for a new order."""
         if not order.live or not order.reference:
             return
-        if self._guard is not None and self._guard.refuses(order, quantity, price, replace=True):
+        if self._guard is not None and self._guard.refuses(
+            order, quantity, price, self._environment.now, replace=True
+        ):
             self.call_at(self._environment.now, self._refuse, order, _REPLACE_REJECTED, price, quantity)
             return
         if order.position and self._contradicts(order, _REPLACE_REJECTED, price, quantity, quantity - order.filled):

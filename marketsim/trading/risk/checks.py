@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from marketsim.trading.risk.holding import Book, Holding
 from marketsim.trading.risk.history import History
-from marketsim.trading.risk.limits import Limits
+from marketsim.domain.limits import Limits
 
 _SAFE = -1.0  # what nothing that a check is about can come of
 
@@ -25,26 +25,13 @@ class Ask:
     held: Holding
     side: int
     price: float  # ticks: the limit, or the mark
-    priced: bool  # whether it has a limit
+    priced: bool  # whether it has a limit; without one it counts at the mark
     now: int
     quantity: int  # lots in total
     fresh: int  # lots that would be open
     before: int  # lots of it that are open already
     reached: int  # lots that all open orders of its side and the position could lead to
     closing: int  # lots that can do no more than close the position, beside what the other orders close
-
-    def put(
-        self, held: Holding, side: int, price: float, priced: bool, now: int, quantity: int, fresh: int, before: int
-    ) -> None:
-        """Fill it."""
-        self.held, self.side, self.price, self.priced, self.now = held, side, price, priced, now
-        self.quantity, self.fresh, self.before = quantity, fresh, before
-        if side > 0:
-            others = held.position + held.buys - before
-        else:
-            others = held.sells - held.position - before
-        self.reached = others + fresh
-        self.closing = -others
 
     def resize(self, quantity: int) -> None:
         """The same for another quantity."""
@@ -260,18 +247,14 @@ class Rate(Check):
     def __init__(self, limit: tuple[int, int], warn_at: float) -> None:
         super().__init__(limit[0], warn_at)
         self.period = limit[1]
-        self._times: deque[int] = deque()
+        self.times: deque[int] = deque()  # ns, of those that have left
 
     def measure(self, ask: Ask) -> float:
         """How many there would be."""
-        times, since = self._times, ask.now - self.period
+        times, since = self.times, ask.now - self.period
         while times and times[0] <= since:
             times.popleft()
         return len(times) + 1
-
-    def pass_on(self, now: int) -> None:
-        """One has left."""
-        self._times.append(now)
 
 
 class Volatility(Check):

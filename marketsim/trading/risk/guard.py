@@ -19,13 +19,12 @@ from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.risk.checks import Check
 from marketsim.trading.risk.holding import STOPS, Book
-from marketsim.trading.risk.limits import Limits
+from marketsim.domain.limits import Limits
 from marketsim.trading.risk.scope import AGENT, Scope, Told
 
 OWN = 1_000_000_000
 """The guard's own orders have this number or a higher one; strategies are not told of their reports."""
 _RETRY = 250 * MILLISECOND
-_PRICED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 _PENDING_CANCEL = OrderState.PENDING_CANCEL
 
 
@@ -79,12 +78,11 @@ class Guard:
         self._scopes = [self.own] if firm is None else [self.own, firm]
         for scope in self._scopes:
             scope.members.append(self)
+        self._due, self._working = -1, False  # when it goes on to cancel and close, and whether there is anything left
         self._open: dict[int, int] = {}  # lots by the broker's reference
         self._held: dict[str, int] = {}
         self._sent: dict[str, int] = {}  # symbol -> ns of the latest closing order
         self._orders = 0
-        self._working = False  # canceling or closing
-        self._due = -1  # ns, when it goes on with that; below zero: nothing is planned
         for order in session.open_orders():
             self.count(order, order.leaves)
         for symbol in session.portfolio.lots:
@@ -98,19 +96,17 @@ class Guard:
 
     # --- before an order leaves ---
 
-    def refuses(self, order: Order, quantity: int, price: int, *, replace: bool = False) -> bool:
+    def refuses(self, order: Order, quantity: int, price: int, now: int, *, replace: bool = False) -> bool:
         """Whether an order, or new terms of one with ``quantity`` in total, must not leave."""
-        now = self._session.now
-        symbol, side, priced = order.instrument.symbol, order.side, order.order_type in _PRICED
-        fresh = quantity - order.filled
         before = self._open.get(order.reference, 0) if replace else 0
         for scope in self._scopes:
-            check = scope.judge(symbol, side, price, now, quantity, fresh, before, priced)
+            check = scope.judge(order, quantity, price, before, now)
             if check is not None:
                 self._refuse(scope, check, order, quantity, price, replace)
                 return True
         for scope in self._scopes:
-            scope.passed(now)
+            for rate in scope.rates:
+                rate.times.append(now)
             if scope.pending:
                 self._pass_warnings(scope)
         return False
@@ -118,12 +114,11 @@ class Guard:
     def _refuse(
         self, broken: Scope, check: Check, order: Order, quantity: int, price: int, replace: bool
     ) -> None:
-        value = broken.measured(check)
-        now, symbol, priced = self._session.now, order.instrument.symbol, order.order_type in _PRICED
+        value, now, symbol = broken.measured(check), self._session.now, order.instrument.symbol
         before = self._open.get(order.reference, 0) if replace else 0
         allowed = quantity
         for scope in self._scopes:
-            scope.consider(symbol, order.side, price, now, quantity, quantity - order.filled, before, priced)
+            scope.consider(order, quantity, price, before, now)
             allowed = min(allowed, scope.largest(quantity))
             scope.pending.clear()
         what = f"replace of order {order.client_order_id}" if replace else f"order {order.client_order_id}"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.order import OrderType
 
+_NEVER = -(1 << 62)
 STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 
 
@@ -17,19 +18,22 @@ class Holding:
     """One instrument: lots held, lots open on each side, and what a lot is worth at the mark."""
 
     __slots__ = (
-        "buy_stops", "buys", "instrument", "margin", "mark", "marked", "place", "position", "sector", "sell_stops",
-        "sells", "unit",
+        "buy_stops", "buys", "instrument", "inverse", "margin", "mark", "marked", "place", "position", "scale",
+        "sector", "sell_stops", "sells", "unit",
     )  # fmt: skip
 
     def __init__(self, instrument: Instrument, place: int) -> None:
         self.instrument = instrument
         self.place = place  # among the holdings of its book
         self.sector = instrument.sector
+        self.inverse = instrument.inverse
+        size = instrument.lot * float(instrument.multiplier)
+        self.scale = size / instrument.tick if self.inverse else size * instrument.tick  # money of a lot at one tick
         self.margin = float(instrument.initial_margin) if instrument.cleared else 0.0
         self.position = 0  # lots
         self.buys = self.sells = 0  # lots of open orders
         self.buy_stops = self.sell_stops = 0  # of them in stop orders
-        self.marked = -1  # ns, when the mark was looked up
+        self.marked = _NEVER  # ns, when the mark was looked up
         self.mark = 0.0
         self.unit = 0.0  # money that a lot stands for at the mark
         self.value_at(float(instrument.reference))
@@ -41,9 +45,9 @@ class Holding:
 
     def worth(self, ticks: float) -> float:
         """Money that a lot stands for at a price."""
-        lot = self.instrument.lot * float(self.instrument.multiplier)
-        price = abs(ticks) * self.instrument.tick
-        return (lot / price if price else 0.0) if self.instrument.inverse else lot * price
+        if self.inverse:
+            return self.scale / abs(ticks) if ticks else 0.0
+        return self.scale * abs(ticks)
 
     @property
     def long(self) -> int:
@@ -79,7 +83,7 @@ class Book:
         chosen = {instrument.symbol: instrument for instrument in instruments}
         self.by_symbol = {symbol: Holding(chosen[symbol], n) for n, symbol in enumerate(sorted(chosen))}
         self.all = list(self.by_symbol.values())
-        self._mark, self._fresh = mark, fresh
+        self._mark, self.fresh = mark, fresh
 
     def count(self, symbol: str, side: int, lots: int, *, stop: bool) -> None:
         """So many more lots are open on a side."""
@@ -93,7 +97,7 @@ class Book:
 
     def refresh(self, held: Holding, now: int) -> None:
         """Look the mark up, unless that was done just now."""
-        if now - held.marked >= self._fresh or held.marked < 0:
+        if now - held.marked >= self.fresh:
             held.marked = now
             mark = self._mark(held.instrument)
             if mark != held.mark:

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from marketsim.domain.units import DAY, SECOND
 from marketsim.trading.risk.holding import Book
-from marketsim.trading.risk.limits import Limits
+from marketsim.domain.limits import Limits
 
 
 class Standing:

@@ -10,16 +10,19 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.order import OrderType
 from marketsim.domain.risk import Action, Severity
 from marketsim.domain.units import MINUTE, format_duration
+from marketsim.trading.order import Order
 from marketsim.trading.risk.checks import Ask, Check, Hold, Rate, checks_of
 from marketsim.trading.risk.history import History
 from marketsim.trading.risk.holding import Book
-from marketsim.trading.risk.limits import Limits
+from marketsim.domain.limits import Limits
 from marketsim.trading.risk.live import Standing, rules_of
 
 AGENT, FIRM = "agent", "firm"
 _QUIET = MINUTE  # ns that a limit must not have been near, before it is told again that it is
+_LIMIT, _STOP_LIMIT = OrderType.LIMIT, OrderType.STOP_LIMIT
 _STRENGTH = {Action.BLOCK: 1, Action.PAUSE: 2, Action.STOP: 3, Action.FLATTEN: 4}
 
 
@@ -72,8 +75,9 @@ class Scope:
         self.pending: list[Told] = []  # warnings that nobody has been told yet
         self._own_checks = checks_of(limits, self.book, self.history, self.capital)
         self._checks: list[Check] = self._own_checks
+        self._measures = [(check.measure, check) for check in self._checks]  # looked up once, not for each order
         self._rules = rules_of(limits, self.capital)
-        self._rates = [check for check in self._own_checks if isinstance(check, Rate)]
+        self.rates = [check for check in self._own_checks if isinstance(check, Rate)]
         self._marked = any(check.marked for check in self._own_checks)
         self._hold = Hold()
         self._ask = Ask()
@@ -85,31 +89,27 @@ class Scope:
 
     # --- before an order leaves ---
 
-    def judge(
-        self, symbol: str, side: int, price: float, now: int, quantity: int, fresh: int, before: int, priced: bool
-    ) -> Check | None:
-        """The check that an order fails, if it fails one."""
-        ask = self.consider(symbol, side, price, now, quantity, fresh, before, priced)
-        for check in self._checks:
-            if check.measure(ask) > check.soft:
-                return self._weigh(ask)
-        return None
-
-    def consider(
-        self, symbol: str, side: int, price: float, now: int, quantity: int, fresh: int, before: int, priced: bool
-    ) -> Ask:
-        """An order, or new terms of one, beside what is held and open."""
-        held = self.book.by_symbol[symbol]
-        if self._marked:
+    def consider(self, order: Order, quantity: int, price: int, before: int, now: int) -> Ask:
+        """An order, or new terms of one of which ``before`` lots are open, beside what is held and open."""
+        ask, side = self._ask, order.side
+        held = ask.held = self.book.by_symbol[order.instrument.symbol]
+        if self._marked and now - held.marked >= self.book.fresh:
             self.book.refresh(held, now)
-        ask = self._ask
-        ask.put(held, side, price, priced, now, quantity, fresh, before)
+        kind = order.order_type
+        ask.side, ask.price, ask.priced = side, price, kind is _LIMIT or kind is _STOP_LIMIT
+        fresh = quantity - order.filled
+        others = (held.position + held.buys if side > 0 else held.sells - held.position) - before
+        ask.now, ask.quantity, ask.fresh, ask.before = now, quantity, fresh, before
+        ask.reached, ask.closing = others + fresh, -others
         return ask
 
-    def passed(self, now: int) -> None:
-        """The order leaves."""
-        for rate in self._rates:
-            rate.pass_on(now)
+    def judge(self, order: Order, quantity: int, price: int, before: int, now: int) -> Check | None:
+        """The check that an order, or new terms of one, fails, if it fails one."""
+        ask = self.consider(order, quantity, price, before, now)
+        for measure, check in self._measures:
+            if measure(ask) > check.soft:
+                return self._weigh(ask)
+        return None
 
     def measured(self, check: Check) -> float:
         """What the order considered last would lead to."""
@@ -258,6 +258,7 @@ class Scope:
         self._hold.reducing = holding is Action.BLOCK
         self._hold.reason = reason or self._hold.reason
         self._checks = self._own_checks if holding is None else [self._hold, *self._own_checks]
+        self._measures = [(check.measure, check) for check in self._checks]
         for member in self.members:
             member.obey()
 

@@ -1,4 +1,4 @@
-"""Limits: what a strategy, or a whole firm, may do. They are facts; ``checks`` and ``live`` judge by them."""
+"""Limits: what a strategy, or a whole firm, may do. They are facts; ``trading.risk`` judges by them."""
 
 from __future__ import annotations
 
