@@ -24,6 +24,7 @@ from marketsim.analysis.impact import kyle_lambda
 from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
 from marketsim.analysis.page_mechanisms import mechanisms
 from marketsim.analysis.page_parts import cards, document, facts, image, table, turned_table
+from marketsim.analysis.page_risk import risk_log, risk_section
 from marketsim.analysis.page_words import (
     ACTIVITY_COLUMNS,
     AGENT_COLUMNS,
@@ -79,13 +80,14 @@ def _body(
     summary = summarize(tables, books)
     agents = len(summary.families) > 0
     currency = "/".join(sorted(set(summary.market["currency"]))) if len(summary.market) else ""
-    yield f"<header><h1>{escape(title)}</h1>{_lead(tables, books)}{_contents(agents, manifest)}</header>"
+    yield f"<header><h1>{escape(title)}</h1>{_lead(tables, books)}{_contents(tables, agents, manifest)}</header>"
     if notice:
         yield f'<p class="notice" role="alert">{escape(notice)}</p>'
     yield cards(_headlines(summary, currency))
     yield from _market(tables, summary, currency)
     if agents:
         yield from _agents(tables, books, currency)
+    yield from risk_section(tables)
     yield _terms()
     if manifest:
         yield _manifest(manifest)
@@ -101,9 +103,10 @@ def _lead(tables: MarketTables, books: Accounts) -> str:
     return f'<p class="lead">{escape(names)} · {escape(span)}{escape(who)}</p>'
 
 
-def _contents(agents: bool, manifest: object) -> str:
+def _contents(tables: MarketTables, agents: bool, manifest: object) -> str:
     parts = [("market", "Market")]
     parts += [("agents", "Agents")] if agents else []
+    parts += [("risk", "Risk")] if len(risk_log(tables)) else []
     parts += [("terms", "Terms")]
     parts += [("scenario", "Scenario")] if manifest else []
     return "<nav>" + "".join(f'<a href="#{name}">{words}</a>' for name, words in parts) + "</nav>"

@@ -301,9 +301,7 @@ class SimulatedSession:
         """Ask for new terms of an order. One that is over is left alone; limits are checked as for a new order."""
         if not order.live or not order.reference:
             return
-        if self._guard is not None and self._guard.refuses(
-            order, quantity, price, self._environment.now, replace=True
-        ):
+        if self._guard is not None and self._guard.refuses(order, quantity, price, self._environment.now, replace=True):
             self.call_at(self._environment.now, self._refuse, order, _REPLACE_REJECTED, price, quantity)
             return
         if order.position and self._contradicts(order, _REPLACE_REJECTED, price, quantity, quantity - order.filled):

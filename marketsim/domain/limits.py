@@ -107,7 +107,9 @@ class Limits:
         """What differs from a Limits() without any, as plain values."""
         plain = {f.name: f.default for f in dataclasses.fields(self) if f.init}
         given = {name: getattr(self, name) for name, default in plain.items() if getattr(self, name) != default}
-        return {n: dict(v) if isinstance(v, Mapping) else list(v) if isinstance(v, tuple) else v for n, v in given.items()}
+        return {
+            n: dict(v) if isinstance(v, Mapping) else list(v) if isinstance(v, tuple) else v for n, v in given.items()
+        }
 
     @property
     def of_equity(self) -> bool:
@@ -121,6 +123,13 @@ class Limits:
     def of_history(self) -> bool:
         """Whether a limit needs the history of marks."""
         return any(limit is not None for limit in (self.max_volatility_bps, self.max_correlated, self.max_var))
+
+    @property
+    def marked(self) -> bool:
+        """Whether a limit needs the market's prices."""
+        return self.live or any(
+            limit is not None for limit in (self.max_notional, self.max_value, self.max_value_share, self.price_collar)
+        )
 
     @property
     def live(self) -> bool:
@@ -176,7 +185,11 @@ def _finding(name: str, value: Any, terms: Mapping[str, Any]) -> str:
         return f"write historical or parametric{did_you_mean(str(value), get_args(Method))}"
     if name == "var_confidence" and not 0.5 < value < 1:
         tail = 0 < value <= 0.5
-        return f"it is a confidence, not the share of the tail: write {1 - value:g}" if tail else "it lies between 0.5 and 1"
+        return (
+            f"it is a confidence, not the share of the tail: write {1 - value:g}"
+            if tail
+            else "it lies between 0.5 and 1"
+        )
     return _action(value) if name == "on_breach" else ""
 
 

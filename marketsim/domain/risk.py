@@ -27,7 +27,7 @@ class Action(StrEnum):
     RESUME = "resume"  # orders pass again
     REFUSE = "refuse"  # one request did not leave
     WARN = "warn"  # nothing but this event
-    BLOCK = "block"  # only orders that reduce a position pass
+    BLOCK = "block"  # orders that open more are canceled, only those that reduce a position pass
     PAUSE = "pause"  # open orders are canceled, nothing passes for a while
     STOP = "stop"  # open orders are canceled, nothing passes any more
     FLATTEN = "flatten"  # the same, and positions are closed

@@ -38,7 +38,9 @@ OnBreach: TypeAlias = Annotated[
 class LimitsSpec(Section):
     """What risk control lets an agent do; no limit where none is given. Text such as ``default`` means ``{preset: …}``."""
 
-    preset: Literal["default"] | None = Field(default=None, description="default: the usual limits, unless others say so")
+    preset: Literal["default"] | None = Field(
+        default=None, description="default: the usual limits, unless others say so"
+    )
     max_order: Count | None = Field(default=None, description="largest order, in lots")
     max_position: Count | None = Field(
         default=None, description="largest position, long or short, that open orders could lead to, in lots"
@@ -48,12 +50,16 @@ class LimitsSpec(Section):
         default=None, description="largest worth of the position in an instrument, in currency"
     )
     max_value_share: Step | None = Field(default=None, description="the same as a share of the capital")
-    price_collar: Share | None = Field(default=None, description="share by which a limit price may differ from the mark")
+    price_collar: Share | None = Field(
+        default=None, description="share by which a limit price may differ from the mark"
+    )
     max_volatility_bps: Step | None = Field(
         default=None, description="basis points a root minute above which only what reduces a position passes"
     )
     max_rate: Frequency | None = Field(default=None, description='orders and replaces in any window, such as "100/s"')
-    max_concentration: Step | None = Field(default=None, description="worth of one instrument, as a share of the equity")
+    max_concentration: Step | None = Field(
+        default=None, description="worth of one instrument, as a share of the equity"
+    )
     max_sector: Step | None = Field(default=None, description="worth of one sector, as a share of the equity")
     max_leverage: Step | None = Field(default=None, description="worth of all positions, as a multiple of the equity")
     max_margin: Step | None = Field(default=None, description="initial margin of contracts, as a share of the equity")
@@ -104,7 +110,9 @@ class LimitsSpec(Section):
 class RiskSpec(LimitsSpec):
     """What risk control lets all agents of a firm do together: one book, one equity, one stop for all."""
 
-    agents: Names | None = Field(default=None, description="whom it is about; all that are written in Python if left out")
+    agents: Names | None = Field(
+        default=None, description="whom it is about; all that are written in Python if left out"
+    )
 
 
 def _plain(value: Any) -> Any:

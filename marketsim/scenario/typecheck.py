@@ -53,7 +53,10 @@ def _type_findings(raw: Raw, registry: Registry) -> Found:
         listed = isinstance(names, (list, tuple))
         where: Path = ("risk", "agents")
         yield from _guarded(
-            raw, registry, ("risk",), [((*where, n) if listed else where, str(name)) for n, name in enumerate(items(names))]
+            raw,
+            registry,
+            ("risk",),
+            [((*where, n) if listed else where, str(name)) for n, name in enumerate(items(names))],
         )
 
 

@@ -293,7 +293,7 @@ class Assembly:
         capital = float(sum(agent.cash * agent.count for agent in chosen if not self._compiles(agent)))
         instruments = [spec.instrument(symbol) for symbol in spec.instruments]
         limits = risk.limits()
-        self._check_currency("risk", limits, instruments)
+        self._check_currency("risk", limits, {instrument.money for instrument in instruments})
         return Scope(limits, instruments, self._mark, capital or 1.0, FIRM)
 
     def _compiles(self, agent: AgentSpec) -> bool:
@@ -305,13 +305,12 @@ class Assembly:
         return self._firm if risk is not None and (risk.agents is None or key in risk.agents) else None
 
     @staticmethod
-    def _check_currency(where: str, limits: Limits, instruments: Sequence[Instrument]) -> None:
+    def _check_currency(where: str, limits: Limits, currencies: set[str]) -> None:
         """Equity is one number only where there is one currency."""
-        currencies = sorted({instrument.money for instrument in instruments})
         if limits.live and len(currencies) > 1:
             raise ConfigurationError(
-                f"{where}: its instruments are paid in {' and '.join(currencies)}, and limits of equity need one "
-                "currency: leave them out, or name instruments of one"
+                f"{where}: money is in {' and '.join(sorted(currencies))}, and limits of equity need one currency: "
+                "leave them out, or name instruments of one"
             )
 
     def _mark(self, instrument: Instrument) -> float:
@@ -449,7 +448,8 @@ class Assembly:
         if spec.limits is None:
             return None
         limits = spec.limits.limits()
-        self._check_currency(f"agents.{key}.limits", limits, [self._markets[number].instrument for number in allowed])
+        currencies = {self._markets[number].instrument.money for number in allowed} | set(spec.collateral or {})
+        self._check_currency(f"agents.{key}.limits", limits, currencies)
         return limits
 
     def _balances(self, spec: AgentSpec, allowed: Sequence[int]) -> dict[str, Decimal]:

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
-from marketsim.trading.risk.holding import Book, Holding
-from marketsim.trading.risk.history import History
 from marketsim.domain.limits import Limits
+from marketsim.trading.risk.history import History
+from marketsim.trading.risk.holding import Book, Holding
 
 _SAFE = -1.0  # what nothing that a check is about can come of
 
@@ -307,7 +307,7 @@ class Hold(Check):
     def say(self, value: float) -> str:
         """Why."""
         what = "only what reduces a position passes" if self.reducing else "trading is stopped"
-        return f"{what} since {self.reason}"
+        return f"{what}: {self.reason}"
 
 
 def checks_of(limits: Limits, book: Book, history: History, capital: float) -> list[Check]:

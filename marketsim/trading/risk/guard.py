@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.limits import Limits
 from marketsim.domain.order import OrderState, OrderType, Side, TimeInForce
 from marketsim.domain.risk import NOTE, Action, RiskEvent, Severity
 from marketsim.domain.units import MILLISECOND
@@ -19,7 +20,6 @@ from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.risk.checks import Check
 from marketsim.trading.risk.holding import STOPS, Book
-from marketsim.domain.limits import Limits
 from marketsim.trading.risk.scope import AGENT, Scope, Told
 
 OWN = 1_000_000_000
@@ -83,6 +83,7 @@ class Guard:
         self._held: dict[str, int] = {}
         self._sent: dict[str, int] = {}  # symbol -> ns of the latest closing order
         self._orders = 0
+        self._first: float | None = None  # what the strategy was worth at the first look
         for order in session.open_orders():
             self.count(order, order.leaves)
         for symbol in session.portfolio.lots:
@@ -91,6 +92,8 @@ class Guard:
     def start(self) -> None:
         """Begin to look at the live limits; the firm's with its first strategy."""
         for scope in self._scopes:
+            if scope.step:
+                self.gain(scope.book)  # from now on
             if scope.step and scope.members[0] is self:
                 self._look(scope)
 
@@ -111,9 +114,7 @@ class Guard:
                 self._pass_warnings(scope)
         return False
 
-    def _refuse(
-        self, broken: Scope, check: Check, order: Order, quantity: int, price: int, replace: bool
-    ) -> None:
+    def _refuse(self, broken: Scope, check: Check, order: Order, quantity: int, price: int, replace: bool) -> None:
         value, now, symbol = broken.measured(check), self._session.now, order.instrument.symbol
         before = self._open.get(order.reference, 0) if replace else 0
         allowed = quantity
@@ -159,14 +160,17 @@ class Guard:
 
     # --- as a member of its scopes ---
 
-    def equity(self, book: Book) -> float:
-        """Money that the strategy is worth."""
+    def gain(self, book: Book) -> float:
+        """Money that the strategy has gained since its beginning."""
         marks = {
             symbol: Decimal(held.mark) * held.instrument.tick_size
             for symbol, held in book.by_symbol.items()
             if symbol in self._held
         }
-        return float(self._session.portfolio.value(marks))
+        worth = float(self._session.portfolio.value(marks))
+        if self._first is None:
+            self._first = worth
+        return worth - self._first
 
     def tell(self, scope: Scope, told: Told) -> None:
         """An event for the log and for the strategy."""
@@ -179,6 +183,8 @@ class Guard:
         if self._must_cancel():
             self._working = True
             self._plan(self._session.now)
+        elif any(scope.holding is Action.BLOCK for scope in self._scopes):
+            self._session.aside(self._session.now, self._cancel_opening)
 
     # --- stopping by hand ---
 
@@ -231,6 +237,13 @@ class Guard:
             if order.state is not _PENDING_CANCEL:
                 self._session.cancel(order)
         return bool(left)
+
+    def _cancel_opening(self) -> None:
+        """Of what is open only what reduces a position stays."""
+        for order in list(self._session.open_orders()):
+            held = self._held.get(order.instrument.symbol, 0)
+            if order.side * held >= 0 and order.state is not _PENDING_CANCEL:
+                self._session.cancel(order)
 
     def _close_all(self) -> bool:
         """Whether a position is there still."""

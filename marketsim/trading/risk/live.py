@@ -9,9 +9,9 @@ import math
 from collections import deque
 from typing import ClassVar
 
+from marketsim.domain.limits import Limits
 from marketsim.domain.units import DAY, SECOND
 from marketsim.trading.risk.holding import Book
-from marketsim.domain.limits import Limits
 
 
 class Standing:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.limits import Limits
 from marketsim.domain.order import OrderType
 from marketsim.domain.risk import Action, Severity
 from marketsim.domain.units import MINUTE, format_duration
@@ -17,7 +18,6 @@ from marketsim.trading.order import Order
 from marketsim.trading.risk.checks import Ask, Check, Hold, Rate, checks_of
 from marketsim.trading.risk.history import History
 from marketsim.trading.risk.holding import Book
-from marketsim.domain.limits import Limits
 from marketsim.trading.risk.live import Standing, rules_of
 
 AGENT, FIRM = "agent", "firm"
@@ -41,8 +41,8 @@ class Told(NamedTuple):
 class Member(Protocol):
     """A guard, as its scopes see it."""
 
-    def equity(self, book: Book) -> float:
-        """Money that the strategy is worth at the marks of a book."""
+    def gain(self, book: Book) -> float:
+        """Money that the strategy has gained so far, at the marks of a book."""
 
     def tell(self, scope: Scope, told: Told) -> None:
         """Something was decided that concerns the strategy."""
@@ -83,9 +83,7 @@ class Scope:
         self._ask = Ask()
         self._near: dict[tuple[str, str], int] = {}  # rule and symbol -> ns when it was last above the warning
         self._breached: set[str] = set()
-        self._warned: set[str] = set()
         self._sampled = -1
-        self._first: float | None = None  # what the members were worth at the first look
 
     # --- before an order leaves ---
 
@@ -141,14 +139,16 @@ class Scope:
         return None
 
     def _warn(self, check: Check, value: float, ask: Ask) -> None:
-        key = check.rule, ask.held.instrument.symbol
-        last = self._near.get(key)
-        self._near[key] = ask.now
-        if last is None or ask.now - last > _QUIET:
+        symbol = ask.held.instrument.symbol
+        if self._crosses(check.rule, symbol, ask.now):
             text = check.say(value).replace(" above ", " near ")
-            self.pending.append(
-                Told(check.rule, Severity.WARNING, Action.WARN, value, check.limit, text, ask.held.instrument.symbol)
-            )
+            self.pending.append(Told(check.rule, Severity.WARNING, Action.WARN, value, check.limit, text, symbol))
+
+    def _crosses(self, rule: str, symbol: str, now: int) -> bool:
+        """Whether a limit is near that was not near for a while."""
+        last = self._near.get((rule, symbol))
+        self._near[rule, symbol] = now
+        return last is None or now - last > _QUIET
 
     # --- while it trades ---
 
@@ -168,10 +168,7 @@ class Scope:
         book, standing = self.book, self.standing
         for held in book.all:
             book.refresh(held, now)
-        worth = sum(member.equity(book) for member in self.members)
-        if self._first is None:
-            self._first = worth
-        if standing.see(now, self.capital + worth - self._first):
+        if standing.see(now, self.capital + sum(member.gain(book) for member in self.members)):
             self.resume("daily_loss", "a new day has begun")
         if self.limits.of_history:
             self._sample(now)
@@ -207,10 +204,7 @@ class Scope:
             self._breached.discard(rule)
             if self.holds.get(rule, (None,))[0] is Action.BLOCK:
                 self.resume(rule, f"within its limit again: {text.replace(' near ', ' below ')}")
-        if value <= limit * self.limits.warn_at:
-            self._warned.discard(rule)
-        elif rule not in self._warned:
-            self._warned.add(rule)
+        if value > limit * self.limits.warn_at and self._crosses(rule, "", self.standing.now):
             self._tell(Told(rule, Severity.WARNING, Action.WARN, value, limit, text))
 
     def _breach(self, rule: str, value: float, limit: float, text: str) -> None:
