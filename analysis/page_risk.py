@@ -11,7 +11,7 @@ import pandas as pd
 from marketsim.analysis.page_parts import table
 from marketsim.analysis.page_words import Column
 from marketsim.domain.local_time import LocalTime, time_text
-from marketsim.results.risk import stopped
+from marketsim.domain.risk import STOPPING
 
 if TYPE_CHECKING:
     from marketsim.domain.tables import MarketTables
@@ -59,7 +59,7 @@ def risk_section(tables: MarketTables) -> Iterator[str]:
 
 
 def _lead(risk: pd.DataFrame) -> str:
-    names = list(dict.fromkeys(stopped(risk)["agent"]))
+    names = list(dict.fromkeys(risk[risk["action"].isin(STOPPING)]["agent"]))
     refused = int((risk["action"] == "refuse").sum())
     warned = int((risk["severity"] == "warning").sum())
     rest = f"{refused:,} requests were refused, {warned:,} warnings given."

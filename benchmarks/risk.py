@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 import marketsim as ms
 from benchmarks.measurement import Measurement, show
 from marketsim.domain.order import OrderType, Side
+from marketsim.kernel.random import Stream
 from marketsim.testing import HandMarket
 from marketsim.trading.order import Order
 from marketsim.trading.risk.history import History
@@ -56,10 +55,11 @@ def checking(open_orders: int) -> Callable[[], Any]:
 
 def history() -> History:
     """Marks of many instruments that move at random."""
-    draw = np.random.default_rng(1)
+    draw, marks = Stream(1, "risk", "marks"), [10_000.0] * INSTRUMENTS
     found = History(INSTRUMENTS, SAMPLES + 1, 1_000_000_000)
-    for marks in 10_000 * np.exp(np.cumsum(draw.normal(0, 1e-4, (SAMPLES + 1, INSTRUMENTS)), axis=0)):
-        found.add(list(marks))
+    for _ in range(SAMPLES + 1):
+        marks = [mark * (1 + 1e-4 * draw.normal()) for mark in marks]
+        found.add(marks)
     return found
 
 

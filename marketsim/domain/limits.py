@@ -107,9 +107,9 @@ class Limits:
         """What differs from a Limits() without any, as plain values."""
         plain = {f.name: f.default for f in dataclasses.fields(self) if f.init}
         given = {name: getattr(self, name) for name, default in plain.items() if getattr(self, name) != default}
-        return {
-            n: dict(v) if isinstance(v, Mapping) else list(v) if isinstance(v, tuple) else v for n, v in given.items()
-        }
+        if isinstance(self.on_breach, Mapping) and "on_breach" in given:
+            given["on_breach"] = dict(self.on_breach)
+        return given
 
     @property
     def of_equity(self) -> bool:
@@ -184,12 +184,9 @@ def _finding(name: str, value: Any, terms: Mapping[str, Any]) -> str:
     if name == "var_method" and value not in get_args(Method):
         return f"write historical or parametric{did_you_mean(str(value), get_args(Method))}"
     if name == "var_confidence" and not 0.5 < value < 1:
-        tail = 0 < value <= 0.5
-        return (
-            f"it is a confidence, not the share of the tail: write {1 - value:g}"
-            if tail
-            else "it lies between 0.5 and 1"
-        )
+        if 0 < value <= 0.5:
+            return f"it is a confidence, not the share of the tail: write {1 - value:g}"
+        return "it lies between 0.5 and 1"
     return _action(value) if name == "on_breach" else ""
 
 

@@ -33,6 +33,10 @@ class Action(StrEnum):
     FLATTEN = "flatten"  # the same, and positions are closed
 
 
+STOPPING = (Action.PAUSE, Action.STOP, Action.FLATTEN)
+"""Actions after which a strategy sends nothing any more."""
+
+
 class RiskEvent(NamedTuple):
     """One decision of risk control.
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from marketsim.domain.risk import NOTE, RiskEvent
-
-STOPPING = ("pause", "stop", "flatten")
-"""Actions after which a strategy sends nothing any more."""
+from marketsim.domain.risk import NOTE, STOPPING, RiskEvent
 
 
 def table(annotations: pd.DataFrame) -> pd.DataFrame:

@@ -36,11 +36,9 @@ OnBreach: TypeAlias = Annotated[
 
 
 class LimitsSpec(Section):
-    """What risk control lets an agent do; no limit where none is given. Text such as ``default`` means ``{preset: …}``."""
+    """What risk control lets an agent do; no limit where none is given. ``default`` means ``{preset: default}``."""
 
-    preset: Literal["default"] | None = Field(
-        default=None, description="default: the usual limits, unless others say so"
-    )
+    preset: Literal["default"] | None = Field(default=None, description="default: the usual limits, beside those given")
     max_order: Count | None = Field(default=None, description="largest order, in lots")
     max_position: Count | None = Field(
         default=None, description="largest position, long or short, that open orders could lead to, in lots"

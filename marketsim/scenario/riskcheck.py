@@ -1,4 +1,4 @@
-"""Checks of limits: whether they fit what the scenario has, judged on its plain mapping. It knows no type's parameters."""
+"""Checks of limits: whether they fit the scenario, judged on its plain mapping. It knows no type's parameters."""
 
 from __future__ import annotations
 

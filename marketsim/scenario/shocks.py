@@ -54,7 +54,7 @@ class Resume:
 
 @dataclass(frozen=True)
 class KillSwitch:
-    """Risk control stops an agent, all agents of a key, or all that are written in Python: their orders are canceled."""
+    """Risk control stops an agent, all agents of a key, or all that Python runs: their orders are canceled."""
 
     flatten: bool = field(default=False, metadata={"help": "close their positions too"})
     duration: int | str | None = field(

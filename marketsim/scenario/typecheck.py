@@ -46,18 +46,10 @@ def _type_findings(raw: Raw, registry: Registry) -> Found:
             yield from _changed_parameter(raw, registry, ("timeline", index), shock)
         if isinstance(shock, Mapping) and shock.get("type") == "kill_switch":
             key = str(shock.get("agent")).partition(".")[0]
-            named = [] if shock.get("agent") is None else [(("timeline", index, "agent"), key)]
+            named: list[tuple[Path, str]] = [] if shock.get("agent") is None else [(("timeline", index, "agent"), key)]
             yield from _guarded(raw, registry, ("timeline", index), named)
     if isinstance(risk := raw.get("risk"), (Mapping, str)):
-        names = mapping(risk).get("agents")
-        listed = isinstance(names, (list, tuple))
-        where: Path = ("risk", "agents")
-        yield from _guarded(
-            raw,
-            registry,
-            ("risk",),
-            [((*where, n) if listed else where, str(name)) for n, name in enumerate(items(names))],
-        )
+        yield from _guarded(raw, registry, ("risk",), _members(mapping(risk).get("agents")))
 
 
 def typed_sections(raw: Raw) -> Iterator[tuple[Path, Raw]]:
@@ -130,6 +122,13 @@ def _compilation(path: Path, section: Raw, *, compiles: bool) -> Iterator[Findin
     if compiles and not driven and section.get("limits"):
         message = f"{section['type']} is compiled and has no risk checks; add compiled: false, or leave this out"
         yield Finding((*path, "limits"), message)
+
+
+def _members(names: Any) -> list[tuple[Path, str]]:
+    """Whom the limits of a firm name, and where."""
+    if isinstance(names, str):
+        return [(("risk", "agents"), names)]
+    return [(("risk", "agents", number), str(name)) for number, name in enumerate(items(names))]
 
 
 def _guarded(raw: Raw, registry: Registry, path: Path, named: list[tuple[Path, str]]) -> Found:

@@ -314,7 +314,7 @@ class Assembly:
             )
 
     def _mark(self, instrument: Instrument) -> float:
-        """The market's price in ticks: the mid of the first venue that has one, else its last trade, else a reference."""
+        """The market's price in ticks: the mid of the first venue that has one, else a last trade."""
         last = 0
         for market in self._markets:
             if market.instrument.symbol == instrument.symbol:
@@ -548,7 +548,8 @@ class Assembly:
         ]
         if not chosen:
             raise ConfigurationError(
-                f"timeline: {entry.agent or 'every agent'} is compiled and has no risk checks; run it with compiled=False"
+                f"timeline: {entry.agent or 'every agent'} is compiled and has no risk checks; run it with "
+                "compiled=False"
             )
         until = None if shock.duration is None else time + int(shock.duration)
         for session in chosen:

@@ -299,8 +299,8 @@ class Simulation:
         return self
 
     def limit_all(self, limits: Limits | str, agents: str | Iterable[str] | None = None) -> Simulation:
-        """What risk control lets agents do together, as one firm: all that are written in Python unless it says whom."""
-        entry = {"preset": limits} if isinstance(limits, str) else limits.terms()
+        """What risk control lets agents do together, as one firm; all that Python runs unless it says whom."""
+        entry: dict[str, Any] = {"preset": limits} if isinstance(limits, str) else limits.terms()
         if agents is not None:
             entry["agents"] = [agents] if isinstance(agents, str) else list(agents)
         self._raw["risk"] = entry

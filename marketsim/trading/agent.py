@@ -596,7 +596,7 @@ class Agent:
     # --- risk ---
 
     def emergency_stop(self, *, flatten: bool = False, text: str = "by its own hand") -> None:
-        """Cancel every open order and let none pass any more, until ``resume_trading``; ``flatten`` closes positions."""
+        """Cancel all and let no order pass until ``resume_trading``; ``flatten`` closes positions too."""
         self._session.guard.emergency_stop(flatten=flatten, text=text)
 
     def resume_trading(self, text: str = "by its own hand") -> None:

@@ -117,7 +117,7 @@ def test_a_block_ends_with_its_breach() -> None:
 
 
 def test_flatten_by_rule() -> None:
-    me, there = holding(max_drawdown=0.5, max_daily_loss_money=100, on_breach={"daily_loss": "flatten"})
+    _, there = holding(max_drawdown=0.5, max_daily_loss_money=100, on_breach={"daily_loss": "flatten"})
     mark(there, 9_000)
     close = there.asked(Kind.NEW)[-1]
     assert (close.side, close.quantity) == (int(Side.SELL), 100)

@@ -1,6 +1,6 @@
-"""History: marks of some instruments at equal times, and what risk is computed from them: volatility, correlation, VaR.
+"""History: marks of instruments at equal times, and what is computed from them: volatility, correlation, VaR.
 
-Everything is computed once a sample, when somebody asks, and kept until the next one. It knows no positions and no clock.
+Everything is computed once a sample, when somebody asks, and kept until the next. It knows no positions and no clock.
 """
 
 from __future__ import annotations

@@ -177,9 +177,9 @@ class Scope:
         for rule, (_, until) in tuple(self.holds.items()):
             if until is not None and now >= until:
                 self.resume(rule, "the cooldown is over")
-        for rule in self._rules:
-            value = rule.measure(standing)
-            self._follow(rule.rule, value, rule.limit, rule.say(value, "above" if value > rule.limit else "near"))
+        for one in self._rules:
+            value = one.measure(standing)
+            self._follow(one.rule, value, one.limit, one.say(value, "above" if value > one.limit else "near"))
 
     def _sample(self, now: int) -> None:
         """Marks once each ``sample_every``, and what is kept of them until the next time."""
