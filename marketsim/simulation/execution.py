@@ -138,9 +138,9 @@ class Execution:
             session.guard.emergency_stop(flatten=flatten, text=text)
 
     def resume_trading(self, agent: str | None = None, text: str = "by hand") -> None:
-        """Orders of stopped agents pass again."""
+        """Orders of stopped agents pass again; those of a stopped firm where no agent is named."""
         for session in self._sessions(agent):
-            session.guard.resume(text)
+            session.guard.resume(text, firm=agent is None)
 
     # --- inner ---
 

@@ -82,6 +82,7 @@ class Guard:
         self._open: dict[int, int] = {}  # lots by the broker's reference
         self._held: dict[str, int] = {}
         self._sent: dict[str, int] = {}  # symbol -> ns of the latest closing order
+        self._canceled: dict[int, int] = {}  # reference -> ns, when the cancel was asked for
         self._orders = 0
         self._first: float | None = None  # what the strategy was worth at the first look
         for order in session.open_orders():
@@ -144,6 +145,7 @@ class Guard:
                 self._open[order.reference] = lots
             else:
                 del self._open[order.reference]
+                self._canceled.pop(order.reference, None)
             stop = order.order_type in STOPS
             for scope in self._scopes:
                 scope.book.count(order.instrument.symbol, order.side, lots - known, stop=stop)
@@ -197,10 +199,11 @@ class Guard:
         if until is not None:
             self._session.aside(until, self.own.resume, rule, "the time of the stop is over")
 
-    def resume(self, text: str = "by hand") -> None:
-        """Whatever has stopped the strategy is over; a firm's stop stays."""
-        for rule in tuple(self.own.holds):
-            self.own.resume(rule, text)
+    def resume(self, text: str = "by hand", *, firm: bool = False) -> None:
+        """Whatever has stopped the strategy is over; what stopped the firm too, where that is asked for."""
+        for scope in self._scopes if firm else [self.own]:
+            for rule in tuple(scope.holds):
+                scope.resume(rule, text)
 
     @property
     def stopped(self) -> bool:
@@ -234,16 +237,22 @@ class Guard:
         """Whether an order of the strategy is open still."""
         left = [order for order in self._session.open_orders() if order.client_order_id < OWN]
         for order in left:
-            if order.state is not _PENDING_CANCEL:
-                self._session.cancel(order)
+            self._cancel(order)
         return bool(left)
+
+    def _cancel(self, order: Order) -> None:
+        """Ask for a cancel; anew after a while, where the venue refuses it."""
+        now = self._session.now
+        if order.state is not _PENDING_CANCEL and now - self._canceled.get(order.reference, -_RETRY) >= _RETRY:
+            self._canceled[order.reference] = now
+            self._session.cancel(order)
 
     def _cancel_opening(self) -> None:
         """Of what is open only what reduces a position stays."""
         for order in list(self._session.open_orders()):
             held = self._held.get(order.instrument.symbol, 0)
-            if order.side * held >= 0 and order.state is not _PENDING_CANCEL:
-                self._session.cancel(order)
+            if order.side * held >= 0:
+                self._cancel(order)
 
     def _close_all(self) -> bool:
         """Whether a position is there still."""
