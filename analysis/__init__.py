@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.figures.contracts import clearing_figure
     from marketsim.analysis.figures.reference_market import reference_figure
+    from marketsim.analysis.figures.risk import risk_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
     from marketsim.analysis.index_baskets import index_values
@@ -130,6 +131,7 @@ _HOMES = {
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
     "figures.contracts": ("clearing_figure",),
+    "figures.risk": ("risk_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -211,6 +213,7 @@ __all__ = [
     "response_function",
     "return_autocorrelation",
     "returns_of",
+    "risk_figure",
     "round_trips",
     "seen_and_true",
     "sharpe",

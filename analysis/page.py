@@ -87,7 +87,7 @@ def _body(
     yield from _market(tables, summary, currency)
     if agents:
         yield from _agents(tables, books, currency)
-    yield from risk_section(tables)
+    yield from risk_section(tables, books, _figure)
     yield _terms()
     if manifest:
         yield _manifest(manifest)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from marketsim.analysis.figures.risk import risk_figure
 from marketsim.analysis.page_parts import table
 from marketsim.analysis.page_words import Column
 from marketsim.domain.local_time import LocalTime, time_text
 from marketsim.domain.risk import STOPPING
 
 if TYPE_CHECKING:
+    from marketsim.analysis.accounting import Accounts
     from marketsim.domain.tables import MarketTables
 
 MOST = 40  # events that are shown one by one
@@ -41,14 +43,22 @@ def risk_log(tables: MarketTables) -> pd.DataFrame:
     return pd.DataFrame() if found is None else found
 
 
-def risk_section(tables: MarketTables) -> Iterator[str]:
-    """The section; nothing where there is nothing to tell."""
+def risk_section(tables: MarketTables, books: Accounts, figure: Callable[..., str]) -> Iterator[str]:
+    """The section; nothing where there is nothing to tell. ``figure``: makes a part of the page of a drawing."""
     risk = risk_log(tables)
     if not len(risk):
         return
     local = getattr(tables, "local_time", None)
     yield '<section id="risk"><h2>Risk</h2>'
     yield f"<p>{escape(_lead(risk))}</p>"
+    if (risk["action"] != "refuse").any():
+        guarded: Any = tables
+        yield figure(
+            lambda width: risk_figure(guarded, books=books, width=width),
+            "P&L of the strategies that risk control warned or stopped",
+            "An open dot is a warning, a cross a stop. After a stop that closes positions a line stays flat; one that "
+            "goes on to move still holds something.",
+        )
     events = risk[(risk["action"] != "refuse") & (risk["severity"] != "warning")]
     if len(events):
         more = f" The first {MOST} of {len(events):,}." if len(events) > MOST else ""

@@ -5,13 +5,15 @@ cannot be meant, ``trading.risk`` what passes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
+from marketsim.domain import units
 from marketsim.domain.limits import DEFAULTS, LIVE, ON_BREACH, Limits
 from marketsim.errors import InvalidValueError
-from marketsim.scenario.document import show
+from marketsim.scenario.document import canonical_decimal, show
 from marketsim.scenario.fields import Count, Frequency, Names, Span, Step, text
 from marketsim.scenario.frozen import FrozenMapping, thaw
 from marketsim.scenario.section import Section
@@ -26,6 +28,26 @@ def _on_breach(value: object) -> str | Mapping[str, str]:
     raise InvalidValueError(f"{show(value)} says nothing to do: write {', '.join(ON_BREACH)}, or one of them by rule")
 
 
+def _part(value: object) -> Decimal:
+    """A share that may be more than all: ``"30%"`` or 0.3."""
+    written = value.strip() if isinstance(value, str) else value
+    percent = isinstance(written, str) and written.endswith("%")
+    try:
+        result = units.decimal(written.removesuffix("%").strip() if isinstance(written, str) else written)
+    except InvalidValueError:
+        raise InvalidValueError(f'{show(value)} is not a share: write "30%" or 0.3') from None
+    result = result / 100 if percent else result
+    if result <= 0:
+        raise InvalidValueError(f"{show(value)} must be above zero")
+    return result
+
+
+Part: TypeAlias = Annotated[
+    Decimal,
+    PlainValidator(_part),
+    PlainSerializer(canonical_decimal),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": "(%|\\$\\{)"}]}),
+]
 _ACTIONS = {"enum": list(map(str, ON_BREACH))}
 OnBreach: TypeAlias = Annotated[
     str | Mapping[str, str],
@@ -47,7 +69,7 @@ class LimitsSpec(Section):
     max_value: Step | None = Field(
         default=None, description="largest worth of the position in an instrument, in currency"
     )
-    max_value_share: Step | None = Field(default=None, description="the same as a share of the capital")
+    max_value_share: Part | None = Field(default=None, description="the same as a share of the capital")
     price_collar: Share | None = Field(
         default=None, description="share by which a limit price may differ from the mark"
     )
@@ -55,13 +77,13 @@ class LimitsSpec(Section):
         default=None, description="basis points a root minute above which only what reduces a position passes"
     )
     max_rate: Frequency | None = Field(default=None, description='orders and replaces in any window, such as "100/s"')
-    max_concentration: Step | None = Field(
+    max_concentration: Part | None = Field(
         default=None, description="worth of one instrument, as a share of the equity"
     )
-    max_sector: Step | None = Field(default=None, description="worth of one sector, as a share of the equity")
+    max_sector: Part | None = Field(default=None, description="worth of one sector, as a share of the equity")
     max_leverage: Step | None = Field(default=None, description="worth of all positions, as a multiple of the equity")
-    max_margin: Step | None = Field(default=None, description="initial margin of contracts, as a share of the equity")
-    max_correlated: Step | None = Field(
+    max_margin: Part | None = Field(default=None, description="initial margin of contracts, as a share of the equity")
+    max_correlated: Part | None = Field(
         default=None, description="worth of what moves together, as a share of the equity"
     )
     correlation_above: Share | None = Field(default=None, description="from which correlation it does; 0.8")
@@ -69,8 +91,8 @@ class LimitsSpec(Section):
     max_daily_loss: Share | None = Field(default=None, description="loss of a day, as a share of the capital")
     max_daily_loss_money: Step | None = Field(default=None, description="loss of a day, in currency")
     max_drawdown: Share | None = Field(default=None, description="fall below the highest equity, as a share of it")
-    max_var: Step | None = Field(default=None, description="value at risk, as a share of the equity")
-    var_confidence: Step | None = Field(default=None, description="its confidence; 0.95")
+    max_var: Part | None = Field(default=None, description="value at risk, as a share of the equity")
+    var_confidence: Part | None = Field(default=None, description="its confidence; 0.95")
     var_method: Literal["historical", "parametric"] | None = Field(default=None, description="historical when left out")
     var_horizon: Span | None = Field(default=None, description="over which it is; 1d")
     max_exposure: Step | None = Field(default=None, description="worth of all positions, in currency")

@@ -138,7 +138,7 @@ def _guarded(raw: Raw, registry: Registry, path: Path, named: list[tuple[Path, s
         if name in compiled:
             yield Finding(where, f"{name} is compiled and has no risk checks; add compiled: false to it"), False
     if not named and len(compiled) == len(mapping(raw.get("agents"))):
-        message = "all agents are compiled and have no risk checks; add compiled: false to those that it is about"
+        message = "no agent is run by Python, and only those have risk checks; add compiled: false to some"
         yield Finding(path, message), False
 
 

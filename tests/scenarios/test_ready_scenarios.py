@@ -14,7 +14,7 @@ NEEDED = {
     "quickstart", "market_maker_duel", "replay_day", "reference_day", "reference_hour", "two_venues_latency_arbitrage",
     "fee_wars", "lossy_feed", "training_market",
 }  # fmt: skip
-NEEDED |= {"opening_auction", "volatility_halt", "three_days"}
+NEEDED |= {"opening_auction", "volatility_halt", "three_days", "risk_limits"}
 QUIET = {"reference_day", "reference_hour"}  # a trade a second
 NAMES = ready_scenarios()
 
@@ -23,6 +23,7 @@ SESSIONS = {  # of these a piece must be taken from the right time of day
     "opening_auction": ("start=08:57", "end=09:03"),
     "volatility_halt": ("start=10:08", "end=10:14", "timeline[1].at=5min", "warm_up=0s"),
     "three_days": ("start=08:50", "end=09:30"),
+    "risk_limits": ("duration=100s", "warm_up=10s", "timeline[0].at=80s"),
 }
 
 
