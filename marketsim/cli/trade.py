@@ -136,7 +136,7 @@ def _limits(given: Sequence[str], max_order: int | None, max_position: int | Non
     try:
         return LimitsSpec.model_validate(with_overrides({"limits": {}}, said)["limits"]).limits()
     except ValueError as error:
-        raise ConfigurationError(f"--limit: {_words(error)}") from None
+        raise ConfigurationError(f"limits: {_words(error)}") from None
 
 
 def _words(error: ValueError) -> str:

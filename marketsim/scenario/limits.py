@@ -17,7 +17,6 @@ from marketsim.scenario.document import canonical_decimal, show
 from marketsim.scenario.fields import Count, Frequency, Names, Span, Step, text
 from marketsim.scenario.frozen import FrozenMapping, thaw
 from marketsim.scenario.section import Section
-from marketsim.scenario.sessions import Share
 
 
 def _on_breach(value: object) -> str | Mapping[str, str]:
@@ -42,12 +41,17 @@ def _part(value: object) -> Decimal:
     return result
 
 
-Part: TypeAlias = Annotated[
-    Decimal,
-    PlainValidator(_part),
-    PlainSerializer(canonical_decimal),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": "(%|\\$\\{)"}]}),
-]
+def _share(value: object) -> Decimal:
+    """A share of one thing: never more than all of it."""
+    result = _part(value)
+    if result > 1:
+        raise InvalidValueError(f'{show(value)} is more than all: write at most 1, such as "80%" or 0.8')
+    return result
+
+
+_PART_SCHEMA = WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": "(%|\\$\\{)"}]})
+Part: TypeAlias = Annotated[Decimal, PlainValidator(_part), PlainSerializer(canonical_decimal), _PART_SCHEMA]
+Share: TypeAlias = Annotated[Decimal, PlainValidator(_share), PlainSerializer(canonical_decimal), _PART_SCHEMA]
 _ACTIONS = {"enum": list(map(str, ON_BREACH))}
 OnBreach: TypeAlias = Annotated[
     str | Mapping[str, str],

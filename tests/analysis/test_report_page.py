@@ -195,7 +195,7 @@ def test_in_a_browser_nothing_is_missing_asked_for_or_wider_than_the_screen(
 def test_risk_is_told_where_there_is_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "picture", lambda figure: b"")
     monkeypatch.setattr(page, "image", lambda wide, narrow, alt, words: f"[{alt}]")
-    changes = {"duration": "20s", "warm_up": "0s", "timeline[0].at": "10s", "agents.maker.limits": {"max_order": 60}}
+    changes = {"duration": "20s", "warm_up": "0s", "timeline[0].at": "10s", "agents.taker.limits.max_order": 5}
     run = ms.load("risk_limits", changes).run()
     text = report(run, tmp_path / "r.html").read_text(encoding="utf-8")
     section = text[text.index('<section id="risk">') :]

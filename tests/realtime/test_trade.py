@@ -13,6 +13,7 @@ from served_market import QUIET, served
 
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import OrderState, Reason
+from marketsim.domain.risk import Action, RiskEvent
 from marketsim.errors import AgentError, GatewayError, InvalidValueError
 from marketsim.gateway.server import Gateway
 from marketsim.realtime import Endpoints, RealtimeSession, Settings, trade, trade_async
@@ -227,7 +228,8 @@ def test_limits_hold_before_an_order_leaves(gateway: Gateway) -> None:
             me.replace(first, quantity=9)
             await _calm(mine)
             assert me.told[-1] == "REPLACE_REJECTED"
-            assert sum(note.key == "risk" for note in mine.notes) == 3
+            events = [RiskEvent.of_note(note.time, "me", note.value) for note in mine.notes if note.key == "risk"]
+            assert [event.action for event in events].count(Action.REFUSE) == 3
             assert [astuple(refusal) for refusal in mine.refusals.all()] == [
                 ("order", Reason.RISK, 2, "quantity 6 above max_order 5; at most 5 pass"),
                 ("replace", Reason.RISK, 1, "quantity 9 above max_order 5; at most 5 pass"),
@@ -420,7 +422,9 @@ def test_the_command(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARKETSIM_API_SECRET", secret)
     for words, told in (
         (["--set", "quantty=5"], 'did you mean "quantity"'),
-        (["--max-order", "0"], "at least 1 lot"),
+        (["--max-order", "0"], "limits: max_order: 0 must be at least 1"),
+            (["--limit", "var_confidence=0.05"], "write 0.95"),
+            (["--limit", "max_drawdwn=5%"], "max_drawdwn"),
         (["--url", "http://192.0.2.7"], "or say --live"),
         (["--instrument", "ABC"], "ABCUSD"),
         (["--set", "quantity"], "not an override"),

@@ -9,7 +9,7 @@ import pytest
 
 import marketsim as ms
 from marketsim.agents.market_maker import MarketMaker
-from marketsim.agents.zero_intelligence import ZeroIntelligence
+from marketsim.agents.poisson_flow import PoissonFlow
 from marketsim.domain.event import EventKind
 from marketsim.errors import ConfigurationError, InvalidValueError, ScenarioError
 from marketsim.scenario.loader import check
@@ -45,7 +45,7 @@ class Buyer(ms.Agent):
 def market(*instruments: ms.Instrument, duration: str = "4s") -> ms.Simulation:
     simulation = ms.Simulation(seed=5, duration=duration)
     simulation.add_venue("XSIM", instruments or (ABC,))
-    simulation.add_agents(ZeroIntelligence(quantity=20), 30, "crowd", instruments=["ABC"])
+    simulation.add_agents(PoissonFlow(), 3, "crowd", instruments=["ABC"])
     return simulation
 
 
@@ -74,7 +74,7 @@ def test_a_kill_switch_cancels_all_and_closes(flatten: bool) -> None:
     execution.advance("1999ms")
     me, session = buyer(execution)
     held = me.position()
-    assert held >= 10
+    assert held >= 5
     assert len(me.orders()) >= 10
     execution.advance("3500ms")
     assert me.orders() == []
@@ -86,7 +86,9 @@ def test_a_kill_switch_cancels_all_and_closes(flatten: bool) -> None:
     assert risk["rule"].tolist()[0] == "kill_switch"
     assert (risk["rule"].tolist()[1:]) == ["hold"] * (len(risk) - 1)
     assert [event.text for event in me.told] == risk["text"].tolist()
-    assert run.trades["time"].max() > execution.spec.start + 3_000_000_000, "the others trade on"
+    late = run.orders[run.orders["time"] > 2_001_000_000]
+    assert len(late) > 10, "the others go on"
+    assert "buyer" not in set(late["agent"])
 
 
 def test_a_kill_switch_for_everybody_and_for_a_while() -> None:
@@ -121,7 +123,7 @@ def test_a_strategy_that_loses_is_flattened_and_the_same_twice() -> None:
     def run(stepped: bool) -> ms.Run:
         simulation = ms.Simulation(seed=5, duration="4s", stepped=stepped)
         simulation.add_venue("XSIM", (ABC,), taker_fee="10bps")
-        simulation.add_agents(ZeroIntelligence(quantity=20), 30, "crowd")
+        simulation.add_agents(PoissonFlow(), 3, "crowd")
         limits = ms.Limits(max_daily_loss_money=1, on_breach="flatten", every="100ms")
         return simulation.add_agent(Buyer(rests=False), "buyer", limits=limits).run()
 
@@ -150,7 +152,7 @@ def test_a_firm_holds_its_limit_together() -> None:
 def test_a_loss_of_the_firm_stops_every_strategy_of_it_until_all_is_resumed() -> None:
     simulation = ms.Simulation(seed=5, duration="4s")
     simulation.add_venue("XSIM", (ABC,), taker_fee="10bps")
-    simulation.add_agents(ZeroIntelligence(quantity=20), 30, "crowd")
+    simulation.add_agents(PoissonFlow(), 3, "crowd")
     simulation.add_agents(Buyer(rests=False), 2, "buyer").add_agent(Buyer(rests=False), "free")
     simulation.limit_all(ms.Limits(max_daily_loss_money=1, every="100ms"), ["buyer"])
     execution = simulation.start()
@@ -166,7 +168,7 @@ def test_a_loss_of_the_firm_stops_every_strategy_of_it_until_all_is_resumed() ->
 
 def test_a_driven_agent_is_stopped_as_any_other() -> None:
     simulation = market()
-    simulation.add_agent(ZeroIntelligence(quantity=20), "driven", compiled=False).kill_switch(
+    simulation.add_agent(PoissonFlow(), "driven", compiled=False).kill_switch(
         "2s", "driven", flatten=True
     )
     run = simulation.run()
@@ -188,7 +190,7 @@ def test_what_is_checked_before_anything_runs() -> None:
         ),
         ({"risk": "default"}, "no agent is run by Python, and only those have risk checks"),
         ({"timeline": [{"at": "1s", "type": "kill_switch", "agent": "crowd"}]}, "crowd is compiled"),
-        ({"agents.crowd.limits": "default"}, "zero_intelligence is compiled and has no risk checks"),
+        ({"agents.crowd.limits": "default"}, "poisson_flow is compiled and has no risk checks"),
     ):
         with pytest.raises(ScenarioError, match=said):
             check(base, changes)
