@@ -29,7 +29,7 @@ class GuardedTables(MarketTables, Protocol):
 def risk_figure(run: GuardedTables, *, books: Accounts | None = None, width: float = style.WIDTH) -> Figure:
     """P&L of the strategies that risk control stopped or warned, those that were stopped first."""
     figure = style.canvas(width, 3.6)
-    events = run.risk[run.risk["action"] != "refuse"]
+    events = run.risk[(run.risk["action"] != "refuse") & (run.risk["time"] >= run.start)]
     names = list(dict.fromkeys([*_stopped(events)["agent"], *events["agent"]]))[:_MOST]
     if not names:
         return style.empty(figure, "risk control warned nobody")
@@ -37,7 +37,8 @@ def risk_figure(run: GuardedTables, *, books: Accounts | None = None, width: flo
     curves = (books or accounts(run)).equity()
     for name, colour in zip(names, style.PALETTE, strict=False):
         _draw(axes, name, curves[name], events[events["agent"] == name], colour)
-    axes.set_ylabel("P&L")
+    currencies = sorted({instrument.money for instrument in run.instruments.values()})
+    axes.set_ylabel(f"P&L ({'/'.join(currencies)})")
     style.head(axes, "P&L of strategies that were warned or stopped", width)
     style.plain_numbers(axes)
     style.time_axis(axes, run.start, run.end)

@@ -423,8 +423,8 @@ def test_the_command(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     for words, told in (
         (["--set", "quantty=5"], 'did you mean "quantity"'),
         (["--max-order", "0"], "limits: max_order: 0 must be at least 1"),
-            (["--limit", "var_confidence=0.05"], "write 0.95"),
-            (["--limit", "max_drawdwn=5%"], "max_drawdwn"),
+        (["--limit", "var_confidence=0.05"], "write 0.95"),
+        (["--limit", "max_drawdwn=5%"], "max_drawdwn"),
         (["--url", "http://192.0.2.7"], "or say --live"),
         (["--instrument", "ABC"], "ABCUSD"),
         (["--set", "quantity"], "not an override"),

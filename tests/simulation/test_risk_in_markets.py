@@ -168,9 +168,7 @@ def test_a_loss_of_the_firm_stops_every_strategy_of_it_until_all_is_resumed() ->
 
 def test_a_driven_agent_is_stopped_as_any_other() -> None:
     simulation = market()
-    simulation.add_agent(PoissonFlow(), "driven", compiled=False).kill_switch(
-        "2s", "driven", flatten=True
-    )
+    simulation.add_agent(PoissonFlow(), "driven", compiled=False).kill_switch("2s", "driven", flatten=True)
     run = simulation.run()
     mine = run.events[run.events["owner"] == next(a.number for a in run.manifest.agents if a.name == "driven")]
     late = mine[mine["time"] > run.start + 3_000_000_000]
