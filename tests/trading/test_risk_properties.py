@@ -24,18 +24,19 @@ from marketsim.trading.risk import Limits
 ABC, XYZ = Instrument("ABC"), Instrument("XYZ")
 LIMITS = Limits(
     max_order=30, max_position=40, max_notional=2_500, max_value=3_500, max_leverage=2, capital=2_500,
-    price_collar=0.2, max_rate=(5, 1_000),
+    price_collar=0.2, max_rate=(6, 1_000),
 )  # fmt: skip
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(("new", "new", "new", "accept", "fill", "cancel", "canceled", "replace", "replaced", "refused",
+        st.sampled_from(("new", "new", "new", "accept", "fill", "fill", "wait", "cancel", "canceled", "replace", "replaced", "refused",
                          "wait", "mark")),
         st.integers(0, 1),
         st.integers(1, 45),
         st.integers(7_500, 12_500),
         st.sampled_from(Side),
     ),
-    max_size=40,
+    min_size=25,
+    max_size=60,
 )  # fmt: skip
 
 
@@ -93,7 +94,7 @@ class Game:
             and (not grows or (others + fresh) * self.worth(instrument) <= 3_500)
             and (not grows or worst <= 2 * 2_500 + 1e-9)
             and abs(price - mark) / mark <= 0.2
-            and sum(time > now - 1_000 for time in self.sent) < 5
+            and sum(time > now - 1_000 for time in self.sent) < 6
         )
 
     # --- what happens ---
@@ -105,7 +106,7 @@ class Game:
         if what == "new":
             self.ask(instrument, side, lots, price, None)
         elif what == "wait":
-            there.environment.run(until=there.now + lots * 20)
+            there.environment.run(until=there.now + lots * 40)
         elif what == "mark":
             there.quote(price, 1, price, 1, market=which)
             there.environment.run(until=there.now + 200_000_000)
@@ -162,7 +163,7 @@ class Game:
             assert max(held.long, held.short) <= 40
             assert all(order.quantity <= 30 for order in self.me.orders(instrument))
         for time in self.sent:
-            assert sum(time - 1_000 < other <= time for other in self.sent) <= 5
+            assert sum(time - 1_000 < other <= time for other in self.sent) <= 6
 
 
 def playing(steps: list[Any]) -> None:
@@ -172,7 +173,7 @@ def playing(steps: list[Any]) -> None:
         game.check()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(STEPS)
 def test_no_limit_is_ever_passed_and_the_largest_that_may_is_named(steps: list[Any]) -> None:
     playing(steps)
