@@ -196,6 +196,19 @@ def test_leverage_counts_everything_that_could_come_to_be_held() -> None:
     assert not me.sell(ABC, 61, limit=10_000).reference
 
 
+def test_what_reduces_passes_when_nothing_else_does() -> None:
+    """100 OIL sold at 100.00 double in price: of an equity of 10,000 nothing is left, and nothing may be opened."""
+    me, there = market(ABC, OIL, max_leverage=2, capital=10_000)
+    held(there, me, ABC, 50)
+    held(there, me, OIL, -100)
+    there.quote(20_000, 1, 20_000, 1, market=1)
+    there.advance("2s")
+    assert refusal(me, there, me.buy(ABC, 1, limit=10_000)).limit == 0
+    assert refusal(me, there, me.buy(OIL, 101, limit=20_000)).allowed == 100
+    assert me.buy(OIL, 100, limit=20_000).reference
+    assert me.sell(ABC, 50, limit=10_000).reference
+
+
 def test_concentration_by_instrument_and_by_sector() -> None:
     me, there = market(ABC, XYZ, OIL, max_concentration=0.3, max_sector=0.5, capital=10_000)
     assert refusal(me, there, me.buy(ABC, 31, limit=10_000)).rule == "concentration"
