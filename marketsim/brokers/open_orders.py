@@ -14,7 +14,7 @@ from marketsim.domain.market_data import Report
 from marketsim.domain.order import Reason
 from marketsim.trading.order import Order
 
-_CANCELED, _REPLACED = EventKind.CANCELED, EventKind.REPLACED
+_ACCEPTED, _CANCELED, _REPLACED = EventKind.ACCEPTED, EventKind.CANCELED, EventKind.REPLACED
 _REPLACE_REJECTED = EventKind.REPLACE_REJECTED
 _REFUSALS = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED)
 _ANSWERS = (Reason.BY_REQUEST, Reason.BY_REPLACE)
@@ -67,20 +67,19 @@ class OpenOrders:
             self._take_answer(order, report)
         if not order.leaves:
             self._orders.pop(order.reference, None)
-        if self.counted is not None:
+        if self.counted is not None and report.kind is not _ACCEPTED:
             self._count(order)
 
     def __iter__(self) -> Iterator[Order]:
         """Orders that may still trade, oldest first."""
         return iter(self._orders.values())
 
-    def could_trade(self, order: Order) -> int:
-        """Lots of an order that could still trade, or more where a replace that asks for more is on its way."""
-        return self._open(order) if order.reference in self._orders else 0
-
     def _count(self, order: Order) -> None:
-        if self.counted is not None:
-            self.counted(order, self.could_trade(order))
+        assert self.counted is not None
+        if order.reference not in self._orders:
+            self.counted(order, 0)
+        else:
+            self.counted(order, self._open(order) if self._unanswered else order.leaves)
 
     def _open(self, order: Order) -> int:
         """Open lots of an order, or more where a replace that asks for more is on its way."""

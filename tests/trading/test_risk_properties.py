@@ -28,8 +28,8 @@ LIMITS = Limits(
 )  # fmt: skip
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(("new", "new", "new", "accept", "fill", "fill", "wait", "cancel", "canceled", "replace", "replaced", "refused",
-                         "wait", "mark")),
+        st.sampled_from(("new", "new", "new", "accept", "fill", "fill", "wait", "cancel", "canceled", "replace",
+                         "replaced", "refused", "wait", "mark")),
         st.integers(0, 1),
         st.integers(1, 45),
         st.integers(7_500, 12_500),

@@ -19,7 +19,7 @@ from marketsim.domain.units import MILLISECOND
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.risk.checks import Check
-from marketsim.trading.risk.holding import STOPS, Book
+from marketsim.trading.risk.holding import Book
 from marketsim.trading.risk.scope import AGENT, Scope, Told
 
 OWN = 1_000_000_000
@@ -76,6 +76,7 @@ class Guard:
         self.own = Scope(limits or Limits(), session.instruments, session.mark, capital, AGENT)
         self.firm = firm
         self._scopes = [self.own] if firm is None else [self.own, firm]
+        self._books = [scope.book for scope in self._scopes]
         for scope in self._scopes:
             scope.members.append(self)
         self._due, self._working = -1, False  # when it goes on to cancel and close, and whether there is anything left
@@ -139,16 +140,17 @@ class Guard:
 
     def count(self, order: Order, lots: int) -> None:
         """So many lots of an order are open now."""
-        known = self._open.get(order.reference, 0)
-        if lots != known:
+        reference = order.reference
+        more = lots - self._open.get(reference, 0)
+        if more:
             if lots:
-                self._open[order.reference] = lots
+                self._open[reference] = lots
             else:
-                del self._open[order.reference]
-                self._canceled.pop(order.reference, None)
-            stop = order.order_type in STOPS
-            for scope in self._scopes:
-                scope.book.count(order.instrument.symbol, order.side, lots - known, stop=stop)
+                del self._open[reference]
+                if self._canceled:
+                    self._canceled.pop(reference, None)
+            for book in self._books:
+                book.count(order, more)
         if self._working:
             self._plan(self._session.now)
 
@@ -157,8 +159,8 @@ class Guard:
         lots = self._session.portfolio.lots.get(symbol, 0)
         gained = lots - self._held.get(symbol, 0)
         self._held[symbol] = lots
-        for scope in self._scopes:
-            scope.book.by_symbol[symbol].position += gained
+        for book in self._books:
+            book.by_symbol[symbol].position += gained
 
     # --- as a member of its scopes ---
 

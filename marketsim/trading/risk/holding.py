@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable
 
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.order import OrderType
+from marketsim.trading.order import Order
 
 _NEVER = -(1 << 62)
+_LIMIT = OrderType.LIMIT
 STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 
 
@@ -85,15 +87,19 @@ class Book:
         self.all = list(self.by_symbol.values())
         self._mark, self.fresh = mark, fresh
 
-    def count(self, symbol: str, side: int, lots: int, *, stop: bool) -> None:
-        """So many more lots are open on a side."""
-        held = self.by_symbol[symbol]
+    def count(self, order: Order, lots: int) -> None:
+        """So many more lots of an order are open."""
+        held, side = self.by_symbol[order.instrument.symbol], order.side
         if side > 0:
             held.buys += lots
-            held.buy_stops += lots if stop else 0
         else:
             held.sells += lots
-            held.sell_stops += lots if stop else 0
+        kind = order.order_type
+        if kind is not _LIMIT and kind in STOPS:
+            if side > 0:
+                held.buy_stops += lots
+            else:
+                held.sell_stops += lots
 
     def refresh(self, held: Holding, now: int) -> None:
         """Look the mark up, unless that was done just now."""
