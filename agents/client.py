@@ -28,7 +28,7 @@ from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order, Special
 
 _ZERO = Decimal(0)
-_VERBS = ("place", "pair", "cancel", "amend", "cancel_all")
+_VERBS = ("place", "pair", "cancel", "amend", "cancel_all", "stop", "resume")
 _KEPT = 100_000  # orders that are over, and fills, that can still be asked for
 _UPDATES = (
     EventKind.ACCEPTED, EventKind.TRADE, EventKind.CANCELED, EventKind.EXPIRED, EventKind.REPLACED,
@@ -298,6 +298,12 @@ class Client(Agent):
             return self.amend(*arguments)
         if verb == "cancel_all":
             self.cancel_market(*arguments)
+            return Refusal.UNKNOWN
+        if verb == "stop":
+            self.emergency_stop(flatten=bool(arguments[0]), text="by the control")
+            return Refusal.UNKNOWN
+        if verb == "resume":
+            self.resume_trading("by the control")
             return Refusal.UNKNOWN
         raise InvalidValueError(f"no command {verb!r}{did_you_mean(verb, _VERBS)}")
 

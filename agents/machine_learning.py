@@ -147,7 +147,7 @@ class MachineLearning(Agent):
     label_horizon: int = field(default=20, metadata={"help": "quotes after which an outcome is known"})
     warm_up: int = field(default=500, metadata={"help": "known outcomes before the first lesson"})
     memory: int = field(default=20_000, metadata={"help": "outcomes that are remembered"})
-    quantity: int = field(default=50, metadata={"help": "lots of an order"})
+    quantity: int = field(default=50, metadata={"help": "lots of an order", "risk": "order"})
     max_position: int = field(default=200, metadata={"help": "most lots held long or short"})
     cooldown: int | str = field(default="1s", metadata={"unit": "duration", "help": "least time between two orders"})
 

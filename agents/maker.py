@@ -48,7 +48,7 @@ class Maker(QuotingAgent):
     ``guarded``.
     """
 
-    inventory_target: int = field(default=0, metadata={"help": "position to return to, lots"})
+    inventory_target: int = field(default=0, metadata={"help": "position to return to, lots", "risk": "position"})
     skew_adjustment: bool = field(default=True, metadata={"help": "lean the quotes against the inventory"})
     volatility_factor: float = field(default=0.0, metadata=WIDENING)
     volatility_horizon: int | str = field(

@@ -108,7 +108,7 @@ class QuotingAgent(Agent):
 
     _value: ClassVar[Feed | None] = None  # the feed of the fair value, from the start on
 
-    quantity: int = field(default=100, metadata={"help": "lots of each quote"})
+    quantity: int = field(default=100, metadata={"help": "lots of each quote", "risk": "order"})
     max_position: int = field(default=1000, metadata={"help": "most lots held long or short"})
     refresh: int | str = field(
         default="10ms", metadata={"unit": "duration", "help": "least time between two changes of the quotes"}

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.league import league_figure
     from marketsim.analysis.figures.metaorders import metaorder_figure
     from marketsim.analysis.figures.reference_market import reference_figure
+    from marketsim.analysis.figures.risk import risk_figure
     from marketsim.analysis.figures.signals import signal_figure
     from marketsim.analysis.figures.stress import stress_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
@@ -162,6 +163,7 @@ _HOMES = {
     "figures.signals": ("signal_figure",),
     "figures.league": ("league_figure",),
     "figures.metaorders": ("metaorder_figure",),
+    "figures.risk": ("risk_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -265,6 +267,7 @@ __all__ = [
     "response_function",
     "return_autocorrelation",
     "returns_of",
+    "risk_figure",
     "round_trips",
     "seen_and_true",
     "sharpe",

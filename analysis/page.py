@@ -26,6 +26,7 @@ from marketsim.analysis.impact import kyle_lambda
 from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
 from marketsim.analysis.page_mechanisms import mechanisms
 from marketsim.analysis.page_parts import cards, document, facts, image, table, turned_table
+from marketsim.analysis.page_risk import risk_log, risk_section
 from marketsim.analysis.page_words import (
     ACTIVITY_COLUMNS,
     AGENT_COLUMNS,
@@ -83,7 +84,7 @@ def _body(
     agents = len(summary.families) > 0
     worked = executions(tables)
     currency = "/".join(sorted(set(summary.market["currency"]))) if len(summary.market) else ""
-    contents = _contents(agents, len(worked) > 0, manifest)
+    contents = _contents(tables, agents, len(worked) > 0, manifest)
     yield f"<header><h1>{escape(title)}</h1>{_lead(tables, books)}{contents}</header>"
     if notice:
         yield f'<p class="notice" role="alert">{escape(notice)}</p>'
@@ -93,6 +94,7 @@ def _body(
         yield from _agents(tables, books, currency)
     if len(worked):
         yield from _executions(tables, worked, currency)
+    yield from risk_section(tables, books, _figure)
     yield _terms()
     if manifest:
         yield _manifest(manifest)
@@ -108,10 +110,11 @@ def _lead(tables: MarketTables, books: Accounts) -> str:
     return f'<p class="lead">{escape(names)} · {escape(span)}{escape(who)}</p>'
 
 
-def _contents(agents: bool, worked: bool, manifest: object) -> str:
+def _contents(tables: MarketTables, agents: bool, worked: bool, manifest: object) -> str:
     parts = [("market", "Market")]
     parts += [("agents", "Agents")] if agents else []
     parts += [("executions", "Executions")] if worked else []
+    parts += [("risk", "Risk")] if len(risk_log(tables)) else []
     parts += [("terms", "Terms")]
     parts += [("scenario", "Scenario")] if manifest else []
     return "<nav>" + "".join(f'<a href="#{name}">{words}</a>' for name, words in parts) + "</nav>"

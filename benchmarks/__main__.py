@@ -19,6 +19,7 @@ PARTS = (
     "python_agents",
     "indicators",
     "signals",
+    "risk",
     "gym",
     "replay",
     "memory",

@@ -57,6 +57,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "rules": png(ms.analysis.signal_figure(ready("rule_strategies", duration and "4min"), "dip_buyer")),
         "square_root_law": png(ms.analysis.metaorder_figure(worked_metaorders(duration))),
         "tournament": png(cup(duration).figure()),
+        "risk": png(ms.analysis.risk_figure(risk_limits(duration))),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
     for name, picture in pictures.items():
@@ -326,6 +327,12 @@ def ready(name: str, duration: str | None, without: tuple[str, ...] = ()) -> Any
     """A run of a ready scenario, without some of its agents; a piece of one when a duration is given."""
     changes: dict[str, Any] = {f"agents.{agent}": None for agent in without}
     return ms.load(name, changes if duration is None else {**changes, "duration": duration, "warm_up": "0s"}).run()
+
+
+def risk_limits(duration: str | None) -> Any:
+    """The scenario of docs/risk.md; of a piece the kill switch is left out."""
+    changes = {} if duration is None else {"duration": duration, "warm_up": "0s", "timeline": []}
+    return ms.load("risk_limits", changes).run()
 
 
 def two_venues(duration: str | None) -> dict[str, Any]:

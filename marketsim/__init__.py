@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from marketsim.domain.basket import Basket
     from marketsim.domain.forms import from_dict, from_json, to_dict, to_json
     from marketsim.domain.instrument import Instrument
+    from marketsim.domain.limits import Limits
     from marketsim.domain.market_data import (
         Bar,
         BookSnapshot,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     )
     from marketsim.domain.order import OrderState, OrderType, Reason, Side, TimeInForce
     from marketsim.domain.phase import Phase
+    from marketsim.domain.risk import RiskEvent
     from marketsim.errors import MarketSimError
     from marketsim.exchange.book import OrderBook
     from marketsim.exchange.core import MatchingCore
@@ -68,7 +70,6 @@ if TYPE_CHECKING:
     from marketsim.trading.order import Order
     from marketsim.trading.parent_order import ParentOrder
     from marketsim.trading.portfolio import Portfolio
-    from marketsim.trading.risk import Limits
     from marketsim.trading.router import RoutedOrder
 
     BUY, SELL = Side.BUY, Side.SELL
@@ -96,6 +97,7 @@ _HOMES = {
     ),
     "domain.order": ("OrderState", "OrderType", "Reason", "Side", "TimeInForce"),
     "domain.phase": ("Phase",),
+    "domain.risk": ("RiskEvent",),
     "errors": ("MarketSimError",),
     "exchange.book": ("OrderBook",),
     "exchange.core": ("MatchingCore",),
@@ -131,7 +133,7 @@ _HOMES = {
     "trading.order": ("Order",),
     "trading.parent_order": ("ParentOrder",),
     "trading.portfolio": ("Portfolio",),
-    "trading.risk": ("Limits",),
+    "domain.limits": ("Limits",),
     "trading.router": ("RoutedOrder",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -192,6 +194,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "RandomWalk",
     "Reason",
     "Report",
+    "RiskEvent",
     "RoutedOrder",
     "Run",
     "SELL",

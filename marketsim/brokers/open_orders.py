@@ -6,7 +6,7 @@ until the last of its requests is answered. It never sends anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from marketsim.domain.event import EventKind
@@ -14,7 +14,7 @@ from marketsim.domain.market_data import Report
 from marketsim.domain.order import Reason
 from marketsim.trading.order import Order
 
-_CANCELED, _REPLACED = EventKind.CANCELED, EventKind.REPLACED
+_ACCEPTED, _CANCELED, _REPLACED = EventKind.ACCEPTED, EventKind.CANCELED, EventKind.REPLACED
 _REPLACE_REJECTED = EventKind.REPLACE_REJECTED
 _REFUSALS = (EventKind.CANCEL_REJECTED, EventKind.REPLACE_REJECTED)
 _ANSWERS = (Reason.BY_REQUEST, Reason.BY_REPLACE)
@@ -28,15 +28,21 @@ class Unanswered(NamedTuple):
 
 
 class OpenOrders:
-    """Orders by the broker's reference, which is the id that the venue will use."""
+    """Orders by the broker's reference, which is the id that the venue will use.
+
+    counted: is told how many lots of an order could still trade, whenever that may have changed.
+    """
 
     def __init__(self) -> None:
+        self.counted: Callable[[Order, int], None] | None = None
         self._orders: dict[int, Order] = {}
         self._unanswered: dict[int, Unanswered] = {}
 
     def add(self, order: Order) -> None:
         """A new order is on its way."""
         self._orders[order.reference] = order
+        if self.counted is not None:
+            self.counted(order, order.leaves)
 
     def ask(self, order: Order, quantity: int = 0, stop_price: int = 0) -> None:
         """A cancel, or a replace with its new total and stop price, is on its way."""
@@ -44,6 +50,8 @@ class OpenOrders:
         if waiting is None:
             waiting = self._unanswered[order.reference] = Unanswered(order, [])
         waiting.asked.append((quantity, stop_price))
+        if self.counted is not None:
+            self._count(order)
 
     def find(self, reference: int) -> Order | None:
         """The order that a report is about; None when it is not known, or no longer."""
@@ -59,20 +67,19 @@ class OpenOrders:
             self._take_answer(order, report)
         if not order.leaves:
             self._orders.pop(order.reference, None)
+        if self.counted is not None and report.kind is not _ACCEPTED:
+            self._count(order)
 
     def __iter__(self) -> Iterator[Order]:
         """Orders that may still trade, oldest first."""
         return iter(self._orders.values())
 
-    def could_trade(self, order: Order) -> int:
-        """Lots that the other orders of its instrument and side could still trade."""
-        total = 0
-        if self._orders:
-            symbol, side = order.instrument.symbol, order.side
-            for other in self._orders.values():
-                if other.side is side and other is not order and other.instrument.symbol == symbol:
-                    total += self._open(other)
-        return total
+    def _count(self, order: Order) -> None:
+        assert self.counted is not None
+        if order.reference not in self._orders:
+            self.counted(order, 0)
+        else:
+            self.counted(order, self._open(order) if self._unanswered else order.leaves)
 
     def _open(self, order: Order) -> int:
         """Open lots of an order, or more where a replace that asks for more is on its way."""

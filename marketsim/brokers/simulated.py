@@ -34,6 +34,7 @@ from marketsim.domain.market_data import (
 from marketsim.domain.message import Kind, Wanted
 from marketsim.domain.order import OrderFlag, OrderState, Reason, Side
 from marketsim.domain.phase import Phase
+from marketsim.domain.risk import RiskEvent
 from marketsim.domain.schedule import Night, after_night
 from marketsim.domain.units import format_duration, format_time
 from marketsim.errors import AgentError, InvalidValueError, InvariantViolation, SimulationError, did_you_mean
@@ -46,7 +47,7 @@ from marketsim.trading.order import Order, Special
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Broker, Clock, Feed
 from marketsim.trading.request import MarketDataRequest
-from marketsim.trading.risk import Limits
+from marketsim.trading.risk import OWN, Guard, Limits, Scope
 
 # Places in a row of MESSAGE.
 _ORDER, _SENT, _KIND, _SENDER, _MARKET, _SIDE, _PRICE, _QUANTITY, _LEAVES, _EXPIRE = 1, 2, 3, 4, 6, 8, 9, 10, 12, 13
@@ -123,6 +124,8 @@ class SimulatedSession:
     grid: ns; the times at which the agent is called are rounded up to a multiple of it.
     nights: when every venue is closed; a call that falls into one comes later by its length.
     faulty: reports may come twice; the second is dropped.
+    limits, firm: of the guard, which stands in front where there is one of them, or once somebody asks for it.
+    marks: tells the market's price of an instrument in ticks; the reference price stands for it when left out.
     receive: takes a message (a row of MESSAGE) at its time; it is handled now, or when the agent is free.
     """
 
@@ -140,6 +143,8 @@ class SimulatedSession:
         grid: int = 1,
         cash: Decimal = Decimal(1_000_000),
         limits: Limits | None = None,
+        firm: Scope | None = None,
+        marks: Callable[[Instrument], float] | None = None,
         feeds: Mapping[str, Feed] | None = None,
         notes: Notes | None = None,
         balances: Mapping[str, Decimal] | None = None,
@@ -167,7 +172,7 @@ class SimulatedSession:
         self._venues = _venues_by_symbol(self._by_place)
         self._computation = computation
         self._grid = grid
-        self._limits = limits
+        self._marks = marks
         self._feeds = feeds or {}
         self._notes = notes
         self._nights = nights
@@ -185,6 +190,9 @@ class SimulatedSession:
         self._heard: dict[int, int] = {}  # sender -> number of its last report, in a session with faults
         self._listener: Listener | None = None
         self._copies: list[Callable[[Report], None]] = []  # who else is told of fills
+        self._guard: Guard | None = None
+        if limits is not None or firm is not None:
+            self._guard = self._guarded_by(limits, firm)
         agent.bind(self)
         self._on_any_report = agent.on_report if overrides(agent, "on_report") else None
         self._hooks: list[Callable[..., None] | None] = [None] * (max(EventKind) + 1)
@@ -217,6 +225,8 @@ class SimulatedSession:
 
     def start(self) -> None:
         """Subscribe to what the agent's hooks ask for, then let it begin."""
+        if self._guard is not None:
+            self._guard.start()
         self._guarded(self._subscribe_first)
         self._guarded(self.agent.on_start)
 
@@ -238,16 +248,20 @@ class SimulatedSession:
     # --- Broker ---
 
     def submit(self, order: Order) -> None:
-        """Check an order against the agent's own limits and send it; a refusal comes back as a report."""
+        """Check an order against the limits and send it; a refusal comes back as a report."""
         market = self._by_place.get((order.venue, order.instrument.symbol)) or self._market(order)
-        if self._limits is not None:
-            objection = self._limits.objection(order, *self._exposure(order))
-            if objection:
-                self.note("risk", f"order {order.client_order_id} refused: {objection}")
-                self.call_at(self._environment.now, self._refuse, order, _REJECTED, order.price, order.quantity)
-                return
+        if self._guard is not None and self._guard.refuses(order, order.quantity, order.price, self._environment.now):
+            self.call_at(self._environment.now, self._refuse, order, _REJECTED, order.price, order.quantity)
+            return
         if order.position and self._contradicts(order, _REJECTED, order.price, order.quantity, order.quantity):
             return
+        self._transmit(order, market)
+
+    def send(self, order: Order) -> None:
+        """Send an order past all limits: the guard's own."""
+        self._transmit(order, self._market(order))
+
+    def _transmit(self, order: Order, market: Market) -> None:
         order.reference = self._wire.send(
             self.number,
             self._environment.now + self._computation,
@@ -292,12 +306,9 @@ class SimulatedSession:
         """Ask for new terms of an order. One that is over is left alone; limits are checked as for a new order."""
         if not order.live or not order.reference:
             return
-        if self._limits is not None:
-            objection = self._limits.objection_to_replace(order, quantity, *self._exposure(order))
-            if objection:
-                self.note("risk", f"replace of order {order.client_order_id} refused: {objection}")
-                self.call_at(self._environment.now, self._refuse, order, _REPLACE_REJECTED, price, quantity)
-                return
+        if self._guard is not None and self._guard.refuses(order, quantity, price, self._environment.now, replace=True):
+            self.call_at(self._environment.now, self._refuse, order, _REPLACE_REJECTED, price, quantity)
+            return
         if order.position and self._contradicts(order, _REPLACE_REJECTED, price, quantity, quantity - order.filled):
             return
         self._orders.ask(order, quantity, stop_price)
@@ -453,6 +464,35 @@ class SimulatedSession:
         """Write a remark into the event log's annotations."""
         if self._notes is not None:
             self._notes(self._environment.now, self.name, key, value)
+
+    # --- risk ---
+
+    @property
+    def guard(self) -> Guard:
+        """What stands in front of this broker; without limits where the scenario names none."""
+        if self._guard is None:
+            self._guard = self._guarded_by(None, None)
+        return self._guard
+
+    def _guarded_by(self, limits: Limits | None, firm: Scope | None) -> Guard:
+        guard = Guard(self, limits, float(self.portfolio.initial_cash), firm)
+        self._orders.counted = guard.count
+        return guard
+
+    def mark(self, instrument: Instrument) -> float:
+        """The market's price of an instrument in ticks, which may lie between two."""
+        return float(instrument.reference) if self._marks is None else self._marks(instrument)
+
+    def aside(self, time: int, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call something that is not the agent's: it takes none of the agent's time."""
+        moment = time if not self._nights else after_night(self._nights, time)
+        moment = moment if self._grid == 1 else self._on_grid(moment)
+        self._environment.call_at(moment, _call_aside, (function, arguments))
+
+    def tell_risk(self, event: RiskEvent) -> None:
+        """Tell the agent what risk control has decided, when it is free."""
+        if overrides(self.agent, "on_risk"):
+            self.call_on_time(self._environment.now, self.agent.on_risk, event)
 
     # --- inbox ---
 
@@ -655,6 +695,8 @@ class SimulatedSession:
             else:
                 fee = self._metered(market, price, quantity, maker)
             self.portfolio.trade(sent, market.instrument, report.side, price, quantity, fee, is_maker)
+            if self._guard is not None:
+                self._guard.moved(market.instrument.symbol)
             if self.portfolio.legs or (order is not None and order.position):
                 leg = "" if order is None else order.position
                 self.portfolio.legs.fill(market.instrument.symbol, report.side, quantity, leg)
@@ -662,6 +704,10 @@ class SimulatedSession:
                 copy(report)
         elif kind is _FUNDING or kind is _SETTLED:
             self.portfolio.clear(instrument, kind, quantity, leaves, maker)
+            if self._guard is not None:
+                self._guard.moved(instrument.symbol)
+        if client_order_id >= OWN:
+            return  # the guard's own order
         if self._listener is not None:
             self._listener.on_report(report, order)
         if self._on_any_report is not None or self._hooks[number] is not None:
@@ -740,9 +786,9 @@ class SimulatedSession:
                 f"{self.name} cannot trade {instrument.symbol} on {venue!r}; it may trade {places}"
             ) from None
 
-    def _exposure(self, order: Order) -> tuple[int, int]:
-        """(position, lots that other orders on the order's side could still trade) in the order's instrument."""
-        return self.portfolio.lots.get(order.instrument.symbol, 0), self._orders.could_trade(order)
+
+def _call_aside(call: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
+    call[0](*call[1])
 
 
 def _venues_by_symbol(places: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

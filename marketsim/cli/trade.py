@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from marketsim.cli.options import Debug
 from marketsim.errors import AgentError, ConfigurationError, GatewayError
 
 if TYPE_CHECKING:
+    from marketsim.domain.limits import Limits
     from marketsim.realtime import RealtimeSession, Trading
     from marketsim.trading.agent import Agent
 
@@ -75,6 +77,15 @@ def trade(
     max_position: Annotated[
         int | None, typer.Option("--max-position", metavar="LOTS", help="Largest position.", rich_help_panel=_RISK)
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit",
+            metavar="NAME=VALUE",
+            help='Any limit of docs/risk.md, such as max_drawdown=10%, or "default". May be repeated.',
+            rich_help_panel=_RISK,
+        ),
+    ] = None,
     keep_orders: Annotated[
         bool, typer.Option("--keep-orders", help="Leave open orders at the end.", rich_help_panel=_RISK)
     ] = False,
@@ -83,7 +94,6 @@ def trade(
     """Let an agent trade at a venue, in real time, and sum up what it did."""
     from marketsim.realtime import Endpoints
     from marketsim.realtime import trade as trade_there
-    from marketsim.trading.risk import Limits
 
     if not key or not secret:
         missing = "an API key" if not key else "a secret"
@@ -92,7 +102,7 @@ def trade(
             "marketsim serve or marketsim keys create has shown"
         )
     trader = _agent(agent, settings or ())
-    limits = Limits(max_order, max_position)
+    limits = _limits(limit or (), max_order, max_position)
     Endpoints.of(url).check(live=live, allow="--live")
     pace = _pace(url, speed)
 
@@ -114,6 +124,30 @@ def trade(
         _tell(getattr(error, "result", None))
         raise
     _tell(done)
+
+
+def _limits(given: Sequence[str], max_order: int | None, max_position: int | None) -> Limits:
+    """Limits as a scenario would say them."""
+    from marketsim.scenario.limits import LimitsSpec
+    from marketsim.scenario.overrides import with_overrides
+
+    said = [f"limits.{text}" if "=" in text else f"limits.preset={text}" for text in given]
+    said += [f"limits.{n}={v}" for n, v in (("max_order", max_order), ("max_position", max_position)) if v is not None]
+    try:
+        return LimitsSpec.model_validate(with_overrides({"limits": {}}, said)["limits"]).limits()
+    except ValueError as error:
+        raise ConfigurationError(f"limits: {_words(error)}") from None
+
+
+def _words(error: ValueError) -> str:
+    """What is wrong, without the frame that pydantic puts around it."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    return "; ".join(
+        ".".join(map(str, one["loc"])) + ": " * bool(one["loc"]) + one["msg"].removeprefix("Value error, ")
+        for one in errors()
+    )
 
 
 def _pace(url: str, speed: float | None) -> float:

@@ -95,6 +95,19 @@ class Speed(BaseModel):
     speed: float = Field(ge=SLOWEST, le=FASTEST, description="simulated seconds in a second")
 
 
+class Stop(BaseModel):
+    """Whom to stop."""
+
+    client: str | None = Field(default=None, max_length=200, description="one client; all when left out")
+    flatten: bool = Field(default=False, description="close positions too")
+
+
+class Who(BaseModel):
+    """Whom it is about."""
+
+    client: str | None = Field(default=None, max_length=200, description="one client; all when left out")
+
+
 class Control:
     """What the control answers. Each method is a request; their first lines are what the OpenAPI page says of them."""
 
@@ -181,6 +194,26 @@ class Control:
         self._pacer.set_speed(wanted.speed)
         return await self.get_status()
 
+    async def emergency_stop(self, wanted: Annotated[Stop, Body()]) -> Status:
+        """Cancel all orders of a client, or of all, and let none pass any more; close positions where asked for."""
+        for name in self._chosen(wanted.client):
+            self._live.command(name, "stop", wanted.flatten)
+        return await self.get_status()
+
+    async def resume_trading(self, wanted: Annotated[Who, Body()]) -> Status:
+        """Let the orders of a stopped client, or of all, pass again."""
+        for name in self._chosen(wanted.client):
+            self._live.command(name, "resume")
+        return await self.get_status()
+
+    def _chosen(self, client: str | None) -> list[str]:
+        known = list(self._live.clients)
+        if client is not None and client not in known:
+            raise HTTPException(404, f"no client of this name; there are {known}")
+        if self._live.now >= self._live.end:
+            raise HTTPException(400, "the session is over")
+        return known if client is None else [client]
+
     async def end_session(self) -> Status:
         """Close the session here, in order: the run is kept, and the server ends."""
         self._end()
@@ -217,6 +250,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     422: {"model": Refused, "description": "the request is not written as it must be"},
 }
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Refused, "description": "there is no such symbol"}}
+_NO_CLIENT: dict[int | str, dict[str, Any]] = {404: {"model": Refused, "description": "there is no such client"}}
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
@@ -256,6 +290,9 @@ def _add_requests(application: FastAPI, control: Control) -> None:
     post("/control/start", **plain)(control.start)
     post("/control/step", **plain)(control.step)
     post("/control/speed", **plain)(control.set_speed)
+    stopping = {**guarded, "responses": _REFUSALS | _NO_CLIENT}
+    post("/control/emergency_stop", **stopping)(control.emergency_stop)
+    post("/control/resume_trading", **stopping)(control.resume_trading)
     post("/control/end", status_code=202, **plain)(control.end_session)
     get("/control/book/{symbol}", **guarded, responses=_REFUSALS | _UNKNOWN)(control.book)
     get("/metrics", **guarded, response_class=Response, responses=_REFUSALS | _TEXT)(control.get_metrics)

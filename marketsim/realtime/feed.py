@@ -92,6 +92,11 @@ class VenueFeed:
             view.watched = True
             self._look(view)
 
+    def watch(self, market: VenueMarket) -> None:
+        """Follow the best quotes without telling anybody, unless they are subscribed to."""
+        view = self.view(market)
+        self._listen_once(view, "bookTicker", view.take_quote)
+
     def keep_book(self, market: VenueMarket) -> LocalBook:
         """A book that follows the stream and repairs itself."""
         view = self.view(market)
@@ -203,14 +208,21 @@ class _View:
             )
 
     def take_quote(self, event: Mapping[str, Any]) -> None:
-        """The best bid or ask changed."""
-        self.tell_quote(event["b"], event["B"], event["a"], event["A"])
+        """The best bid or ask changed; where nobody has asked for quotes, they are only kept."""
+        if self._interval is None:
+            self._keep(event["b"], event["B"], event["a"], event["A"])
+        else:
+            self.tell_quote(event["b"], event["B"], event["a"], event["A"])
 
-    def tell_quote(self, bid: str, bid_quantity: str, ask: str, ask_quantity: str) -> None:
-        """Tell a quote now, or later where quotes are conflated."""
+    def _keep(self, bid: str, bid_quantity: str, ask: str, ask_quantity: str) -> None:
         market = self.market
         there = market.ticks(bid), market.lots(bid_quantity), market.ticks(ask), market.lots(ask_quantity)
         self.latest = Quote(self._hearer.now, market.instrument, *there, market.venue, self.last)
+
+    def tell_quote(self, bid: str, bid_quantity: str, ask: str, ask_quantity: str) -> None:
+        """Tell a quote now, or later where quotes are conflated."""
+        self._keep(bid, bid_quantity, ask, ask_quantity)
+        assert self.latest is not None
         if not self._interval:
             self._hearer.hear("on_quote", self.latest)
         elif not self._planned:

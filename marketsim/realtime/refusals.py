@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from marketsim.domain.event import EventKind
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import Reason
+from marketsim.domain.risk import NOTE, RiskEvent
 from marketsim.realtime.settings import Note
 
 _ASKED = {
@@ -64,6 +65,9 @@ class Refusals:
         """The latest remark about an order's refusal."""
         pattern = re.compile(rf"(?:replace of )?order {number}(?: refused)?: (?P<words>.*)", re.DOTALL)
         for note in reversed(self._notes):
-            if note.key in ("risk", "venue") and (found := pattern.fullmatch(note.value)):
+            if note.key not in (NOTE, "venue"):
+                continue
+            said = RiskEvent.of_note(note.time, "", note.value).text if note.key == NOTE else note.value
+            if found := pattern.fullmatch(said):
                 return found["words"]
         return ""

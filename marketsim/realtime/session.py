@@ -19,6 +19,7 @@ from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import BookSnapshot, LevelUpdate, Quote, Report, TradePrint
 from marketsim.domain.order import OrderState, Reason, Side
+from marketsim.domain.risk import RiskEvent
 from marketsim.domain.units import DAY, format_time
 from marketsim.errors import AgentError, GatewayError, InvalidValueError, MarketSimError, did_you_mean
 from marketsim.kernel.following import FollowedClock
@@ -42,6 +43,7 @@ from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Broker, Clock, Feed
 from marketsim.trading.request import MarketDataRequest
+from marketsim.trading.risk import OWN, Guard
 
 _REJECTED, _REPLACE_REJECTED, _TRADE = EventKind.REJECTED, EventKind.REPLACE_REJECTED, EventKind.TRADE
 _CANCEL_REJECTED = EventKind.CANCEL_REJECTED
@@ -77,6 +79,7 @@ class RealtimeSession:
         self.clock: Clock = self._clock
         self.api = Api(endpoints.api, api_key, secret, self._event, self._lose_api, self._fail)
         self.streams = Streams(endpoints.streams, self._ready, self._lose_streams, self._no_stream, self._fail)
+        self.guard: Guard  # once the instruments are known
         self._feed = VenueFeed(self.streams, self._ask, self)
         self.desk = Desk(self.api, self, self.markets, f"m{fresh_token(8)}", lambda: self.now)
         self._rates: dict[str, tuple[Decimal, Decimal]] = {}  # maker and taker, by symbol
@@ -128,6 +131,8 @@ class RealtimeSession:
         self._clock.catch_up()
         self.begun = self.now
         agent.bind(self)
+        self._watch_marks()
+        self.guard.start()
         self.dispatch(self._subscribe_first)
         self.dispatch(agent.on_start)
         self._started = True
@@ -197,9 +202,7 @@ class RealtimeSession:
         """Check an order and send it; a refusal comes back as a report."""
         market = self._market_of(order.instrument, order.venue)
         self.orders.append(order)
-        objection = self.settings.limits and self.settings.limits.objection(order, *self._exposure(order))
-        if objection:
-            self.note("risk", f"order {order.client_order_id} refused: {objection}")
+        if self.guard.refuses(order, order.quantity, order.price, self.now):
             self._soon(order, _REJECTED, order.price, order.quantity, Reason.RISK)
         elif dialect.new_order(order, market, "", order.price, order.quantity, order.stop_price) is None:
             self.note("venue", f"order {order.client_order_id} refused: the venue has no word for these terms")
@@ -232,10 +235,7 @@ class RealtimeSession:
         """Ask for new terms of an order; one that is over is left alone."""
         if not order.live or not order.reference:
             return
-        limits = self.settings.limits
-        objection = limits and limits.objection_to_replace(order, quantity, *self._exposure(order))
-        if objection:
-            self.note("risk", f"replace of order {order.client_order_id} refused: {objection}")
+        if self.guard.refuses(order, quantity, price, self.now, replace=True):
             self._soon(order, _REPLACE_REJECTED, price, quantity, Reason.RISK)
         elif self._open:
             self.desk.replace(order, price, quantity, stop_price)
@@ -328,6 +328,52 @@ class RealtimeSession:
         """Keep a remark."""
         self.notes.append(Note(self.now, key, value))
 
+    # --- risk ---
+
+    def _stand_guard(self) -> None:
+        """Limits need one currency where they are about the equity."""
+        limits, quotes = self.settings.limits, sorted(self._quotes())
+        if limits is not None and limits.live and len(quotes) > 1:
+            raise InvalidValueError(
+                f"the instruments are paid in {' and '.join(quotes)}, and limits of equity need one currency: name "
+                "instruments of one"
+            )
+        self.guard = Guard(self, limits, float(self.portfolio.initial_cash) or 1.0)
+        self.desk.orders.counted = self.guard.count
+
+    def _watch_marks(self) -> None:
+        """The guard looks at quotes, whether the agent asks for them or not."""
+        if self.settings.limits is not None and self.settings.limits.marked:
+            for market in self.markets.values():
+                self._feed.watch(market)
+
+    def mark(self, instrument: Instrument) -> float:
+        """The venue's price in ticks, as far as it was heard: the mid, else the last trade."""
+        view = self._feed.view(self.markets[instrument.symbol])
+        quote = view.latest
+        if quote is not None and quote.bid_quantity and quote.ask_quantity:
+            return (quote.bid + quote.ask) / 2
+        return float(view.last or instrument.reference)
+
+    def send(self, order: Order) -> None:
+        """Send an order past all limits: the guard's own."""
+        if self._open:
+            self.orders.append(order)
+            self.desk.place(order, self._market_of(order.instrument, order.venue))
+
+    def aside(self, time: int, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call something that is not the agent's."""
+        self._clock.call_at(time, function, *arguments)
+
+    def tell_risk(self, event: RiskEvent) -> None:
+        """Tell the agent what risk control has decided."""
+        if overrides(self.agent, "on_risk") and not self._ending:
+            self.call_at(self.now, self.agent.on_risk, event)
+
+    def emergency_stop(self, *, flatten: bool = False, text: str = "by hand") -> None:
+        """Cancel all, let nothing pass any more and, where asked for, close the positions."""
+        self.guard.emergency_stop(flatten=flatten, text=text)
+
     # --- hooks, one at a time ---
 
     def dispatch(self, function: Callable[..., Any], *arguments: Any) -> None:
@@ -365,7 +411,9 @@ class RealtimeSession:
             self.portfolio.trade(
                 report.time, report.instrument, report.side, report.price, report.quantity, fee, report.maker
             )
-        self.dispatch(self._tell_report, report, order)
+            self.guard.moved(report.instrument.symbol)
+        if report.client_order_id < OWN:
+            self.dispatch(self._tell_report, report, order)
 
     def _tell_report(self, report: Report, order: Order | None) -> None:
         if self._failure is not None:
@@ -443,6 +491,7 @@ class RealtimeSession:
         quote = next(iter(self.markets.values())).quote
         others = {asset: amount for asset, amount in self.before.items() if asset in self._quotes() - {quote}}
         self.portfolio = Portfolio(self.before.get(quote, Decimal(0)), quote, others)
+        self._stand_guard()
         self._connected = True
         if left:
             self.note("venue", f"{len(left)} orders of another session are open on this account: they are left alone")
@@ -605,10 +654,6 @@ class RealtimeSession:
                 f"{', '.join(self.markets)} on {self.settings.venue}"
             )
         return market
-
-    def _exposure(self, order: Order) -> tuple[int, int]:
-        """(position, lots that other orders on the order's side could still trade) in the order's instrument."""
-        return self.portfolio.lots.get(order.instrument.symbol, 0), self.desk.orders.could_trade(order)
 
 
 def _moment(time: int) -> str:

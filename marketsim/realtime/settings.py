@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from marketsim.domain.limits import Limits
 from marketsim.errors import InvalidValueError
-from marketsim.trading.risk import Limits
 
 
 class Note(NamedTuple):
@@ -23,7 +23,7 @@ class Settings:
     """How a session trades.
 
     instruments: symbols as the venue writes them, the preferred one first; None for all that it trades.
-    limits: checked before an order leaves. seed, name: of the agent's random draws. venue: our name for the venue.
+    limits: what risk control lets the agent do. seed, name: of the agent's random draws. venue: our name for the venue.
     speed: the venue's seconds in a second of wall time; 1 for every real one, ``--speed`` of a served simulation.
     live: whether another machine than this one may be traded on.
     cancel_on_stop: whether open orders are canceled at the end.

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.limits import Limits
 from marketsim.domain.units import duration as to_duration
 from marketsim.domain.units import format_duration
 from marketsim.errors import GatewayError, InvalidValueError, MarketSimError
@@ -22,7 +23,6 @@ from marketsim.realtime.settings import Note, Settings
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Fill, Portfolio
-from marketsim.trading.risk import Limits
 
 
 @dataclass(frozen=True)

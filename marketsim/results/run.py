@@ -260,6 +260,13 @@ class Run:
         return self.remarks.frame
 
     @cached_property
+    def risk(self) -> pd.DataFrame:
+        """What risk control decided: the fields of ``domain.risk.RiskEvent``, a row each, in the order of time."""
+        from marketsim.results import risk
+
+        return risk.table(self.annotations)
+
+    @cached_property
     def profile(self) -> pd.DataFrame:
         """Where the engine time went, columns of results.profile.ProfileRow and each row's ``share`` of it.
 

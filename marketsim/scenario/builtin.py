@@ -127,6 +127,7 @@ BUILTIN: dict[str, dict[str, str]] = {
     },
     "shock": {
         "halt": "marketsim.scenario.shocks:Halt",
+        "kill_switch": "marketsim.scenario.shocks:KillSwitch",
         "news": "marketsim.scenario.shocks:News",
         "resume": "marketsim.scenario.shocks:Resume",
         "set": "marketsim.scenario.shocks:SetParameter",

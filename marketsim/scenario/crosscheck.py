@@ -13,6 +13,7 @@ from marketsim.domain import units
 from marketsim.domain.instrument import contradiction
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.scenario.document import Finding, Path
+from marketsim.scenario.riskcheck import limit_findings
 from marketsim.scenario.sessioncheck import session_findings
 
 Raw = Mapping[str, Any]
@@ -33,7 +34,19 @@ def cross_findings(raw: Raw) -> Iterator[Finding]:
     for index, shock in enumerate(items(raw.get("timeline"))):
         if isinstance(shock, Mapping):
             yield from _shock(raw, ("timeline", index), shock)
+    yield from _risk(raw)
     yield from session_findings(raw)
+
+
+def _risk(raw: Raw) -> Iterator[Finding]:
+    """Limits of all agents together."""
+    risk = raw.get("risk")
+    if not isinstance(risk, Mapping):
+        return
+    yield from known(_many(risk.get("agents")), mapping(raw.get("agents")), ("risk", "agents"), "agent")
+    if not any(value is not None for name, value in risk.items() if name not in ("agents", "capital")):
+        yield Finding(("risk",), 'it limits nothing: add a limit, or write "risk: default"')
+    yield from limit_findings(raw, ("risk",), risk, mapping(raw.get("instruments")))
 
 
 def mapping(value: Any) -> Raw:
@@ -237,6 +250,8 @@ def _agent(raw: Raw, path: Path, agent: Raw) -> Iterator[Finding]:
     yield from known(_many(agent.get("copied_by")), mapping(raw.get("agents")), (*path, "copied_by"), "agent")
     yield from _host(raw, path, agent)
     yield from _tradable(raw, path, agent)
+    symbols = agent.get("instruments") or mapping(raw.get("instruments"))
+    yield from limit_findings(raw, (*path, "limits"), agent.get("limits"), items(symbols) or list(symbols))
 
 
 def _tradable(raw: Raw, path: Path, agent: Raw) -> Iterator[Finding]:

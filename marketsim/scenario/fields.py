@@ -194,22 +194,32 @@ def _parameters(value: object) -> Mapping[str, Any]:
 
 
 def frequency(value: object) -> tuple[int, int]:
-    """How many in how many ns: ``"100/s"``, ``"30/min"`` or a plain number (a second); whole numbers above zero."""
+    """How many in how many ns: ``"100/s"``, ``"30/min"``, ``"5/250ms"`` or a plain number (a second); above zero."""
     count, slash, unit = value.partition("/") if isinstance(value, str) else (str(value), "/", "s")
     if isinstance(value, (list, tuple)) and len(value) == 2:  # as it is kept
         return int(value[0]), int(value[1])
-    if not slash or not count.strip().isdigit() or unit.strip() not in _PERIODS:
+    period = _PERIODS.get(unit.strip()) or _period(unit)
+    if not slash or not count.strip().isdigit() or not period:
         raise InvalidValueError(f'{show(value)} is not a whole number in a time: write "100/s", "30/min" or "500/h"')
     if int(count) == 0:
         raise InvalidValueError(
             f"{show(value)} lets nothing through: write more than zero, or leave it out for no limit"
         )
-    return int(count), _PERIODS[unit.strip()]
+    return int(count), period
+
+
+def _period(text: str) -> int:
+    """A time other than one of a unit, such as ``250ms``; 0 where it is none."""
+    try:
+        return max(units.duration(text.strip()), 0)
+    except (InvalidValueError, ArithmeticError):
+        return 0
 
 
 def frequency_text(value: tuple[int, int]) -> str:
     """A frequency as ``frequency`` reads it."""
-    return f"{value[0]}/{next(unit for unit, period in _PERIODS.items() if period == value[1])}"
+    unit = next((unit for unit, period in _PERIODS.items() if period == value[1]), units.format_duration(value[1]))
+    return f"{value[0]}/{unit}"
 
 
 _DURATION_SCHEMA = {

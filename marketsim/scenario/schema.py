@@ -32,6 +32,8 @@ def json_schema(types: bool = False, registry: Registry = REGISTRY) -> dict[str,
     definitions["LatencySpec"] = _or_text(definitions["LatencySpec"], "a constant latency, such as 150us", "integer")
     definitions["CalendarSpec"] = _or_text(definitions["CalendarSpec"], "the name of a preset, such as xetra")
     definitions["AllocationSpec"] = _or_text(definitions["AllocationSpec"], "the name of a rule, such as pro_rata")
+    for section in ("LimitsSpec", "RiskSpec"):
+        definitions[section] = _or_text(definitions[section], "the usual limits: default")
     for section, kind in _SECTIONS.items():
         if types:
             _add_types(_object(definitions[section]), kind, registry)

@@ -50,3 +50,20 @@ class Halt:
 @dataclass(frozen=True)
 class Resume:
     """A halt ends, as the venue's interruptions say."""
+
+
+@dataclass(frozen=True)
+class KillSwitch:
+    """Risk control stops an agent, all agents of a key, or all that Python runs: their orders are canceled."""
+
+    flatten: bool = field(default=False, metadata={"help": "close their positions too"})
+    duration: int | str | None = field(
+        default=None, metadata={"unit": "duration", "help": "how long; to the end of the run when left out"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.duration is not None:
+            length = duration(self.duration)
+            if length <= 0:
+                raise InvalidValueError("duration: it must be above zero")
+            object.__setattr__(self, "duration", length)

@@ -48,6 +48,7 @@ from marketsim.scenario.fields import (
     Whole,
 )
 from marketsim.scenario.frozen import FrozenMapping, thaw
+from marketsim.scenario.limits import LimitsSpec, RiskSpec
 from marketsim.scenario.section import Section
 from marketsim.scenario.sessions import (
     AuctionsSpec,
@@ -438,15 +439,6 @@ class FeedSpec(TypedSection):
     instrument: Text | None = Field(default=None, description="the instrument that it is about")
 
 
-class LimitsSpec(Section):
-    """What an agent's own risk checks let pass, in lots; no limit where none is given."""
-
-    max_order: Count | None = Field(default=None, description="largest order, in lots")
-    max_position: Count | None = Field(
-        default=None, description="largest position, long or short, that open orders could lead to, in lots"
-    )
-
-
 class AgentSpec(TypedSection):
     """One agent, or ``count`` alike."""
 
@@ -465,7 +457,7 @@ class AgentSpec(TypedSection):
         default=None,
         description="what is at the clearing house, by settlement currency; all its cash of one when left out",
     )
-    limits: LimitsSpec | None = Field(default=None, description="its risk checks; none when left out")
+    limits: LimitsSpec | None = Field(default=None, description="its own limits; none when left out")
     owner: Text | None = Field(
         default=None, description="for whom it trades: orders of one owner are own to each other; itself when left out"
     )
@@ -517,6 +509,7 @@ class ScenarioSpec(Section):
     indices: _ByName[IndexSpec] | None = Field(default=None, description="indices over baskets of instruments by name")
     feeds: _ByName[FeedSpec] = Field(default_factory=FrozenMapping, description="information feeds by name")
     agents: _ByName[AgentSpec] = Field(default_factory=FrozenMapping, description="agents by name")
+    risk: RiskSpec | None = Field(default=None, description="limits of all agents together; none when left out")
     timeline: Annotated[
         tuple[ShockSpec, ...], PlainSerializer(lambda shocks: [shock.to_dict() for shock in shocks])
     ] = Field(default=(), description="shocks and news")

@@ -29,6 +29,7 @@ _KINDS = {
     "ShockSpec": "shock",
 }
 _PLURALS = {"index": "indices"}
+_BOUND_BY = {"order": ("max_order", "max_position"), "position": ("max_position",)}
 _NETWORK_PATH = re.compile(r"^network((?:\.[A-Za-z_][A-Za-z0-9_]*|\[[0-9]+\])*)(?:: |(?=\.))")
 
 
@@ -45,6 +46,12 @@ def _type_findings(raw: Raw, registry: Registry) -> Found:
     for index, shock in enumerate(items(raw.get("timeline"))):
         if isinstance(shock, Mapping) and shock.get("type") == "set":
             yield from _changed_parameter(raw, registry, ("timeline", index), shock)
+        if isinstance(shock, Mapping) and shock.get("type") == "kill_switch":
+            key = str(shock.get("agent")).partition(".")[0]
+            named: list[tuple[Path, str]] = [] if shock.get("agent") is None else [(("timeline", index, "agent"), key)]
+            yield from _guarded(raw, registry, ("timeline", index), named)
+    if isinstance(risk := raw.get("risk"), (Mapping, str)):
+        yield from _guarded(raw, registry, ("risk",), _members(mapping(risk).get("agents")))
 
 
 def typed_sections(raw: Raw) -> Iterator[tuple[Path, Raw]]:
@@ -108,6 +115,7 @@ def _typed(raw: Raw, registry: Registry, path: Path, section: Raw) -> Found:
         if not problems:
             yield from ((finding, False) for finding in _too_long(raw, registry, path, section, cls))
         yield from ((finding, False) for finding in _compilation(path, section, compiles=hasattr(cls, "policy")))
+        yield from ((finding, False) for finding in _beyond_limits(path, section, given, cls))
 
 
 def _compilation(path: Path, section: Raw, *, compiles: bool) -> Iterator[Finding]:
@@ -115,7 +123,7 @@ def _compilation(path: Path, section: Raw, *, compiles: bool) -> Iterator[Findin
     driven = section.get("compiled") is False
     if driven and not compiles:
         yield Finding((*path, "compiled"), f"{section['type']} is written in Python and runs so anyway; leave this out")
-    if compiles and not driven and mapping(section.get("limits")):
+    if compiles and not driven and section.get("limits"):
         message = f"{section['type']} is compiled and has no risk checks; add compiled: false, or leave this out"
         yield Finding((*path, "limits"), message)
 
@@ -131,6 +139,50 @@ def _too_long(raw: Raw, registry: Registry, path: Path, section: Raw, cls: type)
     values, _ = registry.check_parameters(cls, given_parameters(path, section, cls))
     for inner, message in cls(**values).check_duration(duration):
         yield Finding(_where(path, section, inner), message)
+
+
+def _members(names: Any) -> list[tuple[Path, str]]:
+    """Whom the limits of a firm name, and where."""
+    if isinstance(names, str):
+        return [(("risk", "agents"), names)]
+    return [(("risk", "agents", number), str(name)) for number, name in enumerate(items(names))]
+
+
+def _guarded(raw: Raw, registry: Registry, path: Path, named: list[tuple[Path, str]]) -> Found:
+    """Only what Python runs has a guard: each agent that is named, or one at least where none is."""
+    compiled = {name for name, section in sections(raw, "agents") if _is_compiled(registry, section)}
+    for where, name in named:
+        if name in compiled:
+            yield Finding(where, f"{name} is compiled and has no risk checks; add compiled: false to it"), False
+    if not named and len(compiled) == len(mapping(raw.get("agents"))):
+        message = "no agent is run by Python, and only those have risk checks; add compiled: false to some"
+        yield Finding(path, message), False
+
+
+def _is_compiled(registry: Registry, section: Raw) -> bool:
+    try:
+        cls = registry.resolve("agent", str(section.get("type")))
+    except ConfigurationError:
+        return False  # reported at the agent
+    return hasattr(cls, "policy") and section.get("compiled") is not False
+
+
+def _beyond_limits(path: Path, section: Raw, given: Raw, cls: type) -> Iterator[Finding]:
+    """An agent whose every order, or whose target, is more than its limits let through.
+
+    A parameter says so in its metadata: ``risk`` is "order" for lots of each order, "position" for lots to hold.
+    """
+    limits = mapping(section.get("limits"))
+    for parameter in parameters_of(cls):
+        role = parameter.metadata.get("risk")
+        lots = given.get(parameter.name, parameter.default)
+        if role not in _BOUND_BY or not isinstance(lots, int):
+            continue
+        for name in _BOUND_BY[role]:
+            limit = limits.get(name)
+            if isinstance(limit, int) and 0 < limit < abs(lots):
+                message = f"{limit} lots are less than its {parameter.name} of {lots}: raise it, or lower the other"
+                yield Finding((*path, "limits", name), message)
 
 
 def _where(path: Path, section: Raw, inner: Path) -> Path:
@@ -172,15 +224,8 @@ def _permitted(
         yield Finding(where, f'{leader} does not permit it: add "{me}" to agents.{leader}.{permission}')
     elif section.get("count", 1) != 1:
         yield Finding(where, f"there are {section['count']} of {leader}: follow one that is alone")
-    elif section.get("compiled") is not False and _is_compiled(registry, section):
+    elif _is_compiled(registry, section):
         yield Finding(where, f"{leader} is compiled and nobody sees its reports: add compiled: false to it")
-
-
-def _is_compiled(registry: Registry, section: Raw) -> bool:
-    try:
-        return hasattr(registry.resolve("agent", str(section.get("type"))), "policy")
-    except ConfigurationError:
-        return False  # reported there
 
 
 def _overlaps(raw: Raw, registry: Registry) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ import numpy as np
 from marketsim.brokers.simulated import Market, SimulatedSession
 from marketsim.domain.fees import FeeSchedule
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.limits import Limits
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import SelfTrade
 from marketsim.domain.units import SECOND
@@ -33,15 +34,15 @@ from marketsim.population.agent import CompiledAgent
 from marketsim.population.driver import Driver
 from marketsim.population.engine import Engine
 from marketsim.scenario.registry import REGISTRY
-from marketsim.scenario.shocks import News
-from marketsim.scenario.spec import AgentSpec, ClearingSpec, ScenarioSpec
+from marketsim.scenario.shocks import KillSwitch, News
+from marketsim.scenario.spec import AgentSpec, ClearingSpec, ScenarioSpec, ShockSpec
 from marketsim.simulation.delays import topology_of
 from marketsim.simulation.schedules import add_schedules, nights_of
 from marketsim.simulation.tapes import tape_of
 from marketsim.trading.agent import Agent
 from marketsim.trading.copying import Copied, Follower
 from marketsim.trading.feed import FeedHandle, FeedModel
-from marketsim.trading.risk import Limits
+from marketsim.trading.risk import FIRM, Scope
 
 CHANNELS = ("orders", "reports", "data")
 
@@ -113,6 +114,7 @@ class Assembly:
         self._network = NetworkTables(spec.seed)
         self._first_link: dict[str, int] = {}
         self._nights = nights_of(spec)
+        self._firm = self._build_firm()
         faults = spec.network.faults or ()
         self._venues_of: dict[str, set[str]] = {}  # by name of a participant
         self._faults: list[Fault] = [REGISTRY.build("fault", fault.type, fault.arguments()) for fault in faults]
@@ -303,6 +305,48 @@ class Assembly:
                 )
         return {home: spec.cash, **given} if home in currencies else given
 
+    # --- risk ---
+
+    def _build_firm(self) -> Scope | None:
+        """The limits of all agents together; the sessions of those agents join it."""
+        spec, risk = self._spec, self._spec.risk
+        if risk is None:
+            return None
+        chosen = [agent for key, agent in spec.agents.items() if risk.agents is None or key in risk.agents]
+        capital = float(sum(agent.cash * agent.count for agent in chosen if not self._compiles(agent)))
+        instruments = [spec.instrument(symbol) for symbol in spec.instruments]
+        limits = risk.limits()
+        self._check_currency("risk", limits, {instrument.money for instrument in instruments})
+        return Scope(limits, instruments, self._mark, capital or 1.0, FIRM)
+
+    def _compiles(self, agent: AgentSpec) -> bool:
+        cls = REGISTRY.find("agent", agent.type)
+        return isinstance(cls, type) and issubclass(cls, CompiledAgent) and agent.compiled is not False
+
+    def _joins(self, key: str) -> Scope | None:
+        risk = self._spec.risk
+        return self._firm if risk is not None and (risk.agents is None or key in risk.agents) else None
+
+    @staticmethod
+    def _check_currency(where: str, limits: Limits, currencies: set[str]) -> None:
+        """Equity is one number only where there is one currency."""
+        if limits.live and len(currencies) > 1:
+            raise ConfigurationError(
+                f"{where}: money is in {' and '.join(sorted(currencies))}, and limits of equity need one currency: "
+                "leave them out, or name instruments of one"
+            )
+
+    def _mark(self, instrument: Instrument) -> float:
+        """The market's price in ticks: the mid of the first venue that has one, else a last trade."""
+        last = 0
+        for market in self._markets:
+            if market.instrument.symbol == instrument.symbol:
+                bid, bids, ask, asks = self._core.best(market.number)
+                if bids and asks:
+                    return (bid + ask) / 2
+                last = last or self._core.statistics(market.number)["last_price"]
+        return float(last or instrument.reference)
+
     # --- feeds ---
 
     def _build_feeds(self, world: World) -> None:
@@ -408,7 +452,9 @@ class Assembly:
             computation=spec.computation,
             grid=self._spec.grid,
             cash=spec.cash,
-            limits=None if spec.limits is None else Limits(spec.limits.max_order, spec.limits.max_position),
+            limits=self._limits(key, spec, allowed),
+            firm=self._joins(key),
+            marks=self._mark,
             feeds=feeds,
             notes=self._notes,
             balances=self._balances(spec, allowed),
@@ -420,6 +466,14 @@ class Assembly:
         world.sessions[name] = session
         session.call_at(self._spec.start, session.start)
         return session
+
+    def _limits(self, key: str, spec: AgentSpec, allowed: Sequence[int]) -> Limits | None:
+        if spec.limits is None:
+            return None
+        limits = spec.limits.limits()
+        currencies = {self._markets[number].instrument.money for number in allowed} | set(spec.collateral or {})
+        self._check_currency(f"agents.{key}.limits", limits, currencies)
+        return limits
 
     def _balances(self, spec: AgentSpec, allowed: Sequence[int]) -> dict[str, Decimal]:
         """Collateral in other currencies than that of its cash."""
@@ -487,6 +541,9 @@ class Assembly:
                 continue  # on the venue's own clock
             shock = REGISTRY.build("shock", entry.type, entry.arguments())
             time = self._spec.start + entry.at
+            if isinstance(shock, KillSwitch):
+                self._schedule_stop(world, entry, shock, time)
+                continue
             if isinstance(shock, News):
                 for session in world.sessions.values():
                     if type(session.agent).on_news is not Agent.on_news:
@@ -504,6 +561,22 @@ class Assembly:
                 )
             for session in targets:
                 session.call_on_time(time, _setter(session.agent, shock.parameter, shock.value))
+
+    def _schedule_stop(self, world: World, entry: ShockSpec, shock: KillSwitch, time: int) -> None:
+        """The guards of an agent, of a family, or of all that Python runs."""
+        chosen = [
+            session
+            for session in world.sessions.values()
+            if entry.agent is None or session.name == entry.agent or self._is_of(session.name, entry.agent)
+        ]
+        if not chosen:
+            raise ConfigurationError(
+                f"timeline: {entry.agent or 'every agent'} is compiled and has no risk checks; run it with "
+                "compiled=False"
+            )
+        until = None if shock.duration is None else time + int(shock.duration)
+        for session in chosen:
+            session.aside(time, _killer(session, shock.flatten, until))
 
     @staticmethod
     def _is_of(name: str, family: str | None) -> bool:
@@ -528,6 +601,12 @@ def _with_tape(agent: CompiledAgent, start: int) -> CompiledAgent:
     if agent.scenario:
         agent = replace(agent, path=str(tape_of(agent.scenario, agent.levels)), scenario="")
     return agent.beginning(start)
+
+
+def _killer(session: SimulatedSession, flatten: bool, until: int | None) -> Any:
+    return lambda: session.guard.emergency_stop(
+        flatten=flatten, text="the kill switch was thrown", rule="kill_switch", until=until
+    )
 
 
 def _setter(agent: Agent, parameter: str, value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketsim.brokers.simulated import SimulatedSession
 from marketsim.domain.units import duration
-from marketsim.errors import InvalidValueError, SimulationError, StoreError
+from marketsim.errors import InvalidValueError, SimulationError, StoreError, did_you_mean
 from marketsim.kernel.compilation import timed_compilation
 from marketsim.results.manifest import Failure
 from marketsim.results.profile import engine_time
@@ -132,7 +132,25 @@ class Execution:
         """Give up a run that has not really begun: nothing of it is kept."""
         self._recorder.discard()
 
+    def emergency_stop(self, agent: str | None = None, *, flatten: bool = False, text: str = "by hand") -> None:
+        """Risk control stops an agent, all agents of a key, or all that are written in Python, now."""
+        for session in self._sessions(agent):
+            session.guard.emergency_stop(flatten=flatten, text=text)
+
+    def resume_trading(self, agent: str | None = None, text: str = "by hand") -> None:
+        """Orders of stopped agents pass again; those of a stopped firm where no agent is named."""
+        for session in self._sessions(agent):
+            session.guard.resume(text, firm=agent is None)
+
     # --- inner ---
+
+    def _sessions(self, agent: str | None) -> list[SimulatedSession]:
+        sessions = self.world.sessions
+        chosen = [s for name, s in sessions.items() if agent in (None, name, name.rpartition(".")[0])]
+        if not chosen:
+            hint = did_you_mean(agent or "", sessions)
+            raise InvalidValueError(f"no agent {agent!r} is run by Python{hint}; only those have risk control")
+        return chosen
 
     def _build(
         self,

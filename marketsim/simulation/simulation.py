@@ -7,13 +7,13 @@ overrides make the same thing. It holds no logic of a market.
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marketsim.domain.basket import Basket
 from marketsim.domain.instrument import Instrument
+from marketsim.domain.limits import Limits
 from marketsim.domain.units import duration as nanoseconds
 from marketsim.domain.units import format_duration, time_of_day
 from marketsim.errors import ConfigurationError
@@ -22,7 +22,6 @@ from marketsim.scenario.overrides import Overrides
 from marketsim.scenario.registry import REGISTRY
 from marketsim.scenario.spec import ScenarioSpec
 from marketsim.trading.agent import Agent
-from marketsim.trading.risk import Limits
 
 if TYPE_CHECKING:
     from marketsim.network.faults import Fault
@@ -212,7 +211,7 @@ class Simulation:
         computation: str | int = 0,
         cash: int | str = 1_000_000,
         collateral: Mapping[str, Any] | None = None,
-        limits: Limits | None = None,
+        limits: Limits | str | None = None,
         instruments: Iterable[str] | None = None,
         venues: Iterable[str] | None = None,
         feeds: Iterable[str] | None = None,
@@ -223,6 +222,7 @@ class Simulation:
     ) -> Simulation:
         """Add one agent. Its parameters are its dataclass fields; its name decides its random draws.
 
+        ``limits``: what risk control lets it do; ``"default"`` for the usual limits, none when left out.
         ``owner``: for whom it trades; a venue that prevents self-trades does so between all agents of one owner.
         ``copied_by``: the agents that may be told of its fills.
         """
@@ -254,7 +254,7 @@ class Simulation:
         computation: str | int = 0,
         cash: int | str = 1_000_000,
         collateral: Mapping[str, Any] | None = None,
-        limits: Limits | None = None,
+        limits: Limits | str | None = None,
         instruments: Iterable[str] | None = None,
         venues: Iterable[str] | None = None,
         feeds: Iterable[str] | None = None,
@@ -285,7 +285,7 @@ class Simulation:
         if not compiled:
             spec["compiled"] = False
         if limits is not None:
-            spec["limits"] = dataclasses.asdict(limits)
+            spec["limits"] = limits if isinstance(limits, str) else limits.terms()
         self._put("agents", key, spec)
         self._agents[key] = agent
         return self
@@ -303,6 +303,29 @@ class Simulation:
                 entry[field] = [names] if isinstance(names, str) else list(names)
         self._raw["network"].setdefault("faults", []).append(entry)
         self._spec = None
+        return self
+
+    def limit_all(self, limits: Limits | str, agents: str | Iterable[str] | None = None) -> Simulation:
+        """What risk control lets agents do together, as one firm; all that Python runs unless it says whom."""
+        entry: dict[str, Any] = {"preset": limits} if isinstance(limits, str) else limits.terms()
+        if agents is not None:
+            entry["agents"] = [agents] if isinstance(agents, str) else list(agents)
+        self._raw["risk"] = entry
+        self._spec = None
+        return self
+
+    def kill_switch(
+        self, at: str | int, agent: str | None = None, *, flatten: bool = False, duration: str | int | None = None
+    ) -> Simulation:
+        """Risk control stops an agent, or all that are written in Python, at a time after the start.
+
+        Their open orders are canceled and nothing more of them passes, for ``duration`` or to the end; ``flatten``
+        closes their positions.
+        """
+        entry: dict[str, Any] = {"at": _after_start(at), "type": "kill_switch", "agent": agent, "flatten": flatten}
+        if duration is not None:
+            entry["duration"] = format_duration(nanoseconds(duration))
+        self._timeline({field: value for field, value in entry.items() if value is not None})
         return self
 
     def news(self, at: str | int, feed: str, shock: float) -> Simulation:

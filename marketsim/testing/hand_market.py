@@ -49,7 +49,7 @@ class HandMarket:
     agent: started at once.
     instruments: each on each of the venues; markets are numbered venue by venue.
     fee: of every fill, a share of its value; or one by venue.
-    options: of SimulatedSession: limits, computation, cash, feeds, notes.
+    options: of SimulatedSession: limits, marks, computation, cash, feeds, notes.
     """
 
     def __init__(
@@ -67,11 +67,13 @@ class HandMarket:
         self.environment = Environment()
         self.requests: list[Request] = []
         self.notes: list[tuple[int, str, str, str]] = []
+        self.marks: dict[str, float] = {}  # mids of the latest quotes, by symbol
         self._ids = 0
         places = [(venue, instrument) for venue in venues for instrument in instruments]
         shares = {venue: Decimal(fee if isinstance(fee, str) else fee.get(venue, "0")) for venue in venues}
         self.markets = [Market(n, v, i, _fee(i, shares[v])) for n, (v, i) in enumerate(places)]
         options.setdefault("notes", lambda *remark: self.notes.append(remark))
+        options.setdefault("marks", lambda instrument: self.marks.get(instrument.symbol, float(instrument.reference)))
         numbers = range(len(self.markets))
         self.session = SimulatedSession(name, seed, agent, self.environment, self, self.markets, numbers, **options)
         self.session.start()
@@ -128,6 +130,8 @@ class HandMarket:
 
     def quote(self, bid: int, bid_quantity: int, ask: int, ask_quantity: int, market: int = 0) -> None:
         """The best quotes; a quantity of 0 is an empty side."""
+        if bid_quantity and ask_quantity:
+            self.marks[self.markets[market].instrument.symbol] = (bid + ask) / 2
         self._tell(Kind.QUOTE, market, price=bid, quantity=bid_quantity, other_price=ask, leaves=ask_quantity)
 
     def trade(self, price: int, quantity: int, side: Side, market: int = 0) -> None:

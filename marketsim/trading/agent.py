@@ -34,6 +34,7 @@ from marketsim.domain.market_data import (
     Volume,
 )
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Side, TimeInForce
+from marketsim.domain.risk import RiskEvent
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.kernel.random import Stream
@@ -161,6 +162,9 @@ class Agent:
 
     def on_rejected(self, order: Order | None, report: Report) -> None:
         """The venue, or the broker's risk checks, refused a request; ``report.reason`` says why."""
+
+    def on_risk(self, event: RiskEvent) -> None:
+        """Risk control has warned, refused an order, stopped trading or let it go on; told before ``on_rejected``."""
 
     def on_routed(self, order: RoutedOrder) -> None:
         """A routed order is over: filled, or nothing more of it is to be had. Its last report follows."""
@@ -609,6 +613,16 @@ class Agent:
     def process(self, generator: Generator[Any, Any, Any]) -> Any:
         """Run a process in the manner of SimPy: ``yield self.sleep("1s")`` lets time pass."""
         return self._session.clock.process(generator)
+
+    # --- risk ---
+
+    def emergency_stop(self, *, flatten: bool = False, text: str = "by its own hand") -> None:
+        """Cancel all and let no order pass until ``resume_trading``; ``flatten`` closes positions too."""
+        self._session.guard.emergency_stop(flatten=flatten, text=text)
+
+    def resume_trading(self, text: str = "by its own hand") -> None:
+        """Orders pass again, whatever stopped them; a stop of the whole firm stays."""
+        self._session.guard.resume(text)
 
     # --- parameters and remarks ---
 

@@ -17,6 +17,7 @@ from marketsim.trading.consolidated import Listener
 from marketsim.trading.order import Order
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.request import MarketDataRequest
+from marketsim.trading.risk import Guard
 
 
 class Broker(Protocol):
@@ -71,6 +72,10 @@ class Session(Protocol):
     portfolio: Portfolio
     instruments: tuple[Instrument, ...]
     baskets: Mapping[str, Basket]  # the indices that there are, by name
+
+    @property
+    def guard(self) -> Guard:
+        """The risk control in front of the broker."""
 
     def next_client_order_id(self) -> int:
         """1, 2, 3 … for this participant."""

@@ -190,3 +190,20 @@ def test_in_a_browser_nothing_is_missing_asked_for_or_wider_than_the_screen(
     assert len(heights) == 4
     assert min(heights) > 50
     tab.close()
+
+
+def test_risk_is_told_where_there_is_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "picture", lambda figure: b"")
+    monkeypatch.setattr(page, "image", lambda wide, narrow, alt, words: f"[{alt}]")
+    changes = {"duration": "20s", "warm_up": "0s", "timeline[0].at": "10s", "agents.taker.limits.max_order": 5}
+    run = ms.load("risk_limits", changes).run()
+    text = report(run, tmp_path / "r.html").read_text(encoding="utf-8")
+    section = text[text.index('<section id="risk">') :]
+    assert "Stopped: maker.0, maker.1. " in section
+    assert section.count("the kill switch was thrown") == 2
+    assert '<a href="#risk">Risk</a>' in text
+    refused = int((run.risk["rule"] == "size").sum())
+    assert refused > 10
+    assert f"{int((run.risk['action'] == 'refuse').sum()):,} requests were refused" in section
+    assert "[P&L of the strategies that risk control warned or stopped]" in section
+    assert "position could reach" not in section, "refusals are counted, not listed"

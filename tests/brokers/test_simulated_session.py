@@ -15,6 +15,7 @@ from marketsim.domain.event import EventKind
 from marketsim.domain.market_data import Quote, Report, TradePrint
 from marketsim.domain.message import Kind
 from marketsim.domain.order import OrderState, Reason, Side, TimeInForce
+from marketsim.domain.risk import RiskEvent
 from marketsim.errors import AgentError, InvalidValueError, InvariantViolation
 from marketsim.network.latency import Constant, LogNormal
 from marketsim.testing import HandMarket
@@ -106,7 +107,8 @@ def test_a_refused_order_never_leaves_and_is_answered() -> None:
     market.advance(0)
     assert (order.state, order.reason) == (OrderState.REJECTED, Reason.RISK)
     assert me.heard == [(0, ("REJECTED", "RISK"))]
-    assert market.notes == [(0, "me", "risk", "order 1 refused: quantity 11 above max_order 10")]
+    (event,) = [RiskEvent.of_note(time, name, value) for time, name, _, value in market.notes]
+    assert event.text == "order 1 refused: quantity 11 above max_order 10; at most 10 pass"
 
 
 def test_a_refusal_reaches_a_busy_agent_when_it_is_free() -> None:

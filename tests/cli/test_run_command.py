@@ -84,6 +84,17 @@ def test_the_command_line_and_python_make_the_same_run(marketsim: Any, place: Pa
     assert _digest(result.stdout) == ms.load(place / "small.yaml").run().digest
 
 
+def test_who_was_stopped_is_said(marketsim: Any, place: Path) -> None:
+    words = ["agents.noise.count=12", "agents.noise.compiled=false", "timeline=[{at: 5s, type: kill_switch}]"]
+    result = marketsim("run", "small.yaml", "--no-save", *(part for word in words for part in ("--set", word)))
+    lines = [line for line in result.stdout.splitlines() if line.startswith("stopped")]
+    assert lines[0].startswith("stopped noise.0 at 09:30:05")
+    assert lines[0].endswith("(kill_switch, stop): the kill switch was thrown")
+    assert len(lines) == 11
+    assert lines[10] == "stopped and 2 more; run.risk has all"
+    assert "stopped" not in marketsim("run", "small.yaml", "--no-save").stdout
+
+
 def test_the_next_run_takes_the_next_number(marketsim: Any, place: Path) -> None:
     first, second = (marketsim("run", "small.yaml", "--no-report") for _ in range(2))
     assert sorted(path.name for path in (place / "runs").iterdir()) == ["small-5-1", "small-5-2"]

@@ -11,6 +11,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -262,3 +264,29 @@ def test_tls_13_and_nothing_older(certificate: tuple[Path, Path], tmp_path: Path
             ask(running.url, "/api/v3/time")
         assert ask(running.url, "/api/v3/time", tls=context(ssl.TLSVersion.TLSv1_3)).status == 200
     assert not running.log()
+
+
+# --- the emergency stop ---
+
+
+def test_the_control_stops_a_client_and_lets_it_go_on(server: served.Served) -> None:
+    def post(what: str, **said: object) -> tuple[int, dict[str, object]]:
+        body, kind = json.dumps(said).encode(), {"Content-Type": "application/json"}
+        try:
+            with urlopen(Request(f"{server.url}/control/{what}", body, kind, method="POST"), timeout=20) as answer:
+                return answer.status, json.load(answer)
+        except HTTPError as error:
+            return error.code, json.load(error)
+
+    assert server.gateway is not None
+    guards = {name: seat._session.guard for name, seat in server.gateway.live.clients.items()}
+    assert post("emergency_stop", client="alice", flatten=True)[0] == 200
+    assert [name for name, guard in guards.items() if guard.stopped] == ["alice"]
+    status, said = post("emergency_stop", client="alise")
+    assert (status, "no client of this name" in str(said["detail"])) == (404, True)
+    assert post("emergency_stop")[0] == 200
+    assert all(guard.stopped for guard in guards.values())
+    assert post("resume_trading", client="bob")[0] == 200
+    assert not guards["bob"].stopped
+    assert post("resume_trading")[0] == 200
+    assert not any(guard.stopped for guard in guards.values())

@@ -13,6 +13,7 @@ from served_market import QUIET, served
 
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import OrderState, Reason
+from marketsim.domain.risk import Action, RiskEvent
 from marketsim.errors import AgentError, GatewayError, InvalidValueError
 from marketsim.gateway.server import Gateway
 from marketsim.realtime import Endpoints, RealtimeSession, Settings, trade, trade_async
@@ -227,10 +228,11 @@ def test_limits_hold_before_an_order_leaves(gateway: Gateway) -> None:
             me.replace(first, quantity=9)
             await _calm(mine)
             assert me.told[-1] == "REPLACE_REJECTED"
-            assert sum(note.key == "risk" for note in mine.notes) == 3
+            events = [RiskEvent.of_note(note.time, "me", note.value) for note in mine.notes if note.key == "risk"]
+            assert [event.action for event in events].count(Action.REFUSE) == 3
             assert [astuple(refusal) for refusal in mine.refusals.all()] == [
-                ("order", Reason.RISK, 2, "quantity 6 above max_order 5"),
-                ("replace", Reason.RISK, 1, "quantity 9 above max_order 5"),
+                ("order", Reason.RISK, 2, "quantity 6 above max_order 5; at most 5 pass"),
+                ("replace", Reason.RISK, 1, "quantity 9 above max_order 5; at most 5 pass"),
             ]
             async with _session(gateway, Agent(), "me") as second_session:
                 assert "1 orders of another session" in second_session.notes[0].value
@@ -420,7 +422,9 @@ def test_the_command(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARKETSIM_API_SECRET", secret)
     for words, told in (
         (["--set", "quantty=5"], 'did you mean "quantity"'),
-        (["--max-order", "0"], "at least 1 lot"),
+        (["--max-order", "0"], "limits: max_order: 0 must be at least 1"),
+        (["--limit", "var_confidence=0.05"], "write 0.95"),
+        (["--limit", "max_drawdwn=5%"], "max_drawdwn"),
         (["--url", "http://192.0.2.7"], "or say --live"),
         (["--instrument", "ABC"], "ABCUSD"),
         (["--set", "quantity"], "not an override"),
@@ -465,3 +469,49 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "websockets.asyncio.client", None)
     with pytest.raises(MissingDependency, match=r"\.\[trade\]"):
         trade(Agent(), "http://127.0.0.1:9", "k", "s")
+
+
+def test_an_emergency_stop_cancels_and_closes_at_the_venue(gateway: Gateway) -> None:
+    async def whole() -> None:
+        house, me = Agent(), Diary()
+        async with _session(gateway, house, "house") as other, _session(gateway, me, "me", limits=Limits()) as mine:
+            house.sell(house.instrument, 50, limit=10_003)
+            house.buy(house.instrument, 50, limit=9_997)
+            await _calm(other)
+            me.buy(me.instrument, 7, limit=10_003)
+            left = me.buy(me.instrument, 3, limit=9_000)
+            await _calm(mine)
+            assert me.position() == 7
+            mine.emergency_stop(flatten=True)
+            for _ in range(50):
+                await _calm(mine)
+                if me.position() == 0:
+                    break
+                await asyncio.sleep(0.02)
+            assert (me.position(), me.orders(), left.live) == (0, [], False)
+            refused = me.buy(me.instrument, 1, limit=9_000)
+            await _calm(mine)
+            assert refused.reason is Reason.RISK
+
+    asyncio.run(whole())
+
+
+def test_a_collar_looks_at_the_venues_quotes_though_the_agent_does_not(gateway: Gateway) -> None:
+    async def whole() -> None:
+        house, me = Agent(), Diary()
+        async with (
+            _session(gateway, house, "house") as other,
+            _session(gateway, me, "me", limits=Limits(price_collar=0.01)) as mine,
+        ):
+            house.sell(house.instrument, 50, limit=12_010)
+            house.buy(house.instrument, 50, limit=11_990)
+            await _calm(other)
+            for _ in range(100):
+                if mine.mark(me.instrument) == 12_000:
+                    break
+                await asyncio.sleep(0.02)
+            far, near = (me.buy(me.instrument, 1, limit=price) for price in (10_000, 11_900))
+            await _calm(mine)
+            assert [far.reason, near.reason] == [Reason.RISK, Reason.NONE]
+
+    asyncio.run(whole())

@@ -17,6 +17,7 @@ NEEDED = {
 NEEDED |= {"opening_auction", "volatility_halt", "three_days"}
 NEEDED |= {"market_making_glft"}
 NEEDED |= {"flash_crash", "index_arbitrage", "momentum_strategy", "spoofing"}
+NEEDED |= {"opening_auction", "volatility_halt", "three_days", "risk_limits"}
 QUIET = {"reference_day", "reference_hour"}  # a trade a second
 QUIET = {"reference_day", "reference_hour", "square_root_law"}  # a trade a second
 NAMES = ready_scenarios()
@@ -26,6 +27,7 @@ SESSIONS = {  # of these a piece must be taken from the right time of day
     "opening_auction": ("start=08:57", "end=09:03"),
     "volatility_halt": ("start=10:08", "end=10:14", "timeline[1].at=5min", "warm_up=0s"),
     "three_days": ("start=08:50", "end=09:30"),
+    "risk_limits": ("duration=100s", "warm_up=10s", "timeline[0].at=80s"),
 }
 
 

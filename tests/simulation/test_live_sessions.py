@@ -10,7 +10,7 @@ import pytest
 import marketsim as ms
 from marketsim.agents.client import Client, Record, Refusal, Terms
 from marketsim.domain.event import EventKind
-from marketsim.domain.order import OrderState, OrderType, TimeInForce
+from marketsim.domain.order import OrderState, OrderType, Reason, TimeInForce
 from marketsim.errors import ConfigurationError, InvalidValueError, StoreError
 from marketsim.experiment.verification import verify
 from marketsim.kernel.random import Stream
@@ -100,6 +100,28 @@ def test_a_session_happens_again_to_the_same_digest(tmp_path: Path) -> None:
     assert checked.found == run.digest
     without = ms.Simulation.from_spec(session.spec).run()
     assert without.digest != run.digest, "the orders from outside did matter"
+
+
+def test_a_client_that_is_stopped_and_goes_on_happens_again(tmp_path: Path) -> None:
+    session = LiveSession(scenario(), tmp_path / "run")
+    play(session, 60)
+    session.command("alice", "stop", True)
+    session.advance(session.now + 2 * SECOND)
+    alice, bob = session.seat("alice"), session.seat("bob")
+    assert (list(alice.live()), alice.position()) == ([], 0)
+    refused = session.command("alice", "place", *limit(1, 1, 9_000, "while stopped"))
+    placed = session.command("bob", "place", *limit(1, 1, 9_000, "the other"))
+    session.advance(session.now + SECOND)
+    assert isinstance(refused, Record)
+    assert isinstance(placed, Record)
+    assert (refused.order.reason, placed in set(bob.live())) == (Reason.RISK, True)
+    session.command("alice", "resume")
+    assert isinstance(session.command("alice", "place", *limit(1, 1, 9_000, "again")), Record)
+    session.advance(session.now + SECOND)
+    assert len(list(alice.live())) == 1
+    run = session.finish()
+    assert verify(tmp_path / "run").equal
+    assert run.risk[run.risk["action"] != "refuse"]["text"].tolist() == ["by the control", "by the control"]
 
 
 def test_how_the_time_is_cut_into_pieces_changes_nothing(tmp_path: Path) -> None:

@@ -1,77 +1,57 @@
-"""Pre-trade limits: what passes, what does not, and the largest quantity that would."""
+"""Limits: what can be meant, and what cannot."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from marketsim.domain.instrument import Instrument
-from marketsim.domain.order import OrderType, Side
+from marketsim.domain.limits import DEFAULTS, Limits
+from marketsim.domain.units import DAY, SECOND
 from marketsim.errors import InvalidValueError
-from marketsim.trading.order import Order
-from marketsim.trading.risk import Limits
 
 
-def order(side: Side, quantity: int) -> Order:
-    return Order(1, Instrument("ABC"), "X", side, OrderType.LIMIT, quantity, 100)
+def test_without_any_there_is_nothing_to_look_at() -> None:
+    limits = Limits()
+    assert limits.terms() == {}
+    assert not limits.live
+    assert not limits.marked
 
 
-def test_without_limits_everything_passes() -> None:
-    assert Limits().objection(order(Side.BUY, 10**9), 10**9, 10**9) == ""
+def test_the_usual_limits() -> None:
+    limits = Limits.default(max_position=50)
+    assert (limits.max_position, limits.max_drawdown, limits.max_var, limits.var_confidence) == (50, 0.1, 0.02, 0.95)
+    assert (limits.max_daily_loss, limits.max_daily_loss_money, limits.max_rate) == (0.05, 50_000, (100, SECOND))
+    assert (limits.max_leverage, limits.max_concentration, limits.max_sector, limits.warn_at) == (2, 0.3, 0.3, 0.8)
+    assert set(limits.terms()) == set(DEFAULTS)
 
 
-def test_the_largest_order() -> None:
-    limits = Limits(max_order=10)
-    assert limits.objection(order(Side.BUY, 10), 0, 0) == ""
-    assert limits.objection(order(Side.BUY, 11), 0, 0) == "quantity 11 above max_order 10"
+def test_times_are_read() -> None:
+    limits = Limits(stop_within="2s", every="50ms")
+    assert (limits.stop_within, limits.every, limits.var_horizon) == (2 * SECOND, SECOND // 20, DAY)
 
 
 @pytest.mark.parametrize(
-    ("side", "quantity", "position", "open_quantity", "passes"),
+    ("given", "said"),
     [
-        (Side.BUY, 6, 90, 4, True),
-        (Side.BUY, 7, 90, 4, False),
-        (Side.SELL, 190, 90, 0, True),
-        (Side.SELL, 191, 90, 0, False),
-        (Side.SELL, 1, -100, 0, False),
-        (Side.BUY, 200, -100, 0, True),
+        ({"max_order": 0}, "max_order=0: a limit is at least 1 lot"),
+        ({"max_position": -3}, "max_position=-3: a limit is at least 1 lot"),
+        ({"max_notional": 0.0}, "max_notional=0.0: a limit is above zero"),
+        ({"max_leverage": float("inf")}, "max_leverage=inf: a limit is above zero"),
+        ({"warn_at": 1.2}, "warn_at=1.2: it is a share: above 0, at most 1"),
+        ({"max_drawdown": 10.0}, "max_drawdown=10.0: it is a share"),
+        ({"var_confidence": 0.05}, "var_confidence=0.05: it is a confidence, not the share of the tail: write 0.95"),
+        ({"var_confidence": 1.0}, "var_confidence=1.0: it lies between 0.5 and 1"),
+        ({"var_method": "historic"}, 'var_method=historic: write historical or parametric; did you mean "historical"?'),
+        ({"on_breach": "flaten"}, 'write one of warn, block, stop, flatten; did you mean "flatten"?'),
+        ({"on_breach": {"drawdwn": "stop"}}, "no live rule is called 'drawdwn'"),
+        ({"on_breach": {"var": "refuse"}}, "var: write one of warn, block, stop, flatten"),
+        ({"max_rate": (0, 5)}, "at least one order in a time above zero"),
+        ({"every": 0}, "every=0: it must be above zero"),
+        ({"samples": 10}, "a history has 30 to 10,000 marks"),
     ],
 )
-def test_the_largest_position(side: Side, quantity: int, position: int, open_quantity: int, passes: bool) -> None:
-    objection = Limits(max_position=100).objection(order(side, quantity), position, open_quantity)
-    assert (objection == "") is passes
-
-
-def test_a_replace_is_judged_by_what_it_would_leave_open() -> None:
-    limits, it = Limits(max_order=50, max_position=100), order(Side.BUY, 20)
-    it.filled, it.leaves = 15, 5
-    assert limits.objection_to_replace(it, 25, 90, 0) == ""
-    assert "could reach 101" in limits.objection_to_replace(it, 26, 90, 0)
-    assert "at most 25 pass" in limits.objection_to_replace(it, 26, 90, 0)
-    assert "max_order" in limits.objection_to_replace(it, 51, 0, 0)
-
-
-@given(st.sampled_from(Side), st.integers(1, 300), st.integers(-100, 100), st.integers(0, 100))
-def test_the_quantity_that_is_named_would_pass_and_one_more_would_not(
-    side: Side, quantity: int, position: int, open_quantity: int
-) -> None:
-    limits = Limits(max_position=100)
-    objection = limits.objection(order(side, quantity), position, open_quantity)
-    if not objection:
-        return
-    found = re.search(r"at most (\d+) pass", objection)
-    assert found
-    allowed = int(found.group(1))
-    assert allowed < quantity
-    if allowed:
-        assert limits.objection(order(side, allowed), position, open_quantity) == ""
-    assert limits.objection(order(side, allowed + 1), position, open_quantity) != ""
-
-
-@pytest.mark.parametrize("name", ["max_order", "max_position"])
-def test_a_limit_below_one_is_refused(name: str) -> None:
-    with pytest.raises(InvalidValueError, match=f"{name}=0: a limit is at least 1 lot"):
-        Limits(**{name: 0})
+def test_what_cannot_be_meant_is_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidValueError, match=re.escape(said)):
+        Limits(**given)
