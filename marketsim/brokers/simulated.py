@@ -124,7 +124,8 @@ class SimulatedSession:
     grid: ns; the times at which the agent is called are rounded up to a multiple of it.
     nights: when every venue is closed; a call that falls into one comes later by its length.
     faulty: reports may come twice; the second is dropped.
-    limits, firm: of the guard, which stands in front where there is one of them, or once somebody asks for it.
+    limits, firm: of the guard, which stands in front where there is one of them, or once somebody asks for it. For
+    limits in lots alone a gate stands there until one of them is near.
     marks: tells the market's price of an instrument in ticks; the reference price stands for it when left out.
     receive: takes a message (a row of MESSAGE) at its time; it is handled now, or when the agent is free.
     """
