@@ -74,6 +74,11 @@ class OpenOrders:
         """Orders that may still trade, oldest first."""
         return iter(self._orders.values())
 
+    def lots(self) -> Iterator[tuple[Order, int]]:
+        """The same, each with the lots that it could still trade."""
+        for order in self._orders.values():
+            yield order, self._open(order) if self._unanswered else order.leaves
+
     def _count(self, order: Order) -> None:
         assert self.counted is not None
         if order.reference not in self._orders:

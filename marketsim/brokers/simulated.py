@@ -47,7 +47,7 @@ from marketsim.trading.order import Order, Special
 from marketsim.trading.portfolio import Portfolio
 from marketsim.trading.ports import Broker, Clock, Feed
 from marketsim.trading.request import MarketDataRequest
-from marketsim.trading.risk import OWN, Guard, Limits, Scope
+from marketsim.trading.risk import OWN, Gate, Guard, Limits, Scope
 
 # Places in a row of MESSAGE.
 _ORDER, _SENT, _KIND, _SENDER, _MARKET, _SIDE, _PRICE, _QUANTITY, _LEAVES, _EXPIRE = 1, 2, 3, 4, 6, 8, 9, 10, 12, 13
@@ -124,7 +124,8 @@ class SimulatedSession:
     grid: ns; the times at which the agent is called are rounded up to a multiple of it.
     nights: when every venue is closed; a call that falls into one comes later by its length.
     faulty: reports may come twice; the second is dropped.
-    limits, firm: of the guard, which stands in front where there is one of them, or once somebody asks for it.
+    limits, firm: of the guard, which stands in front where there is one of them, or once somebody asks for it. For
+    limits in lots alone a gate stands there until one of them is near.
     marks: tells the market's price of an instrument in ticks; the reference price stands for it when left out.
     receive: takes a message (a row of MESSAGE) at its time; it is handled now, or when the agent is free.
     """
@@ -190,9 +191,13 @@ class SimulatedSession:
         self._heard: dict[int, int] = {}  # sender -> number of its last report, in a session with faults
         self._listener: Listener | None = None
         self._copies: list[Callable[[Report], None]] = []  # who else is told of fills
+        self._limits = limits
         self._guard: Guard | None = None
-        if limits is not None or firm is not None:
-            self._guard = self._guarded_by(limits, firm)
+        self._front: Gate | Guard | None = None  # what orders have to pass
+        if limits is not None and firm is None and Gate.suits(limits):
+            self._front = Gate(self, limits)
+        elif limits is not None or firm is not None:
+            self._stand_guard(firm)
         agent.bind(self)
         self._on_any_report = agent.on_report if overrides(agent, "on_report") else None
         self._hooks: list[Callable[..., None] | None] = [None] * (max(EventKind) + 1)
@@ -250,7 +255,7 @@ class SimulatedSession:
     def submit(self, order: Order) -> None:
         """Check an order against the limits and send it; a refusal comes back as a report."""
         market = self._by_place.get((order.venue, order.instrument.symbol)) or self._market(order)
-        if self._guard is not None and self._guard.refuses(order, order.quantity, order.price, self._environment.now):
+        if self._front is not None and self._front.refuses(order, order.quantity, order.price, self._environment.now):
             self.call_at(self._environment.now, self._refuse, order, _REJECTED, order.price, order.quantity)
             return
         if order.position and self._contradicts(order, _REJECTED, order.price, order.quantity, order.quantity):
@@ -306,7 +311,7 @@ class SimulatedSession:
         """Ask for new terms of an order. One that is over is left alone; limits are checked as for a new order."""
         if not order.live or not order.reference:
             return
-        if self._guard is not None and self._guard.refuses(order, quantity, price, self._environment.now, replace=True):
+        if self._front is not None and self._front.refuses(order, quantity, price, self._environment.now, replace=True):
             self.call_at(self._environment.now, self._refuse, order, _REPLACE_REJECTED, price, quantity)
             return
         if order.position and self._contradicts(order, _REPLACE_REJECTED, price, quantity, quantity - order.filled):
@@ -470,14 +475,23 @@ class SimulatedSession:
     @property
     def guard(self) -> Guard:
         """What stands in front of this broker; without limits where the scenario names none."""
-        if self._guard is None:
-            self._guard = self._guarded_by(None, None)
-        return self._guard
+        return self._guard or self._stand_guard(None)
 
-    def _guarded_by(self, limits: Limits | None, firm: Scope | None) -> Guard:
-        guard = Guard(self, limits, float(self.portfolio.initial_cash), firm)
+    def _stand_guard(self, firm: Scope | None) -> Guard:
+        guard = self._front = self._guard = Guard(self, self._limits, float(self.portfolio.initial_cash), firm)
+        for order, lots in self._orders.lots():
+            guard.count(order, lots)
         self._orders.counted = guard.count
         return guard
+
+    def exposure(self) -> Iterable[tuple[Order, int]]:
+        """Orders that may still trade, with the lots that each could, whatever was asked for and is on its way."""
+        return self._orders.lots()
+
+    def _moved(self, symbol: str) -> None:
+        """A position has changed; a gate need not hear of fills of open orders."""
+        if self._front is not None:
+            self._front.moved(symbol)
 
     def mark(self, instrument: Instrument) -> float:
         """The market's price of an instrument in ticks, which may lie between two."""
@@ -695,8 +709,8 @@ class SimulatedSession:
             else:
                 fee = self._metered(market, price, quantity, maker)
             self.portfolio.trade(sent, market.instrument, report.side, price, quantity, fee, is_maker)
-            if self._guard is not None:
-                self._guard.moved(market.instrument.symbol)
+            if self._guard is not None or order is None:
+                self._moved(market.instrument.symbol)
             if self.portfolio.legs or (order is not None and order.position):
                 leg = "" if order is None else order.position
                 self.portfolio.legs.fill(market.instrument.symbol, report.side, quantity, leg)
@@ -704,8 +718,7 @@ class SimulatedSession:
                 copy(report)
         elif kind is _FUNDING or kind is _SETTLED:
             self.portfolio.clear(instrument, kind, quantity, leaves, maker)
-            if self._guard is not None:
-                self._guard.moved(instrument.symbol)
+            self._moved(instrument.symbol)
         if client_order_id >= OWN:
             return  # the guard's own order
         if self._listener is not None:

@@ -42,6 +42,8 @@ class Ask:
 class Check:
     """One rule. ``words`` tells what a measure above the limit is."""
 
+    __slots__ = ("limit", "share", "soft", "warn_at")
+
     rule: ClassVar[str]
     field: ClassVar[str] = ""  # of Limits
     marked: ClassVar[bool] = False  # whether it needs the mark of the order's instrument
@@ -72,6 +74,7 @@ class Check:
 class Size(Check):
     """Lots of one order."""
 
+    __slots__ = ()
     rule, field, words = "size", "max_order", "quantity {value:.0f}"
 
     def measure(self, ask: Ask) -> float:
@@ -86,6 +89,7 @@ class Size(Check):
 class Position(Check):
     """Lots, long or short, that open orders could lead to."""
 
+    __slots__ = ()
     rule, field, words = "position", "max_position", "position could reach {value:.0f}"
 
     def measure(self, ask: Ask) -> float:
@@ -96,6 +100,7 @@ class Position(Check):
 class Notional(Check):
     """Money that one order is worth, at its limit or at the mark."""
 
+    __slots__ = ()
     rule, field, words, marked = "notional", "max_notional", "the order is worth {value:,.2f}", True
 
     def measure(self, ask: Ask) -> float:
@@ -106,6 +111,8 @@ class Notional(Check):
 
 class _Exposure(Check):
     """What counts only when it grows: an order that opens no more than is open already always passes."""
+
+    __slots__ = ()
 
     marked = True
 
@@ -121,12 +128,14 @@ class _Exposure(Check):
 class Value(_Exposure):
     """Money that the position in an instrument could be worth."""
 
+    __slots__ = ()
     rule, field, words = "value", "max_value", "the position could be worth {value:,.2f}"
 
 
 class ValueShare(_Exposure):
     """The same, as a share of the capital."""
 
+    __slots__ = ()
     rule, field, words = "value", "max_value_share", "the position could be worth {value:,.2f}"
 
     def __init__(self, limit: float, warn_at: float, capital: float) -> None:
@@ -138,12 +147,15 @@ class ValueShare(_Exposure):
 class Concentration(_Exposure):
     """The same, as a share of the equity."""
 
+    __slots__ = ()
     rule, field, sharing = "concentration", "max_concentration", True
     words = "one instrument could be worth {value:,.2f}"
 
 
 class _Together(_Exposure):
     """Several holdings count together. book: all of them."""
+
+    __slots__ = ("book",)
 
     sharing = True
 
@@ -170,12 +182,14 @@ class _Together(_Exposure):
 class Leverage(_Together):
     """Money that all positions could be worth, as a multiple of the equity."""
 
+    __slots__ = ()
     rule, field, words = "leverage", "max_leverage", "positions could be worth {value:,.2f}"
 
 
 class Sector(_Together):
     """Money that the positions of a sector could be worth, as a share of the equity; instruments without one pass."""
 
+    __slots__ = ()
     rule, field, words = "sector", "max_sector", "the sector could be worth {value:,.2f}"
 
     def weight(self, ask: Ask, held: Holding) -> float:
@@ -190,6 +204,7 @@ class Sector(_Together):
 class Margin(_Together):
     """Initial margin of all contracts, as a share of the equity."""
 
+    __slots__ = ()
     rule, field, words = "margin", "max_margin", "margin could be {value:,.2f}"
 
     def weight(self, ask: Ask, held: Holding) -> float:
@@ -207,6 +222,8 @@ class Correlated(_Together):
     What a position in the other instrument, or its open orders, would gain when the order's gains counts; what would
     lose does not.
     """
+
+    __slots__ = ("above", "history")
 
     rule, field, words = "correlation", "max_correlated", "what moves together could be worth {value:,.2f}"
 
@@ -230,6 +247,7 @@ class Correlated(_Together):
 class Collar(Check):
     """Distance of a limit price from the mark, as a share of it. Orders without one pass."""
 
+    __slots__ = ()
     rule, field, marked = "collar", "price_collar", True
     words = "the limit is {value:.2%} from the mark"
 
@@ -241,6 +259,8 @@ class Collar(Check):
 
 class Rate(Check):
     """Orders and replaces in any window of so many ns, this one among them."""
+
+    __slots__ = ("period", "times")
 
     rule, field, words = "rate", "max_rate", "{value:.0f} orders in the window"
 
@@ -260,6 +280,8 @@ class Rate(Check):
 class Volatility(Check):
     """Basis points a root minute; orders that reduce a position pass at any."""
 
+    __slots__ = ("history",)
+
     rule, field, words = "volatility", "max_volatility_bps", "volatility is {value:.1f} bps a root minute"
 
     def __init__(self, limit: float, warn_at: float, history: History) -> None:
@@ -274,6 +296,7 @@ class Volatility(Check):
 class StopLoss(Check):
     """Nothing more is opened while a part of the position has no stop."""
 
+    __slots__ = ()
     rule, field = "stop_loss", "stop_within"
 
     def __init__(self, limit: float, warn_at: float) -> None:
@@ -290,6 +313,8 @@ class StopLoss(Check):
 
 class Hold(Check):
     """Trading is stopped, or only orders that reduce a position pass."""
+
+    __slots__ = ("reason", "reducing")
 
     rule = "hold"
 

@@ -71,6 +71,11 @@ class Guard:
     capital: what shares of its own limits are of.
     """
 
+    __slots__ = (
+        "_books", "_canceled", "_due", "_first", "_held", "_open", "_orders", "_scopes", "_sent", "_session",
+        "_working", "firm", "own",
+    )  # fmt: skip
+
     def __init__(self, session: Guarded, limits: Limits | None, capital: float, firm: Scope | None = None) -> None:
         self._session = session
         self.own = Scope(limits or Limits(), session.instruments, session.mark, capital, AGENT)

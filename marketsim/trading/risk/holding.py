@@ -79,6 +79,8 @@ class Book:
     mark: tells the price of an instrument in ticks. Marks are looked up again when they are older than ``fresh`` ns.
     """
 
+    __slots__ = ("_mark", "all", "by_symbol", "fresh")
+
     def __init__(
         self, instruments: Iterable[Instrument], mark: Callable[[Instrument], float], fresh: int = 100_000_000
     ) -> None:

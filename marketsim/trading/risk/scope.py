@@ -57,6 +57,11 @@ class Scope:
     kind: AGENT or FIRM. capital: what shares are of. mark: tells the price of an instrument in ticks.
     """
 
+    __slots__ = (
+        "_ask", "_breached", "_checks", "_hold", "_marked", "_measures", "_near", "_own_checks", "_rules", "_sampled",
+        "book", "capital", "history", "holds", "kind", "limits", "members", "pending", "rates", "standing",
+    )  # fmt: skip
+
     def __init__(
         self,
         limits: Limits,
