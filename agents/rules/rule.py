@@ -372,8 +372,21 @@ def _made(name: str, given: object, path: Path, inside: Path) -> Rule:
 def _by_name(kind: str, name: str, given: Sequence[object], inside: Path) -> dict[str, object]:
     names = [parameter.name for parameter in REGISTRY.parameters(kind, name)]
     if len(given) > len(names):
-        raise Problems([(inside, f"{name} takes {', '.join(names)}: {len(given)} values are too many")])
+        raise Problems(
+            [(inside, f"{name} takes {', '.join(names)}: {len(given)} values are too many{_torn(given)}")]
+        )
     return dict(zip(names, given, strict=False))
+
+
+def _torn(given: Sequence[object]) -> str:
+    """A hint where an indicator's parameters were taken for values: ``[close, macd(12, 26, 9).signal]``."""
+    texts = [part if isinstance(part, str) else show(part) for part in given]
+    for first, text in enumerate(texts):
+        if "(" in text and ")" not in text:
+            last = next((place for place in range(first + 1, len(texts)) if ")" in texts[place]), None)
+            if last is not None:
+                return f"; quote a name with commas in it: \"{', '.join(texts[first : last + 1])}\""
+    return ""
 
 
 def _joined(joint: type[AllOf] | type[AnyOf], told: Sequence[object], path: Path) -> Rule:

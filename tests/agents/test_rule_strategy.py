@@ -497,6 +497,11 @@ def findings(tmp_path: Path, terms: str) -> list[str]:
         ("enter:\n  any:\n    - rsi: {below: 30}\n    - bolinger:", "10:", 'did you mean "bollinger"'),
         ("enter:\n  - rsi: {period: 0}", "8:", "agents.trader.enter[0].rsi.period: 0 must be at least 1"),
         ("enter: {above: [close, smaa(3)]}", "7:", 'did you mean "sma"'),
+        (
+            "enter: {above: [close, macd(12, 26, 9).signl]}",
+            "7:",
+            '4 values are too many; quote a name with commas in it: "macd(12, 26, 9).signl"',
+        ),
         ("enter: {rsi: {timeframe: 90s}}", "7:", "1min 30s bars cannot be joined from bars of 1min"),
         ("timeframe: 1h", "7:", "no bar of 1h ends in a run of 30min"),
         ("timeframe: 5min", "5:", "rsi(14) needs 15 bars of 5min, and nobody makes so many in a run of 30min"),
