@@ -83,9 +83,9 @@ class PositionGuard:
     """Guards what its agent holds of an instrument.
 
     The agent calls ``protect`` when it opens a position, hands on every report (``on_report``) and now and then a price
-    (``on_price``), such as the close of each bar, and ``close`` to be rid of the position. An agent with limits hands on
-    what risk control says too (``on_risk``): then nothing is sent in vain while it is stopped, and what is still held is
-    protected again as soon as it trades on.
+    (``on_price``), such as the close of each bar, and ``close`` to be rid of the position. An agent with limits hands
+    on what risk control says too (``on_risk``): then nothing is sent in vain while it is stopped, and what is still
+    held is protected again as soon as it trades on.
     """
 
     def __init__(self, agent: Agent, instrument: Instrument | None = None, venue: str | None = None) -> None:

@@ -9,6 +9,7 @@ view of prices: it knows the best quotes, its own position and the fees.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from marketsim.agents.checks import check_choice, to_duration, to_number
@@ -72,6 +73,10 @@ class Rebalancer(Agent):
             raise InvalidValueError(
                 f"interval: {self.interval} ns is shorter than look, {self.look} ns; look more often"
             )
+
+    def check_cash(self, cash: Decimal) -> str:
+        """What is wrong with shares of nothing."""
+        return "" if cash > 0 else "the weights are shares of its value, and with no cash it has none: give it cash"
 
     def subscriptions(self) -> dict[str, Any]:
         """Quotes."""
@@ -151,7 +156,8 @@ class Rebalancer(Agent):
         on_calendar = self.interval is not None and self.now >= self._due
         if self.rebalancings:
             self._drifts.append(sum(abs(gap) for gap in gaps.values()))
-        if self._unfinished or on_calendar or (self.band is not None and any(abs(gap) > self.band for gap in gaps.values())):
+        drifted = self.band is not None and any(abs(gap) > self.band for gap in gaps.values())
+        if self._unfinished or on_calendar or drifted:
             self._rebalance(gaps)
             while self.interval is not None and self._due <= self.now:
                 self._due += int(self.interval)

@@ -199,6 +199,13 @@ class RuleStrategy(Agent):
                 )
         return list(found.items())
 
+    def check_cash(self, cash: Decimal) -> str:
+        """What is wrong with a size that is a share of nothing."""
+        if cash > 0 or not self.sizing.of_equity:
+            return ""
+        name = type(self.sizing).__name__.lower()
+        return f"{name} is a share of the equity, and with no cash there is none: give it cash, or a fixed size"
+
     def subscriptions(self) -> dict[str, Any]:
         """Bars of its own length; longer ones are joined from them."""
         return {"bars": int(self.timeframe)}

@@ -160,3 +160,7 @@ def test_a_scenario_is_refused_before_it_runs() -> None:
         with pytest.raises(ScenarioError) as caught:
             check(scenario(weights))
         assert message in str(caught.value)
+    poor = scenario({"ABC": 1.0})
+    poor["agents"]["fund"]["cash"] = 0
+    with pytest.raises(ScenarioError, match=r"agents\.fund\.cash: the weights are shares of its value"):
+        check(poor)

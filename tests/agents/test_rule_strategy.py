@@ -268,9 +268,9 @@ def canceled_by_risk_control(desk: Desk) -> None:
     desk.venue.settle()
 
 
-def held_and_flattened(exit: Any = "advanced_atr", **terms: Any) -> Desk:
+def held_and_flattened(exits: Any = "advanced_atr", **terms: Any) -> Desk:
     """A position that risk control closes: the portfolio knows, and no report tells."""
-    desk = Desk(exit=exit, cooldown=0, **terms)
+    desk = Desk(exit=exits, cooldown=0, **terms)
     desk.bars(*[9_990] * 20, 10_010)
     assert desk.venue.position == 10
     desk.strategy.on_risk(risk(Action.FLATTEN))
@@ -507,6 +507,8 @@ def findings(tmp_path: Path, terms: str) -> list[str]:
         ("timeframe: 5min", "5:", "rsi(14) needs 15 bars of 5min, and nobody makes so many in a run of 30min"),
         ("enter: rsi_ichimoku", "7:", "ichimoku(9, 26, 52, 26).top needs 78 bars of 1min"),
         ("exit: {moving_average_cross: {slow: 40}}", "7:", "sma(40) needs 40 bars of 1min"),
+        ("sizing: {type: risk, share: 2}", "7:", "share: 2.0 must be above 0 and at most 1"),
+        ("cash: 0", "7:", "agents.trader.cash: percent is a share of the equity, and with no cash there is none"),
         ("exit: []", "7:", "the list is empty"),
         ("exit:\n  - atr: {stop: 0}", "8:", "must be above 0"),
         ("exit:\n  - take_profit: {risk: 2}", "8:", "no exit before it sets a stop"),
@@ -531,6 +533,7 @@ def test_a_check_refuses_what_can_never_work(tmp_path: Path, terms: str, where: 
 
 def test_a_check_takes_what_works(tmp_path: Path) -> None:
     assert findings(tmp_path, "timeframe: 10s\nenter: rsi_ichimoku\nexit: [trailing, time]\ndirection: both") == []
+    assert findings(tmp_path, "cash: 0\nsizing: {type: fixed, quantity: 5}") == []
 
 
 @pytest.mark.parametrize("name", ["rsi_or_bollinger", "rsi_bollinger_volume", "rsi_ichimoku", "rsi_volume_supertrend"])
