@@ -7,7 +7,8 @@ order at its target, or by both as a pair of which one takes off the other what 
 - the pieces together are never more than what is held, whatever fills on the way;
 - a stop only ever comes closer;
 - when nothing is held any more, nothing is left standing;
-- a stop or close that found nobody, or was refused, is sent again with the next price.
+- a stop or close that found nobody, or was refused, is sent again with the next price;
+- what risk control has closed without a report is not sold again: no more is covered than the agent's own position.
 
 A lone stop is moved by a replace. Of a pair neither is: a replace that crosses a fill could make it larger than the
 position. A pair is canceled, and placed anew once the venue has said so; for a round trip that piece has no cover, and
@@ -25,9 +26,11 @@ from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import OrderState, Reason, Side, TimeInForce
+from marketsim.domain.risk import STOPPING, Action, RiskEvent
 from marketsim.errors import InvalidValueError
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order
+from marketsim.trading.risk import OWN
 
 _TRADE = EventKind.TRADE
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
@@ -80,7 +83,9 @@ class PositionGuard:
     """Guards what its agent holds of an instrument.
 
     The agent calls ``protect`` when it opens a position, hands on every report (``on_report``) and now and then a price
-    (``on_price``), such as the close of each bar, and ``close`` to be rid of the position.
+    (``on_price``), such as the close of each bar, and ``close`` to be rid of the position. An agent with limits hands
+    on what risk control says too (``on_risk``): then nothing is sent in vain while it is stopped, and what is still
+    held is protected again as soon as it trades on.
     """
 
     def __init__(self, agent: Agent, instrument: Instrument | None = None, venue: str | None = None) -> None:
@@ -95,6 +100,7 @@ class PositionGuard:
         self._numbers: dict[int, int] = {}  # which target an order stands at
         self._asked: set[int] = set()  # orders whose cancel it asked for
         self._patient = False  # something failed: not again before the next price
+        self._holds: set[tuple[str, str]] = set()  # scope and rule of what has stopped the agent
         self._forget()
 
     def _forget(self) -> None:
@@ -143,6 +149,7 @@ class PositionGuard:
         if report.instrument.symbol != self.instrument.symbol:
             return
         if report.kind is _TRADE:
+            self._take_off(self._position() - report.side * report.quantity)
             self._fill(report, order)
         if order is not None and order.client_order_id in self._own:
             if self._refused(report, order) or self._failed(order):
@@ -153,12 +160,30 @@ class PositionGuard:
 
     def on_price(self, price: float, *, trail: int | None = None) -> None:
         """A price in ticks: the stop follows. ``trail``: another distance from now on."""
-        self._patient = False
+        self._take_off(self._position())
+        self._patient = self._being_closed()
         if trail is not None:
             self._trail = trail
         if self.lots:
             self._follow(price)
         self._settle()
+
+    def on_risk(self, event: RiskEvent) -> None:
+        """What risk control says: nothing is sent while it has stopped the agent, and what is left is covered after."""
+        if event.action in STOPPING:
+            self._holds.add((event.scope, event.rule))
+        elif event.action is Action.RESUME:
+            self._holds.discard((event.scope, event.rule))
+        else:
+            return
+        self._take_off(self._position())
+        self._patient = self._being_closed()
+        self._settle()
+
+    def refresh(self) -> None:
+        """Forget what was closed without a report; asked for by hand where no price is told for long."""
+        if self._take_off(self._position()):
+            self._settle()
 
     def tighten(self, stop: int, why: str = "stop-loss") -> bool:
         """Bring the stop closer; False, and nothing happens, when that is not closer."""
@@ -191,6 +216,24 @@ class PositionGuard:
         return "" if order is None else self._own.get(order.client_order_id, "")
 
     # --- what is held ---
+
+    def _position(self) -> int:
+        return self._agent.position(self.instrument)
+
+    def _take_off(self, held: int) -> bool:
+        """Whether no more than ``held`` is there of what it believed to hold: the rest was closed without a report."""
+        before = self.lots
+        if before * (before - held) <= 0:
+            return False
+        self.lots = held
+        if before * held <= 0:
+            self._forget()
+            self._closing = "" if held else "over"
+        return True
+
+    def _being_closed(self) -> bool:
+        """Whether an order of risk control is on its way, which may close what would be covered."""
+        return any(order.client_order_id >= OWN for order in self._agent.orders(self.instrument))
 
     def _fill(self, report: Report, order: Order | None) -> None:
         before, signed = self.lots, report.side * report.quantity
@@ -249,7 +292,7 @@ class PositionGuard:
             if self._closing and not self._pieces and self._exit is None:
                 self._forget()
             return
-        if self._patient:
+        if self._patient or self._holds:
             return
         self._leave(self._pieces if self._closing else self._misplaced(held))
         self._move()

@@ -9,14 +9,16 @@ view of prices: it knows the best quotes, its own position and the fees.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from marketsim.agents.checks import check_choice, to_duration, to_number
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import Quote
-from marketsim.domain.order import Side
+from marketsim.domain.market_data import Quote, Report
+from marketsim.domain.order import Reason, Side
 from marketsim.errors import InvalidValueError
 from marketsim.trading.agent import Agent
+from marketsim.trading.order import Order
 
 
 @dataclass
@@ -26,12 +28,12 @@ class Rebalancer(Agent):
     It looks at its weights every ``look``. It trades back at the first look and then every ``interval`` from the start
     on (where given), and whenever the weight of an instrument is more than ``band`` away from its target (where given):
     with ``to`` target all the way, with ``to`` band only to the edge of the band. Sales go first. Orders are market
-    orders.
+    orders; what one of them found nobody for is traded at the next looks, as part of the same rebalancing.
 
     Left out are trades that move less than ``smallest`` of W, and those whose half spread and taker's fee are more than
     ``most_cost`` of what they trade; a later look may do them. Instruments that it does not name are left alone. At the
     end it notes ``tracking``: mean and largest sum of |weight − target| over the looks, how often it traded, turnover
-    (traded value over W) and the half spreads and fees that it expected to pay.
+    (value of what was filled over W) and the half spreads and fees that it expected to pay for it.
     """
 
     weights: dict[str, float] = field(
@@ -72,6 +74,10 @@ class Rebalancer(Agent):
                 f"interval: {self.interval} ns is shorter than look, {self.look} ns; look more often"
             )
 
+    def check_cash(self, cash: Decimal) -> str:
+        """What is wrong with shares of nothing."""
+        return "" if cash > 0 else "the weights are shares of its value, and with no cash it has none: give it cash"
+
     def subscriptions(self) -> dict[str, Any]:
         """Quotes."""
         return {"quotes": True}
@@ -91,6 +97,8 @@ class Rebalancer(Agent):
         self._quotes: dict[Instrument, Quote] = {}
         self._due = self.now
         self._drifts: list[float] = []
+        self._sent: dict[int, tuple[float, float]] = {}  # value and cost of a lot of each open order
+        self._unfinished = False  # an order of the latest rebalancing found nobody for all of it
         self.rebalancings = 0
         self.traded = self.costs = 0.0  # currency
         self.every(int(self.look), self._look)
@@ -99,6 +107,17 @@ class Rebalancer(Agent):
         """Remember it."""
         if quote.two_sided and self._venue.get(quote.instrument) == quote.venue:
             self._quotes[quote.instrument] = quote
+
+    def on_fill(self, order: Order, report: Report) -> None:
+        """What was traded, and what it was expected to cost."""
+        value, cost = self._sent.get(order.client_order_id, (0.0, 0.0))
+        self.traded += report.quantity * value
+        self.costs += report.quantity * cost
+
+    def on_canceled(self, order: Order, report: Report) -> None:
+        """The next look goes on where nobody was there to trade with."""
+        if order.client_order_id in self._sent and report.reason is Reason.NO_LIQUIDITY:
+            self._unfinished = True
 
     def on_stop(self) -> None:
         """Say how well it held its weights."""
@@ -137,17 +156,20 @@ class Rebalancer(Agent):
         on_calendar = self.interval is not None and self.now >= self._due
         if self.rebalancings:
             self._drifts.append(sum(abs(gap) for gap in gaps.values()))
-        if on_calendar or (self.band is not None and any(abs(gap) > self.band for gap in gaps.values())):
+        drifted = self.band is not None and any(abs(gap) > self.band for gap in gaps.values())
+        if self._unfinished or on_calendar or drifted:
             self._rebalance(gaps)
             while self.interval is not None and self._due <= self.now:
                 self._due += int(self.interval)
 
     def _rebalance(self, gaps: dict[Instrument, float]) -> None:
         """Send what is worth its cost, sales first."""
-        sent = False
+        sent, goes_on = False, self._unfinished
+        self._unfinished = False
+        self._sent.clear()
         for instrument, gap in sorted(gaps.items(), key=lambda entry: (-entry[1], entry[0].symbol)):
             sent |= self._trade(instrument, gap)
-        self.rebalancings += sent
+        self.rebalancings += sent and not goes_on
 
     def _trade(self, instrument: Instrument, gap: float) -> bool:
         """Trade a weight back that is off by ``gap``; whether anything was sent."""
@@ -160,9 +182,9 @@ class Rebalancer(Agent):
         cost = self._cost(instrument, lots, buys=gap < 0)
         if lots == 0 or moved < self.smallest or cost > self.most_cost * lots * value:
             return False
-        self.order(Side.BUY if gap < 0 else Side.SELL, instrument, lots, venue=self._venue[instrument], tag="rebalance")
-        self.traded += lots * value
-        self.costs += cost
+        side = Side.BUY if gap < 0 else Side.SELL
+        order = self.order(side, instrument, lots, venue=self._venue[instrument], tag="rebalance")
+        self._sent[order.client_order_id] = value, cost / lots
         return True
 
     def _cost(self, instrument: Instrument, lots: int, *, buys: bool) -> float:

@@ -23,6 +23,7 @@ from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Bar, Report
 from marketsim.domain.order import OrderType, Side, TimeInForce
+from marketsim.domain.risk import STOPPING, Action, RiskEvent
 from marketsim.domain.units import format_duration
 from marketsim.errors import InvalidValueError
 from marketsim.scenario.document import Path
@@ -60,6 +61,7 @@ class _Desk:
         self.entered = 0  # bar of the entry
         self.since = 0  # ns of the first fill
         self.close = 0.0  # currency
+        self.flattened = False  # risk control has begun to close the position, without reports
         self.told: set[tuple[str, int]] = set()  # exits of the position that were told: why, and at which level
         self.tick, self.lot = instrument.tick, float(instrument.lot_size)
         parts = 1 / instrument.tick_size
@@ -89,7 +91,8 @@ class RuleStrategy(Agent):
     of ``enter``. One position at a time; at least ``cooldown`` bars lie between an entry or exit and the next entry.
 
     Entries are market orders, or limit orders at the close of the bar moved by ``offset``, which wait for ``patience``
-    bars. Annotations tell the reason of each signal, entry and exit.
+    bars. Annotations tell the reason of each signal, entry and exit. While risk control has stopped it, or lets it only
+    reduce its position, it watches and enters nothing.
     """
 
     enter: Any = field(default="rsi_or_bollinger", metadata={"help": "rules for a long position"})
@@ -196,6 +199,13 @@ class RuleStrategy(Agent):
                 )
         return list(found.items())
 
+    def check_cash(self, cash: Decimal) -> str:
+        """What is wrong with a size that is a share of nothing."""
+        if cash > 0 or not self.sizing.of_equity:
+            return ""
+        name = type(self.sizing).__name__.lower()
+        return f"{name} is a share of the equity, and with no cash there is none: give it cash, or a fixed size"
+
     def subscriptions(self) -> dict[str, Any]:
         """Bars of its own length; longer ones are joined from them."""
         return {"bars": int(self.timeframe)}
@@ -205,6 +215,7 @@ class RuleStrategy(Agent):
     def on_start(self) -> None:
         """Charts, rules and a guard for each instrument."""
         self._begun = self._looks()
+        self._holds: set[tuple[str, str]] = set()  # scope and rule of what keeps it from entering
         self._lengths = {int(self.timeframe)}
         self._desks = {instrument.symbol: _Desk(self, instrument) for instrument in self.instruments}
 
@@ -233,13 +244,14 @@ class RuleStrategy(Agent):
         if not bar.close:
             return  # nothing has ever traded
         signal = self._look(desk, bar)
+        self._see_closed(desk)
         if desk.guard.lots:
             self._hold(desk, bar)
         elif desk.guard.covered:
             desk.guard.on_price(bar.close)  # what is left of an earlier position goes first
         elif desk.entry is not None and desk.entry.live:
             self._wait(desk)
-        elif signal is not None and desk.bars >= desk.rest:
+        elif signal is not None and desk.bars >= desk.rest and not self._holds:
             self._enter(desk, signal)
 
     def on_report(self, report: Report, order: Order | None) -> None:
@@ -255,6 +267,17 @@ class RuleStrategy(Agent):
         guard.on_report(report, order)
         if report.kind is _TRADE and order is not desk.entry:
             self._tell_exit(desk, report, order)
+
+    def on_risk(self, event: RiskEvent) -> None:
+        """Stopped, or let go on: the guards wait, and forget what risk control has closed."""
+        if event.action in STOPPING or event.action is Action.BLOCK:
+            self._holds.add((event.scope, event.rule))
+        elif event.action is Action.RESUME:
+            self._holds.discard((event.scope, event.rule))
+        for desk in self._desks.values():
+            desk.flattened |= event.action is Action.FLATTEN
+            self._see_closed(desk)
+            desk.guard.on_risk(event)
 
     # --- inner ---
 
@@ -279,6 +302,20 @@ class RuleStrategy(Agent):
             if side.evaluate() and signal is None:
                 signal = side
         return signal
+
+    def _see_closed(self, desk: _Desk) -> None:
+        """What risk control has closed is counted at the latest close, as no report tells its price."""
+        lots = desk.guard.lots
+        desk.guard.refresh()
+        held, flattened = desk.guard.lots, desk.flattened
+        desk.flattened = flattened and bool(self._holds or held)
+        if held == lots or not flattened:
+            return
+        desk.results.fill(held - lots, desk.close / desk.tick)
+        if held == 0:
+            word = _WORDS[_LONG if lots > 0 else _SHORT]
+            self.note("exit", f"close {word} {desk.instrument.symbol} at {desk.close:.8g}: risk control closed it")
+            desk.rest = max(desk.rest, desk.bars + self.cooldown)
 
     def _hold(self, desk: _Desk, bar: Bar) -> None:
         """A position is held: its stop follows, or it is closed."""

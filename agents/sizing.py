@@ -11,7 +11,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from marketsim.agents.checks import to_duration, to_number, to_whole
 from marketsim.domain.units import DAY
@@ -36,8 +36,10 @@ class Sizing:
     """Base of every sizing.
 
     needs_stop, needs_deviation: what has to be known of a trade, so that it can be asked for beforehand.
+    of_equity: whether it is a share of the equity, and so nothing where there is none.
     """
 
+    of_equity: ClassVar[bool] = False
     needs_stop: ClassVar[bool] = False
     needs_deviation: ClassVar[bool] = False
     period: int = 0  # bars of the deviation, where one is needed
@@ -70,12 +72,16 @@ class Fixed(Sizing):
 
 @dataclass
 class Percent(Sizing):
-    """A share of the equity: equity · share / price of a lot."""
+    """A share of the equity: equity · share / price of a lot. More than the equity is said by ``most`` too."""
 
-    share: float = field(default=0.1, metadata={"help": "share of the equity, above 0; above 1 is on credit"})
+    share: float = field(default=0.1, metadata={"help": "share of the equity, above 0 and at most most"})
+    most: float = field(default=1.0, metadata={"help": "largest share; above 1 is on credit"})
+
+    of_equity: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        to_number(self, "share", low=0.0, open_low=True)
+        to_number(self, "share", "most", low=0.0, open_low=True)
+        _check_within(self, "share")
 
     def lots(self, trade: Trade) -> int:
         """What the share buys."""
@@ -95,6 +101,7 @@ class Volatility(Sizing):
     period: int = field(default=20, metadata={"help": "bars whose changes tell the deviation"})
     most: float = field(default=1.0, metadata={"help": "largest position, share of the equity"})
 
+    of_equity: ClassVar[bool] = True
     needs_deviation: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -120,10 +127,12 @@ class Risk(Sizing):
     share: float = field(default=0.02, metadata={"help": "share of the equity that is lost at the stop"})
     most: float = field(default=1.0, metadata={"help": "largest position, share of the equity"})
 
+    of_equity: ClassVar[bool] = True
     needs_stop: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        to_number(self, "share", "most", low=0.0, open_low=True)
+        to_number(self, "share", low=0.0, high=1.0, open_low=True)
+        to_number(self, "most", low=0.0, open_low=True)
 
     def lots(self, trade: Trade) -> int:
         """What loses as much as is wanted."""
@@ -147,9 +156,12 @@ class Kelly(Sizing):
     start: float = field(default=0.1, metadata={"help": "share of the equity until then"})
     most: float = field(default=1.0, metadata={"help": "largest position, share of the equity"})
 
+    of_equity: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         to_number(self, "fraction", low=0.0, high=1.0, open_low=True)
         to_number(self, "start", "most", low=0.0, open_low=True)
+        _check_within(self, "start")
         to_whole(self, "memory", "least_trades", low=1)
         if self.least_trades > self.memory:
             raise InvalidValueError(
@@ -198,6 +210,16 @@ class Results:
         if self._position == 0 and self._opened:
             self.shares.append(self._money / self._opened)
             self._opened = self._money = 0.0
+
+
+def _check_within(sizing: Any, name: str) -> None:
+    """The share of that name is not above the largest one."""
+    share, most = getattr(sizing, name), sizing.most
+    if share > most:
+        raise InvalidValueError(
+            f"{name}: {share:g} is {share:.0%} of the equity, above most, {most:g}; write "
+            f"{share / 100:g} for {share:g} %, or raise most if credit is meant"
+        )
 
 
 def _mean(values: Iterable[float]) -> float:

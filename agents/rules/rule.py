@@ -38,13 +38,26 @@ class Need(NamedTuple):
 
 
 class Condition:
-    """A rule on the charts of a market. ``evaluate`` is called once after each bar of the base."""
+    """A rule on the charts of a market. ``evaluate`` is called once after each bar of the base.
 
-    __slots__ = ("evaluate", "reason")
+    ``several`` tells whether the reason is of several parts, which need brackets inside of another joint.
+    """
 
-    def __init__(self, evaluate: Callable[[], bool | None], reason: Callable[[], str]) -> None:
+    __slots__ = ("evaluate", "reason", "several")
+
+    def __init__(
+        self,
+        evaluate: Callable[[], bool | None],
+        reason: Callable[[], str],
+        several: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.evaluate = evaluate
         self.reason = reason
+        self.several = several
+
+    def part(self) -> str:
+        """The reason as a part of a longer one."""
+        return f"({self.reason()})" if self.several() else self.reason()
 
 
 class Rule:
@@ -117,7 +130,7 @@ class AllOf(Rule):
             found = [part() for part in parts]
             return False if False in found else None if None in found else True
 
-        return Condition(evaluate, lambda: " and ".join(condition.reason() for condition in conditions))
+        return Condition(evaluate, lambda: " and ".join(one.part() for one in conditions), lambda: True)
 
     def needs(self) -> Iterator[Need]:
         """What any of them looks at."""
@@ -153,10 +166,18 @@ class AnyOf(Rule):
             found[:] = [part() for part in parts]
             return True if True in found else None if None in found else False
 
-        def reason() -> str:
-            return " or ".join(one.reason() for one, held in zip(conditions, found, strict=True) if held)
+        def holding() -> list[Condition]:
+            return [one for one, held in zip(conditions, found, strict=True) if held]
 
-        return Condition(evaluate, reason)
+        def reason() -> str:
+            true = holding()
+            return true[0].reason() if len(true) == 1 else " or ".join(one.part() for one in true)
+
+        def several() -> bool:
+            true = holding()
+            return len(true) > 1 or any(one.several() for one in true)
+
+        return Condition(evaluate, reason, several)
 
     def needs(self) -> Iterator[Need]:
         """What any of them looks at."""
@@ -231,7 +252,7 @@ class Lately(Rule):
             found = inner.evaluate()
             age += 1
             if found:
-                age, why = 0, inner.reason()
+                age, why = 0, inner.part()
             return True if age < length else found
 
         return Condition(evaluate, lambda: f"{why}{f' {age} bars ago' if age else ''}")
@@ -372,8 +393,19 @@ def _made(name: str, given: object, path: Path, inside: Path) -> Rule:
 def _by_name(kind: str, name: str, given: Sequence[object], inside: Path) -> dict[str, object]:
     names = [parameter.name for parameter in REGISTRY.parameters(kind, name)]
     if len(given) > len(names):
-        raise Problems([(inside, f"{name} takes {', '.join(names)}: {len(given)} values are too many")])
+        raise Problems([(inside, f"{name} takes {', '.join(names)}: {len(given)} values are too many{_torn(given)}")])
     return dict(zip(names, given, strict=False))
+
+
+def _torn(given: Sequence[object]) -> str:
+    """A hint where an indicator's parameters were taken for values: ``[close, macd(12, 26, 9).signal]``."""
+    texts = [part if isinstance(part, str) else show(part) for part in given]
+    for first, text in enumerate(texts):
+        if "(" in text and ")" not in text:
+            last = next((place for place in range(first + 1, len(texts)) if ")" in texts[place]), None)
+            if last is not None:
+                return f'; quote a name with commas in it: "{", ".join(texts[first : last + 1])}"'
+    return ""
 
 
 def _joined(joint: type[AllOf] | type[AnyOf], told: Sequence[object], path: Path) -> Rule:

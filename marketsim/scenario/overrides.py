@@ -2,7 +2,8 @@
 
 A value is read as YAML reads an unquoted scalar; one that begins with ``[``, ``{`` or a quote is read as YAML. ``null``
 removes what is there, so that its default holds. Names under ``agents``, ``venues`` and the like must exist, unless a
-whole new section is given; the first item of a list is ``[0]``. What an override means is judged with the scenario.
+whole new section is given; the first item of a list is ``[0]``. A mapping that is given adds to one that is there, but
+replaces an item of a list. What an override means is judged with the scenario.
 """
 
 from __future__ import annotations
@@ -173,6 +174,8 @@ def _assigned_in_list(node: Node, parts: Sequence[Node], path: Path, value: Node
     changed = list(parts)
     if not rest and value.value is None:
         del changed[index]
+    elif not rest:
+        changed[index] = value  # an item is replaced, as a list is: it need not be of the same kind as the one before
     else:
         changed[index] = _assigned(parts[index], rest, value, (*at, index), mark)
     return replace(node, value=tuple(changed))

@@ -114,6 +114,7 @@ def _typed(raw: Raw, registry: Registry, path: Path, section: Raw) -> Found:
     if kind_of(path) == "agent":
         if not problems:
             yield from ((finding, False) for finding in _too_long(raw, registry, path, section, cls))
+            yield from ((finding, False) for finding in _too_poor(registry, path, section, cls))
         yield from ((finding, False) for finding in _compilation(path, section, compiles=hasattr(cls, "policy")))
         yield from ((finding, False) for finding in _beyond_limits(path, section, given, cls))
 
@@ -139,6 +140,19 @@ def _too_long(raw: Raw, registry: Registry, path: Path, section: Raw, cls: type)
     values, _ = registry.check_parameters(cls, given_parameters(path, section, cls))
     for inner, message in cls(**values).check_duration(duration):
         yield Finding(_where(path, section, inner), message)
+
+
+def _too_poor(registry: Registry, path: Path, section: Raw, cls: type) -> Iterator[Finding]:
+    """What an agent cannot do with the cash that it is given: ``check_cash(cash)`` says why, or nothing."""
+    if not hasattr(cls, "check_cash") or "cash" not in section:
+        return
+    try:
+        cash = units.decimal(section["cash"])
+    except (InvalidValueError, ArithmeticError):
+        return  # the fields report it
+    values, _ = registry.check_parameters(cls, given_parameters(path, section, cls))
+    if message := cls(**values).check_cash(cash):
+        yield Finding((*path, "cash"), message)
 
 
 def _members(names: Any) -> list[tuple[Path, str]]:

@@ -307,6 +307,25 @@ def test_what_somebody_else_sells_takes_exits_away() -> None:
     assert guard.stop is None
 
 
+@pytest.mark.parametrize(("left", "expected"), [(4, [("STOP", 4, 9_980)]), (0, []), (-3, [])])
+def test_what_was_closed_without_a_report_is_not_covered(left: int, expected: list[Any]) -> None:
+    """An agent that never hands on what risk control says: the position itself tells, with the next price."""
+    venue, guard = desk()
+    guard.protect(stop=9_980, trail=30)
+    enter(venue, Side.BUY, 10)
+    venue.agent.cancel(next(one.order for one in venue.book.values()))
+    venue.requests.clear()
+    venue.book.clear()
+    venue.sent[-1].state = OrderState.CANCELED
+    venue.position = venue.portfolio.lots["ABC"] = left
+    guard.on_price(10_000)
+    venue.settle()
+    assert (guard.lots, standing(venue)) == (left, expected)
+    assert (guard.stop is None) == (left <= 0)
+    enter(venue, Side.SELL if left >= 0 else Side.BUY, abs(left) or 1)
+    assert guard.lots == venue.position
+
+
 def test_a_position_that_turns_is_not_protected_by_what_was_said_of_the_other_side() -> None:
     venue, guard = desk()
     guard.protect(stop=9_980)

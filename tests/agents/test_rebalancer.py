@@ -100,6 +100,38 @@ def test_it_tells_how_well_it_tracked() -> None:
     assert "2 rebalancings, turnover 0.8" in said
 
 
+class Thin(ms.Agent):
+    """Offers 150 lots at 100.01, and as many again every 2 s; nobody sells more."""
+
+    def on_start(self) -> None:
+        self.buy(self.instrument, 100_000, limit=9_999)
+        self.every("2s", self.offer)
+
+    def offer(self) -> None:
+        self.sell(self.instrument, 150, limit=10_001)
+
+
+@pytest.mark.parametrize("terms", [{}, {"band": 0.05}, {"band": 0.001, "to": "band"}])
+def test_what_found_nobody_is_traded_at_the_next_looks(terms: dict[str, Any]) -> None:
+    """0.4 of 100,000 are 400 lots: 150 at the looks of 3 s and 4 s, nobody at 5 s, the rest at 6 s."""
+    simulation = ms.Simulation(duration="12s")
+    simulation.add_venue("X", [ms.Instrument("ABC")])
+    simulation.add_agent(Thin(), "thin")
+    fund = Rebalancer({"ABC": 0.4}, **{"interval": "1min", "look": "1s", **terms})
+    simulation.add_agent(fund, "fund", latency="1ms", cash=100_000)
+    execution = simulation.start()
+    execution.advance(execution.spec.end)
+    agent = execution.world.sessions["fund"].agent
+    run = execution.finish()
+    whole = 399 if "to" in terms else 400
+    bought = [lots for _, _, lots in trades_of(run)]
+    assert bought == [150, 150, whole - 300]
+    assert agent.rebalancings == 1
+    assert agent.traded == pytest.approx(whole * 100, rel=1e-4), "not what was asked for in vain"
+    assert agent.costs == pytest.approx(whole * 0.01, rel=1e-2)
+    assert len(run.orders[run.orders["agent"] == "fund"]) <= 4
+
+
 BAD = [
     ({"weights": {"ABC": 0.7, "XYZ": 0.4}}, "weights: together 1.1, more than the whole portfolio"),
     ({"weights": {"ABC": -0.1}}, "weights: ABC: -0.1 must be a number from 0 to 1"),
@@ -128,3 +160,7 @@ def test_a_scenario_is_refused_before_it_runs() -> None:
         with pytest.raises(ScenarioError) as caught:
             check(scenario(weights))
         assert message in str(caught.value)
+    poor = scenario({"ABC": 1.0})
+    poor["agents"]["fund"]["cash"] = 0
+    with pytest.raises(ScenarioError, match=r"agents\.fund\.cash: the weights are shares of its value"):
+        check(poor)

@@ -12,11 +12,14 @@ from marketsim.agents import rules as r
 from marketsim.agents.rule_strategy import RuleStrategy
 from marketsim.agents.sizing import Fixed, Kelly, Percent, Risk, Volatility
 from marketsim.domain.market_data import Bar
-from marketsim.domain.order import OrderType, Side, TimeInForce
+from marketsim.domain.order import OrderState, OrderType, Side, TimeInForce
+from marketsim.domain.risk import Action, RiskEvent, Severity
 from marketsim.domain.units import MINUTE
 from marketsim.errors import InvalidValueError, ScenarioError
 from marketsim.scenario.loader import check
 from marketsim.scenario.registry import REGISTRY
+from marketsim.trading.order import Order
+from marketsim.trading.risk import OWN
 from tests.agents.hand_venue import ABC, HandVenue
 
 UP, DOWN = r.CrossesAbove("close", 100), r.CrossesBelow("close", 100)
@@ -251,6 +254,154 @@ def test_kelly_learns_from_its_own_trades() -> None:
     assert sizes[2] == pytest.approx(share * 1_000_000 / 100.10, rel=0.02)
 
 
+# --- stopped by risk control ---
+
+
+def risk(action: Action, rule: str = "kill_switch") -> RiskEvent:
+    return RiskEvent(0, "me", "agent", rule, Severity.CRITICAL, action)
+
+
+def canceled_by_risk_control(desk: Desk) -> None:
+    """As a risk guard does: it asks for the cancel of all that is open."""
+    for order in desk.strategy.orders():
+        desk.strategy.cancel(order)
+    desk.venue.settle()
+
+
+def held_and_flattened(exits: Any = "advanced_atr", **terms: Any) -> Desk:
+    """A position that risk control closes: the portfolio knows, and no report tells."""
+    desk = Desk(exit=exits, cooldown=0, **terms)
+    desk.bars(*[9_990] * 20, 10_010)
+    assert desk.venue.position == 10
+    desk.strategy.on_risk(risk(Action.FLATTEN))
+    canceled_by_risk_control(desk)
+    desk.venue.position = desk.venue.portfolio.lots["ABC"] = 0
+    return desk
+
+
+@pytest.mark.parametrize("bars", [0, 3])
+def test_what_risk_control_has_closed_is_not_sold_again(bars: int) -> None:
+    desk = held_and_flattened()
+    sent = len(desk.venue.sent)
+    desk.bars(*[9_999] * bars)
+    assert len(desk.venue.sent) == sent, "nothing is sent while it is stopped"
+    desk.strategy.on_risk(risk(Action.RESUME))
+    desk.venue.settle()
+    desk.bars(9_800, 9_700, 9_600)
+    assert len(desk.venue.sent) == sent
+    assert desk.venue.position == 0
+    assert [text for key, text in desk.notes if key == "exit"] == [
+        f"close long ABC at {'99.99' if bars else '100.1'}: risk control closed it"
+    ]
+    desk.bars(9_990, 10_010)
+    assert desk.venue.position == 10, "it trades on"
+    assert {order.side for order in desk.strategy.orders()} == {Side.SELL}
+
+
+def test_a_time_exit_says_nothing_of_a_position_that_was_closed() -> None:
+    desk = held_and_flattened({"time": {"bars": 1}})
+    desk.bars(9_990, 9_990)
+    desk.strategy.on_risk(risk(Action.RESUME))
+    desk.bars(9_990, 9_990)
+    assert [text for _, text in desk.notes][1:] == ["close long ABC at 99.9: risk control closed it"]
+    assert desk.venue.position == 0
+
+
+def test_what_is_still_held_after_a_stop_is_protected_when_it_trades_on() -> None:
+    desk = Desk()
+    desk.bars(9_990, 10_010)
+    desk.strategy.on_risk(risk(Action.STOP))
+    canceled_by_risk_control(desk)
+    sent = len(desk.venue.sent)
+    desk.bars(10_000, 10_000, 10_000)
+    assert (desk.standing, len(desk.venue.sent)) == ([], sent)
+    desk.strategy.on_risk(risk(Action.STOP, "drawdown"))
+    desk.strategy.on_risk(risk(Action.RESUME))
+    desk.venue.settle()
+    assert desk.standing == [], "another rule holds it still"
+    desk.strategy.on_risk(risk(Action.RESUME, "drawdown"))
+    desk.venue.settle()
+    assert desk.standing == [("STOP", 10, 9_810)]
+
+
+def test_a_part_that_was_not_closed_keeps_its_stop() -> None:
+    desk = held_and_flattened("stop_loss")
+    desk.venue.position = desk.venue.portfolio.lots["ABC"] = 4
+    desk.strategy.on_risk(risk(Action.RESUME))
+    desk.venue.settle()
+    assert desk.standing == [("STOP", 4, 9_810)]
+
+
+def test_what_is_being_closed_is_not_covered_before_the_next_price() -> None:
+    """Trading goes on while the closing order is on its way: a stop beside it could sell twice."""
+    desk = Desk()
+    desk.bars(9_990, 10_010)
+    desk.strategy.on_risk(risk(Action.FLATTEN))
+    canceled_by_risk_control(desk)
+    closing = Order(OWN, ABC, "X", Side.SELL, OrderType.MARKET, 10)
+    desk.venue.sent.append(closing)
+    desk.strategy.on_risk(risk(Action.RESUME))
+    desk.venue.settle()
+    assert desk.standing == []
+    closing.state = OrderState.FILLED
+    desk.venue.position = desk.venue.portfolio.lots["ABC"] = 0
+    desk.bar(9_700)
+    assert (desk.standing, desk.venue.position) == ([], 0)
+
+
+def test_nothing_is_entered_while_only_reducing_orders_pass() -> None:
+    desk = Desk(cooldown=0)
+    desk.strategy.on_risk(risk(Action.BLOCK, "var"))
+    desk.bars(9_990, 10_010)
+    assert not desk.venue.sent
+    desk.strategy.on_risk(risk(Action.RESUME, "var"))
+    desk.bars(9_990, 10_010)
+    assert desk.venue.position == 10
+
+
+def lowest_and_refused(simulation: ms.Simulation, resume_at: str = "") -> tuple[float, int, Any]:
+    """Of the strategy: its lowest position, how many of its orders were refused, and the run."""
+    execution = simulation.start()
+    if resume_at:
+        execution.advance(resume_at)
+        execution.resume_trading("rsi")
+    execution.advance(execution.spec.end)
+    run = execution.finish()
+    mine = run.trades[(run.trades["taker"] == "rsi") | (run.trades["maker"] == "rsi")]
+    signed = mine["quantity"] * mine["side"].where(mine["taker"] == "rsi", -mine["side"])
+    return float(signed.cumsum().min()), int((run.risk["action"] == "refuse").sum()), run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["kill switch", "by hand"])
+def test_a_long_only_strategy_never_goes_short_after_it_was_flattened(how: str) -> None:
+    simulation = ms.load("training_market", {"duration": "15min"})
+    strategy = RuleStrategy(
+        enter=r.Rsi(below=40), exit=r.AdvancedAtr(stop=2, target=4), timeframe="5s", sizing=Risk(0.01)
+    )
+    simulation.add_agent(strategy, "rsi", cash=100_000, latency="1ms")
+    simulation.kill_switch("12min", "rsi", flatten=True, **({"duration": "1min"} if how == "kill switch" else {}))
+    lowest, refused, run = lowest_and_refused(simulation, "" if how == "kill switch" else "13min")
+    assert {"flatten", "resume"} <= set(run.risk["action"])
+    assert lowest == 0
+    assert refused == 0
+    assert (run.annotations["value"].str.contains("risk control closed it")).sum() == 1
+
+
+@pytest.mark.slow
+def test_nor_when_the_next_day_lets_it_trade_on() -> None:
+    simulation = ms.load("three_days")
+    strategy = RuleStrategy(
+        enter=r.Rsi(below=45), exit=r.AdvancedAtr(stop=2, target=4), timeframe="1min", sizing=Fixed(200)
+    )
+    limits = ms.Limits(max_daily_loss=0.0002, on_breach="flatten")
+    simulation.add_agent(strategy, "rsi", cash=100_000, latency="1ms", limits=limits)
+    lowest, refused, run = lowest_and_refused(simulation)
+    assert {"flatten", "resume"} <= set(run.risk["action"])
+    assert lowest == 0
+    assert refused == 0
+
+
 # --- changing while it runs ---
 
 
@@ -346,11 +497,18 @@ def findings(tmp_path: Path, terms: str) -> list[str]:
         ("enter:\n  any:\n    - rsi: {below: 30}\n    - bolinger:", "10:", 'did you mean "bollinger"'),
         ("enter:\n  - rsi: {period: 0}", "8:", "agents.trader.enter[0].rsi.period: 0 must be at least 1"),
         ("enter: {above: [close, smaa(3)]}", "7:", 'did you mean "sma"'),
+        (
+            "enter: {above: [close, macd(12, 26, 9).signl]}",
+            "7:",
+            '4 values are too many; quote a name with commas in it: "macd(12, 26, 9).signl"',
+        ),
         ("enter: {rsi: {timeframe: 90s}}", "7:", "1min 30s bars cannot be joined from bars of 1min"),
         ("timeframe: 1h", "7:", "no bar of 1h ends in a run of 30min"),
         ("timeframe: 5min", "5:", "rsi(14) needs 15 bars of 5min, and nobody makes so many in a run of 30min"),
         ("enter: rsi_ichimoku", "7:", "ichimoku(9, 26, 52, 26).top needs 78 bars of 1min"),
         ("exit: {moving_average_cross: {slow: 40}}", "7:", "sma(40) needs 40 bars of 1min"),
+        ("sizing: {type: risk, share: 2}", "7:", "share: 2.0 must be above 0 and at most 1"),
+        ("cash: 0", "7:", "agents.trader.cash: percent is a share of the equity, and with no cash there is none"),
         ("exit: []", "7:", "the list is empty"),
         ("exit:\n  - atr: {stop: 0}", "8:", "must be above 0"),
         ("exit:\n  - take_profit: {risk: 2}", "8:", "no exit before it sets a stop"),
@@ -375,6 +533,7 @@ def test_a_check_refuses_what_can_never_work(tmp_path: Path, terms: str, where: 
 
 def test_a_check_takes_what_works(tmp_path: Path) -> None:
     assert findings(tmp_path, "timeframe: 10s\nenter: rsi_ichimoku\nexit: [trailing, time]\ndirection: both") == []
+    assert findings(tmp_path, "cash: 0\nsizing: {type: fixed, quantity: 5}") == []
 
 
 @pytest.mark.parametrize("name", ["rsi_or_bollinger", "rsi_bollinger_volume", "rsi_ichimoku", "rsi_volume_supertrend"])

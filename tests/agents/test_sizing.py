@@ -22,7 +22,7 @@ def test_fixed_and_percent_by_hand() -> None:
     assert Percent(0.1).lots(TRADE) == 200  # 10,000 / 50
     assert Percent(0.1).lots(TRADE._replace(lot=30.0)) == 333  # rounded down
     assert Percent(0.3).lots(TRADE._replace(equity=100.0, lot=10.0)) == 3  # 0.3·100 is a hair below 30 in floats
-    assert Percent(2.5).lots(TRADE) == 5_000
+    assert Percent(2.5, most=3).lots(TRADE) == 5_000
 
 
 def test_risk_by_hand() -> None:
@@ -121,3 +121,18 @@ def test_bad_parameters_are_refused(name: str, given: dict[str, Any], message: s
 def test_each_is_written_as_a_scenario_writes_it(sizing: Sizing) -> None:
     text = REGISTRY.describe("sizing", sizing)
     assert REGISTRY.build("sizing", text.pop("type"), text) == sizing
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Risk(2), "share: 2 must be above 0 and at most 1"),
+        (lambda: Percent(2), r"share: 2 is 200% of the equity, above most, 1; write 0.02 for 2 %, or raise most"),
+        (lambda: Percent(0.6, most=0.5), "share: 0.6 is 60% of the equity, above most, 0.5"),
+        (lambda: Kelly(start=5), "start: 5 is 500% of the equity, above most, 1"),
+    ],
+)
+def test_more_than_the_equity_is_only_taken_when_it_is_meant(make: Any, message: str) -> None:
+    with pytest.raises(InvalidValueError, match=message):
+        make()
+    assert Percent(2, most=2).lots(TRADE) == 4_000

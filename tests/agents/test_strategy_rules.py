@@ -110,6 +110,17 @@ def test_a_reason_names_the_lines_and_their_values() -> None:
     either = r.Above("close", 9) | r.Below("close", 9)
     assert reason(either, falling) == "close 7 below 9"
     assert reason(~r.Above("close", 9), falling) == "not close above 9"
+    low, lower = r.Below("close", 9), r.Below("close", 8)
+    assert reason((low | lower) & r.Falling("close"), falling) == (
+        "(close 7 below 9 or close 7 below 8) and close 7 down from 8"
+    )
+    assert reason((low | r.Above("close", 9)) & r.Falling("close"), falling) == (
+        "close 7 below 9 and close 7 down from 8"
+    )
+    assert reason(low & lower | r.Falling("close"), falling) == (
+        "(close 7 below 9 and close 7 below 8) or close 7 down from 8"
+    )
+    assert reason((low & lower).within(2), falling) == "(close 7 below 9 and close 7 below 8)"
     assert reason(r.Below("close", 7.5).within(3), [7.0, 8.0, 8.0]) == "close 7 below 7.5 2 bars ago"
     assert reason(r.Volume(period=2), [1.0] * 2, [10.0, 30.0]) == "volume 1.50 times its average"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -50,8 +50,31 @@ def test_entries_and_exits_are_marked_where_they_were_and_told_in_words(run: Any
 
 
 def test_only_the_first_are_told(run: Any) -> None:
-    told = [text for text in words(ms.analysis.signal_figure(run, "teller", most=1)) if "  " in text]
-    assert told == ["1  long 10 ABC at 100.01: rsi(14) 28.3 below 30"]
+    figure = ms.analysis.signal_figure(run, most=1)  # nobody else tells any
+    told = [text.get_text() for text in figure.axes[1].texts]
+    assert sorted(told) == ["1  long 10 ABC at 100.01: rsi(14) 28.3 below 30", "1 of 3; all are in run.annotations"]
+    assert figure.axes[0].get_title("left") == "teller: 2 entry signals, 1 exit in ABC"
+    assert len(ms.analysis.signal_figure(run, most=3).axes[1].texts) == 3
+
+
+class Signals(NamedTuple):
+    """A run with other remarks."""
+
+    run: Any
+    annotations: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.run, name)
+
+
+def test_the_agent_is_named_where_several_tell_signals_or_nobody_does(run: Any) -> None:
+    table = run.annotations
+    other = table.assign(agent=["noise.3", *table["agent"][1:]])
+    with pytest.raises(InvalidValueError, match=r"agent: noise\.3, teller tell signals; name one"):
+        ms.analysis.signal_figure(Signals(run, other))
+    assert words(ms.analysis.signal_figure(Signals(run, table[:0]))) == ["nobody told a signal"]
+    one = Signals(run, table[table["key"] == "signal"][:1])
+    assert ms.analysis.signal_figure(one).axes[0].get_title("left") == "teller: 1 entry signal, 0 exits in ABC"
 
 
 def test_who_told_nothing_has_an_empty_figure_and_who_is_not_there_none(run: Any) -> None:

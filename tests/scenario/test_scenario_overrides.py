@@ -113,6 +113,17 @@ def test_what_is_set() -> None:
     }
 
 
+def test_an_item_of_a_list_is_replaced_and_not_merged() -> None:
+    """A list has items of any kind: what one had says nothing about what takes its place."""
+    given = {**GIVEN, "agents": {"mm": {"type": "Maker", "enter": [{"rsi": {"below": 30}}, "volume"]}}}
+    changed = with_overrides(given, ["agents.mm.enter[0]={rsj: {below: 40}}"])
+    assert changed["agents"]["mm"]["enter"] == [{"rsj": {"below": 40}}, "volume"]
+    deeper = with_overrides(given, ["agents.mm.enter[0].rsi={period: 7}"])
+    assert deeper["agents"]["mm"]["enter"][0] == {"rsi": {"below": 30, "period": 7}}
+    news = applied("timeline[0]={at: 5s, type: kill_switch}")["timeline"]
+    assert news == [{"at": "5s", "type": "kill_switch"}, {"at": "2min", "type": "news", "shock": 2}]
+
+
 def test_what_was_given_stays_as_it_was() -> None:
     before = repr(GIVEN)
     applied("agents.mm.gamma=9", "timeline[0]=null")
