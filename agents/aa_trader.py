@@ -277,7 +277,8 @@ class Aa(ClassicTrader):
     Long term: θ ← θ + β2·(θ* − θ), θ* = 10·(1 − s·e^(``gamma``(s − 1))) − 8, from −8 to 2, with s the deviation of
     trades from p*, relative to the smallest and largest yet. Bids: the other side's best where τ reaches it; else a
     step from the own side's best b, b + (τ − b)/``eta``, of at least ``least_step`` or all the way. Before any trade
-    τ is the other side's best and a step beyond it, or λ. A bid within half a least step of τ counts as τ when it learns.
+    τ is the other side's best and a step beyond it, or λ. A bid within half a least step of τ counts as τ when it
+    learns.
 
     ``least_step`` is no parameter of the paper: a third of what is left never arrives, and only who has arrived grows
     bolder. Half a per cent is a cent at a price of two, the order of the markets of that literature.

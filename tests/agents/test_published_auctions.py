@@ -74,7 +74,7 @@ def test_those_who_learn_converge(kind: str) -> None:
 def test_the_tick_decides_nothing(kind: str) -> None:
     """With a tick of 0.01 instead of 1 the same seeds gain the same, to half a per cent and two standard errors.
 
-    An AA trader that goes a third of the way at each look, without a least step, loses 2.4 ± 0.5 % here.
+    An AA trader that goes a third of the way at each look, without a least step, loses 2.1 ± 0.5 % here.
     """
     few = runs(12, 100)
     coarse = np.array([session.efficiency for session in sessions(kind)[:few]])
