@@ -53,6 +53,7 @@ STATE = np.dtype(
         ("step_up", np.float64),  # λ_r
         ("step_on", np.float64),  # λ_a, of r
         ("step_ticks", np.float64),  # λ_a, of a price in the first round
+        ("least", np.int64),  # ticks by which a shout goes on at least
         ("eta", np.float64),
         ("gamma", np.float64),
         ("short_rate", np.float64),  # β1
@@ -188,13 +189,13 @@ def _adapt(me: Record, price: float, direction: int) -> None:
 def _learn_from_rejection(me: Record) -> None:
     """The best of the own side has not been accepted: bolder than that, where the target was no better.
 
-    Where both are the same tick the target itself counts, or rounding would hold it there.
+    Where both are the same but for half a least step the target itself counts, or rounding would hold it there.
     """
     best = me.bid if me.side > 0 else me.ask
     if best == 0:
         return
     goal = _goal(me)
-    if goal == best:
+    if 2 * abs(goal - best) < me.least:
         _adapt(me, target_price(me, me.boldness), 1)
     elif me.side * (goal - best) < 0:
         _adapt(me, float(best), 1)
@@ -247,16 +248,18 @@ def _bid(me: Record, out: Record) -> None:
 
 @compiled
 def _step(me: Record, out: Record, own: int, goal: int) -> None:
-    """A part of the way from the own side's best, the trader's last shout included, to the goal; a tick at least.
+    """A part of the way from the own side's best, the trader's last shout included, to the goal; ``least`` at least.
 
-    The last shout counts until the next trade: it has been taken back only to be renewed.
+    Without a least step the way would never end where ticks are fine, and who has not arrived does not learn. The last
+    shout counts until the next trade: it has been taken back only to be renewed.
     """
     if me.last_shout > 0 and me.side * (me.last_shout - own) >= 0:
         own = me.last_shout
     elif me.side * (goal - own) <= 0:
         return
     way = me.side * (goal - own)
-    me.last_shout = own + me.side * max(math.floor(way / me.eta + 0.5), 1) if way > 0 else goal
+    step = min(max(math.floor(way / me.eta + 0.5), me.least), way)
+    me.last_shout = own + me.side * step if way > 0 else goal
     shout(me, out, me.last_shout)
 
 
@@ -273,8 +276,12 @@ class Aa(ClassicTrader):
     r(q) being the aggressiveness whose target is q: up where τ was passed by, down where it was better than a trade.
     Long term: θ ← θ + β2·(θ* − θ), θ* = 10·(1 − s·e^(``gamma``(s − 1))) − 8, from −8 to 2, with s the deviation of
     trades from p*, relative to the smallest and largest yet. Bids: the other side's best where τ reaches it; else a
-    step from the own side's best b, b + (τ − b)/``eta``. Before any trade τ is the other side's best and a step beyond
-    it, or λ.
+    step from the own side's best b, b + (τ − b)/``eta``, of at least ``least_step`` or all the way. Before any trade
+    τ is the other side's best and a step beyond it, or λ. A bid within half a least step of τ counts as τ when it
+    learns.
+
+    ``least_step`` is no parameter of the paper: a third of what is left never arrives, and only who has arrived grows
+    bolder. Half a per cent is a cent at a price of two, the order of the markets of that literature.
     """
 
     window: int = field(default=30, metadata={"help": "trades in the estimate of the equilibrium"})
@@ -282,8 +289,13 @@ class Aa(ClassicTrader):
     theta: float = field(default=-4.0, metadata={"help": "θ at first, from -8 to 2"})
     aggressiveness: float = field(default=0.0, metadata={"help": "r at first, from -1 to 1"})
     relative: float = field(default=0.02, metadata={"help": "λ_r, relative step of learning"})
-    absolute: float = field(default=0.01, metadata={"help": "λ_a, absolute step of learning; ticks of a price"})
+    absolute: float = field(
+        default=0.01, metadata={"help": "λ_a, absolute step of learning; in the first bids, currency"}
+    )
     eta: float = field(default=3.0, metadata={"help": "η, one over the part of the way to the target that a bid goes"})
+    least_step: float = field(
+        default=0.005, metadata={"help": "least step of a bid, share of the reference price; at least a tick"}
+    )
     gamma: float = field(default=2.0, metadata={"help": "γ, curvature of long-term learning"})
     short_term: tuple[float, ...] = field(default=(0.2, 0.6), metadata={"help": "range of the short-term rate β1"})
     long_term: tuple[float, ...] = field(default=(0.2, 0.6), metadata={"help": "range of the long-term rate β2"})
@@ -297,7 +309,7 @@ class Aa(ClassicTrader):
         to_number(self, "decay", low=0.0, high=1.0, open_low=True)
         to_number(self, "theta", low=_THETA[0], high=_THETA[1])
         to_number(self, "aggressiveness", low=-1.0, high=1.0)
-        to_share(self, "relative", "absolute")
+        to_share(self, "relative", "absolute", "least_step")
         to_number(self, "eta", low=1.0, high=1e6)
         to_number(self, "gamma", low=0.0, high=100.0)
         for name in ("short_term", "long_term"):
@@ -311,6 +323,8 @@ class Aa(ClassicTrader):
         super().fill(rows, instrument)
         rows["window"], rows["decay"], rows["theta"] = self.window, self.decay, self.theta
         rows["boldness"] = self.aggressiveness
-        rows["step_up"], rows["step_on"], rows["step_ticks"] = self.relative, self.absolute, self.absolute
+        rows["step_up"], rows["step_on"] = self.relative, self.absolute
+        rows["step_ticks"] = self.absolute / instrument.tick
+        rows["least"] = max(1, round(self.least_step * instrument.reference))
         rows["eta"], rows["gamma"] = self.eta, self.gamma
         rows["ranges"] = [*self.short_term, *self.long_term]

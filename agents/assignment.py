@@ -35,9 +35,12 @@ DEALT: dict[str, Any] = {"help": "deal the values out among the agents in turn, 
 STEPS: dict[str, Any] = {
     "help": "so many evenly spaced values from the first to the last of the two given; as listed when left out"
 }
-PERIOD: dict[str, Any] = {"unit": "duration", "help": "after which all units may be traded again; never when left out"}
+PERIOD: dict[str, Any] = {
+    "unit": "duration",
+    "help": "time after which all units may be traded again; never when left out",
+}
 REPLENISH: dict[str, Any] = {
-    "help": "period: all units at its beginning; drip: one at a time, a new one after every period / units"
+    "help": "when units come: period: all at its beginning; drip: one at a time, a new one after every period / units"
 }
 LOTS: dict[str, Any] = {"help": "lots of a unit"}
 

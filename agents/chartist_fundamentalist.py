@@ -227,7 +227,9 @@ class ChartistFundamentalist(CompiledAgent):
     fundamental: float = field(default=10.0, metadata={"help": "mean weight of the value, g1"})
     chartist: float = field(default=1.4, metadata={"help": "mean weight of the trend, g2"})
     random: float = field(default=1.0, metadata={"help": "mean weight of chance, n"})
-    step: int | str = field(default="500ms", metadata={"unit": "duration", "help": "over which a return is measured"})
+    step: int | str = field(
+        default="500ms", metadata={"unit": "duration", "help": "time over which a return is measured"}
+    )
     horizon: int = field(default=200, metadata={"help": "steps, τ of somebody who weighs value and trend alike"})
     reversion: float = field(
         default=1000.0, metadata={"help": "steps in which the price is expected to reach the value"}
@@ -235,7 +237,9 @@ class ChartistFundamentalist(CompiledAgent):
     noise: float = field(default=1e-4, metadata={"help": "deviation of the random part of a return, per step"})
     aversion: float = field(default=0.1, metadata={"help": "risk aversion, per currency and unit"})
     stock: float = field(default=50.0, metadata={"help": "lots that it has at first, on average"})
-    life: int | str = field(default="100s", metadata={"unit": "duration", "help": "after which an order is canceled"})
+    life: int | str = field(
+        default="100s", metadata={"unit": "duration", "help": "time after which an order is canceled"}
+    )
 
     STATE: ClassVar = STATE
     policy: ClassVar[Policy] = staticmethod(chartist_fundamentalist_policy)

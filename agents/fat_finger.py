@@ -32,7 +32,9 @@ class FatFinger(StressAgent):
     quantity: int = field(default=100, metadata={"help": "lots that were meant"})
     factor: int = field(default=100, metadata={"help": "by which a wrong size is too large"})
     price_error: float = field(default=0.1, metadata={"help": "share of the mid by which a wrong price is off"})
-    begin: int | str = field(default="1min", metadata={"unit": "duration", "help": "from the start of the run"})
+    begin: int | str = field(
+        default="1min", metadata={"unit": "duration", "help": "when the order is sent, after the start of the run"}
+    )
     notice: int | str = field(
         default="10s", metadata={"unit": "duration", "help": "time until a wrong price is noticed"}
     )

@@ -27,7 +27,7 @@ def giveaway_policy(me: Record, seen: Record, out: Record) -> int:
 
 @dataclass
 class Giveaway(ClassicTrader):
-    """Shouts its limit price (GVWY)."""
+    """Shouts its limit price (GVWY): it earns only where somebody's order already stands at a better one."""
 
     STATE: ClassVar = np.dtype(CLASSIC_FIELDS)
     policy: ClassVar[Policy] = staticmethod(giveaway_policy)

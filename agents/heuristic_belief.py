@@ -106,7 +106,8 @@ class HeuristicBelief(Agent):
     units: int = field(default=10, metadata={"help": "most units held long or short"})
     quantity: int = field(default=1, metadata={"help": "lots of a unit"})
     deviation: float | None = field(
-        default=None, metadata={"help": "of private values, currency; 0.001 of the reference price when left out"}
+        default=None,
+        metadata={"help": "deviation of private values, currency; 0.001 of the reference price when left out"},
     )
     period: int | str | None = field(
         default=None,
@@ -119,7 +120,7 @@ class HeuristicBelief(Agent):
     memory: int = field(default=8, metadata={"help": "trades that it remembers"})
     grace: int | str = field(
         default="10s",
-        metadata={"unit": "duration", "help": "after which an order that has not traded counts as rejected"},
+        metadata={"unit": "duration", "help": "time after which an order that has not traded counts as rejected"},
     )
 
     def __post_init__(self) -> None:

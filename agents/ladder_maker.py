@@ -189,7 +189,7 @@ class LadderMaker(CompiledAgent):
 
     rate: float | str = field(default="1/min", metadata={"unit": "rate", "help": "wake-ups a second"})
     levels: int = field(default=10, metadata={"help": f"orders on each side, at most {MOST_LEVELS}"})
-    spacing: float = field(default=5.0, metadata={"help": "distance of neighbouring orders, averaged spreads"})
+    spacing: float = field(default=5.0, metadata={"help": "distance of neighbouring orders, in averaged spreads"})
     volume_share: float = field(default=0.025, metadata={"help": "size of an order, share of the volume traded lately"})
     smallest: int = field(default=1, metadata={"help": "least size of an order, lots"})
     lookback: int | str = field(default="60s", metadata={"unit": "duration", "help": "how far back volume is counted"})
@@ -209,7 +209,9 @@ class LadderMaker(CompiledAgent):
     inventory_skew: float = field(
         default=0.0, metadata={"help": "how far inventory moves the centre at the largest position, currency"}
     )
-    settle: int | str = field(default="50ns", metadata={"unit": "duration", "help": "from canceling to asking"})
+    settle: int | str = field(
+        default="50ns", metadata={"unit": "duration", "help": "time from canceling its orders to asking for quotes"}
+    )
 
     STATE: ClassVar = STATE
     policy: ClassVar[Policy] = staticmethod(ladder_policy)

@@ -32,10 +32,12 @@ class LargeSeller(StressAgent):
 
     quantity: int = field(default=75_000, metadata={"help": "lots to be sold"})
     participation: float = field(default=0.09, metadata={"help": "share of the volume, above 0 and below 1"})
-    begin: int | str = field(default="1min", metadata={"unit": "duration", "help": "from the start of the run"})
+    begin: int | str = field(
+        default="1min", metadata={"unit": "duration", "help": "when selling begins, after the start of the run"}
+    )
     interval: int | str = field(default="1s", metadata={"unit": "duration", "help": "time between two sales"})
     lookback: int | str = field(
-        default="1min", metadata={"unit": "duration", "help": "over which volume is measured; at least interval"}
+        default="1min", metadata={"unit": "duration", "help": "time over which volume is measured; at least interval"}
     )
 
     def __post_init__(self) -> None:

@@ -34,14 +34,17 @@ class LiquidationCascade(StressAgent):
 
     holders: int = field(default=20, metadata={"help": "accounts"})
     quantity: int = field(default=50, metadata={"help": "lots that each holds"})
-    lowest_leverage: float = field(default=5.0, metadata={"help": "of the most careful holder, above 1"})
-    highest_leverage: float = field(default=20.0, metadata={"help": "of the boldest holder, below 1 / maintenance"})
+    lowest_leverage: float = field(default=5.0, metadata={"help": "leverage of the most careful holder, above 1"})
+    highest_leverage: float = field(
+        default=20.0, metadata={"help": "leverage of the boldest holder, below 1 / maintenance"}
+    )
     maintenance: float = field(default=0.03, metadata={"help": "equity as a share of the holding that must be kept"})
     entry: float | None = field(
         default=None, metadata={"unit": "price", "help": "price that they bought at; the reference price when left out"}
     )
     begin: int | str = field(
-        default="0s", metadata={"unit": "duration", "help": "from the start of the run; before, nobody is sold out"}
+        default="0s",
+        metadata={"unit": "duration", "help": "time after the start of the run before which nobody is sold out"},
     )
     delay: int | str = field(
         default="100ms", metadata={"unit": "duration", "help": "time from a threshold to the forced sale"}

@@ -124,7 +124,7 @@ class MeanReversion(CompiledAgent):
     window: int = field(default=60, metadata={"help": f"mids of mean and deviation, from 2 to {MIDS}"})
     entry: float = field(default=2.0, metadata={"help": "deviations at which it trades against the price"})
     leave: float = field(default=0.5, metadata={"help": "deviations within which it closes its position"})
-    quantity: int = field(default=20, metadata={"help": "lots an order"})
+    quantity: int = field(default=20, metadata={"help": "lots of an order"})
     max_position: int = field(default=200, metadata={"help": "most lots held long or short"})
     orders: Literal["limit", "market"] = field(
         default="limit", metadata={"help": "limit orders at the opposite best price, or market orders"}

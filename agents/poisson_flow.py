@@ -194,7 +194,9 @@ class PoissonFlow(CompiledAgent):
     cancel_rate: float | str = field(default=0.05, metadata={"unit": "rate", "help": "cancels a second of each order"})
     quantity: int = field(default=10, metadata={"help": "lots of every order"})
     reach: int = field(default=30, metadata={"help": "farthest distance of limit orders from the opposite best, ticks"})
-    exponent: float = field(default=0.0, metadata={"help": "of the fall of limit_rate with the distance; 0: the same"})
+    exponent: float = field(
+        default=0.0, metadata={"help": "exponent of the fall of limit_rate with the distance; 0: none"}
+    )
     limit_rates: tuple[float, ...] = field(
         default=(),
         metadata={"unit": "rate", "help": "limit orders a second at distances 1, 2 …, instead of limit_rate"},

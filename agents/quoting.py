@@ -126,6 +126,11 @@ class QuotingAgent(Agent):
         to_whole(self, "tolerance", low=0)
         to_number(self, "max_distance", low=0.0, open_low=True)
         to_duration(self, "refresh")
+        if self.quantity > self.max_position:
+            raise InvalidValueError(
+                f"quantity: quotes of {self.quantity} lots lead beyond max_position {self.max_position}; "
+                f"use at most {self.max_position}, or raise max_position"
+            )
 
     # --- for subclasses ---
 

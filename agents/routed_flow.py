@@ -31,10 +31,11 @@ class RoutedFlow(Agent):
     quantity: int = field(default=20, metadata={"help": "mean lots of an order"})
     slippage: int = field(default=0, metadata={"help": "ticks beyond the best price that it will pay"})
     style: Literal["spray", "sequential", "together"] = field(
-        default="spray", metadata={"help": "venues at once, one after the other, or so that all orders arrive together"}
+        default="spray",
+        metadata={"help": "spray: all venues at once; sequential: one after the other; together: all arrive at once"},
     )
     rest: Literal["cancel", "post", "wait"] = field(
-        default="cancel", metadata={"help": "what is not filled: given up, posted at the limit, or waited for"}
+        default="cancel", metadata={"help": "what is not filled: cancel it, or post it at the limit"}
     )
     informed: float = field(default=0.0, metadata={"help": "share of the orders that follow the feed"})
     value: str = field(default="value", metadata={"help": "name of that feed"})

@@ -29,7 +29,7 @@ class VenueMaker(MarketMaker):
     signed lots and p the price of each fill, rebates counting as earnings. The estimate of that venue moves there by
     ``learning_rate``. Then it goes, with probability ``explore``, to a venue at random; else to one that it has not
     tried, or to the one with the best estimate. An ε-greedy bandit (Sutton and Barto 2018, chapter 2), one for each
-    instrument. Everything else is as in ``MarketMaker``, its quotes held off the best prices of all venues, so that it
+    instrument. Everything else is as in ``market_maker``, its quotes held off the best prices of all venues, so that it
     never locks another venue's quote.
     """
 

@@ -205,7 +205,7 @@ class ZeroIntelligence(CompiledAgent):
         default=None,
         metadata={
             "unit": "duration",
-            "help": "after which all units may be traded again, never when left out; without values the mean time "
+            "help": "time after which all units may be traded again, never when left out; without values the mean time "
             "until private values are drawn anew, 1min when left out",
         },
     )
@@ -213,7 +213,8 @@ class ZeroIntelligence(CompiledAgent):
     units: int = field(default=10, metadata={"help": "most units held long or short, without values"})
     quantity: int = field(default=1, metadata=LOTS)
     deviation: float | None = field(
-        default=None, metadata={"help": "of private values, currency; 0.001 of the reference price when left out"}
+        default=None,
+        metadata={"help": "deviation of private values, currency; 0.001 of the reference price when left out"},
     )
     margin: float | None = field(
         default=None, metadata={"help": "largest profit asked for, currency; the deviation when left out"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -22,7 +22,14 @@ _KINDS = {
     "shocks": "shock",
     "sizings": "sizing",
 }  # plural: the registry's name
-_WHAT = ("scenarios", *_KINDS, "networks")
+_WHAT = ("scenarios", *_KINDS, "indicators", "limits", "networks")
+
+
+class _Word(NamedTuple):
+    """What may be written somewhere and is no type: what stands beside it in a list, and what it means, in full."""
+
+    beside: str
+    text: str
 
 
 @guarded
@@ -55,12 +62,17 @@ def _names(what: str) -> tuple[str, ...]:
         from marketsim.network.presets import preset_names
 
         return preset_names()
+    if what in _WORDS:
+        return tuple(_WORDS[what][1]())
     from marketsim.scenario.registry import REGISTRY
 
     return REGISTRY.names(_KINDS[what])
 
 
 def _print_overview(what: str) -> None:
+    if what in _WORDS:
+        _print_words(what)
+        return
     table = empty_table()
     table.add_column(what, no_wrap=True)
     table.add_column("")
@@ -99,8 +111,66 @@ def _first_line(text: object) -> str:
     return str(text or "").strip().partition("\n")[0]
 
 
+def _indicators() -> dict[str, _Word]:
+    import inspect
+
+    from marketsim.agents.indicators.naming import INDICATORS, parameters_of
+
+    def word(name: str) -> _Word:
+        kind = INDICATORS[name]
+        given = ", ".join(f"{key}={default:g}" for key, default in parameters_of(kind).items())
+        lines = f"\n\nLines: {', '.join(kind.LINES)}." if len(kind.LINES) > 1 else ""
+        return _Word(given, (inspect.getdoc(kind) or "") + lines)
+
+    return {name: word(name) for name in sorted(INDICATORS)}
+
+
+def _limits() -> dict[str, _Word]:
+    from marketsim.domain.limits import DEFAULTS
+    from marketsim.domain.units import format_duration
+    from marketsim.scenario.limits import LimitsSpec
+
+    def usual(name: str) -> str:
+        value = DEFAULTS.get(name, "")
+        if isinstance(value, tuple):
+            return f"{value[0]}/{format_duration(value[1]).removeprefix('1')}"
+        return f"{value:,.10g}" if value else ""
+
+    return {name: _Word(usual(name), field.description or "") for name, field in LimitsSpec.model_fields.items()}
+
+
+_WORDS: dict[str, tuple[str, Callable[[], dict[str, _Word]]]] = {
+    "indicators": ("parameters", _indicators),
+    "limits": ("limits: default", _limits),
+}  # heading of what stands beside them
+
+
+def _print_words(what: str) -> None:
+    beside, words = _WORDS[what]
+    table = empty_table()
+    table.add_column(what, no_wrap=True)
+    table.add_column(beside)
+    table.add_column("")
+    for name, word in words().items():
+        table.add_row(name, word.beside, " ".join(word.text.partition("\n\n")[0].split()))
+    output().print(table)
+
+
+def _print_word(what: str, name: str) -> None:
+    beside, words = _WORDS[what]
+    word = words().get(name)
+    if word is None:
+        raise UnknownTypeError(f'no {what.removesuffix("s")} is called "{name}"{did_you_mean(name, words())}')
+    output().print(name, style="bold", markup=False)
+    say(word.text)
+    if word.beside:
+        say(f"\n{beside.capitalize()}: {word.beside}." if what == "indicators" else f'"{beside}" sets {word.beside}')
+
+
 def _print_one(what: str, name: str) -> None:
-    if what == "scenarios":
+    if what in _WORDS:
+        _print_word(what, name)
+    elif what == "scenarios":
         from marketsim.scenario.loader import read_ready
 
         typer.echo(read_ready(name).rstrip())

@@ -15,11 +15,12 @@ from marketsim.agents.aa_trader import Aa, boldness_of, target_price
 from marketsim.agents.gd_trader import Gd
 from marketsim.agents.zip_trader import Zip, zip_price
 from marketsim.domain.event import EventKind
+from marketsim.domain.instrument import Instrument
 from marketsim.domain.message import Kind
 
 
-def begun(agent: Any) -> Probe:
-    made = Probe(agent, instrument=WHOLE)
+def begun(agent: Any, instrument: Instrument = WHOLE) -> Probe:
+    made = Probe(agent, instrument=instrument)
     made.see(Kind.START, 0)
     return made
 
@@ -261,3 +262,33 @@ def test_bids_go_a_third_of_the_way() -> None:
     trade(seller, 100, 1)
     assert shouted(seller, 0, 130) == 120
     assert shouted(seller, 0, 0) == 120 - 7
+
+
+@pytest.mark.parametrize("tick", ["1", "0.01"])
+def test_bids_arrive_at_any_tick(tick: str) -> None:
+    """The last steps are of 1 at a reference price of 200: 0.005 of it, which a fine tick must not make finer."""
+    market = Instrument("ABC", tick_size=tick, reference_price="200")
+    unit = round(1 / market.tick)
+    trader = begun(Aa(side="buy", values=(250,), short_term=(0, 0), high=400), market)
+    trade(trader, 200 * unit, 1)
+    shouts = [shouted(trader, 196 * unit, 220 * unit) for _ in range(4)]
+    assert shouts[-1] == 200 * unit, "the target"
+    assert 0.99 * unit <= shouts[1] - shouts[0] <= unit
+
+
+def test_a_bid_next_to_the_target_makes_bolder_at_a_fine_tick() -> None:
+    """The best bid, 200 − 0.4, is less than half a least step (0.5) from the target 200: a rejection of the target."""
+    market = Instrument("ABC", tick_size="0.01", reference_price="200")
+    trader = begun(Aa(side="buy", values=(250,), short_term=(0.5, 0.5), long_term=(0, 0), high=400), market)
+    trade(trader, 20_000, 1)
+    trader["boldness"] = 0.0
+    trader.quote(19_940, 0)
+    assert trader["boldness"] == 0.0, "a bid well below the target tells nothing"
+    trader.quote(19_960, 0)
+    assert trader["boldness"] == pytest.approx(0.5 * 0.01, abs=1e-4)
+
+
+def test_the_absolute_step_before_any_trade_is_currency() -> None:
+    market = Instrument("ABC", tick_size="0.01", reference_price="200")
+    trader = begun(Aa(side="buy", values=(250,), eta=1, relative=0, absolute=0.5, high=400), market)
+    assert shouted(trader, 19_000, 20_000) == 20_050

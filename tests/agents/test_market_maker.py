@@ -381,6 +381,11 @@ def test_whatever_happens_the_limit_holds_and_quotes_do_not_cross(
     [
         ({"target_spread": 0}, "target_spread: 0 must be above 0"),
         ({"quantity": 0}, "quantity: 0 must be at least 1"),
+        (
+            {"quantity": 5_000},
+            "quantity: quotes of 5000 lots lead beyond max_position 1000; use at most 1000, or raise",
+        ),
+        ({"max_position": 50}, "quantity: quotes of 100 lots lead beyond max_position 50; use at most 50, or raise"),
         ({"max_position": 1.5}, "max_position: 1.5 is not a whole number"),
         ({"inventory_target": 2_000}, "inventory_target: 2000 lies outside max_position 1000"),
         ({"microprice_weight": 1.5}, "microprice_weight: 1.5 must be from 0 to 1"),

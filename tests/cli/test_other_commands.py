@@ -152,6 +152,32 @@ def test_networks_are_told_in_full(marketsim: Any) -> None:
     assert "sites:" in marketsim("list", "networks", "us").stdout
 
 
+def test_indicators_are_listed_with_what_they_take(marketsim: Any) -> None:
+    from marketsim.agents.indicators import INDICATORS
+
+    rows = [" ".join(row.split()) for row in marketsim("list", "indicators").stdout.splitlines()]
+    for name in INDICATORS:
+        assert any(row.startswith(f"{name} ") for row in rows), name
+    assert any(row.startswith("macd fast=12, slow=26, smoothing=9 ") for row in rows)
+    told = marketsim("list", "indicators", "macd").stdout
+    assert "Lines: value, signal, histogram." in told
+    wrong = marketsim("list", "indicators", "mcad")
+    assert (wrong.exit_code, 'did you mean "macd"?' in wrong.stderr) == (2, True)
+
+
+def test_limits_are_listed_with_the_usual_ones(marketsim: Any) -> None:
+    from marketsim.scenario.limits import LimitsSpec
+
+    rows = [" ".join(row.split()) for row in marketsim("list", "limits").stdout.splitlines()]
+    for name in LimitsSpec.model_fields:
+        assert any(row.startswith(f"{name} ") for row in rows), name
+    assert "max_order largest order, in lots" in rows
+    assert 'max_rate 100/s orders and replaces in any window, such as "100/s"' in rows
+    assert '"limits: default" sets 0.1' in marketsim("list", "limits", "max_drawdown").stdout
+    wrong = marketsim("list", "limits", "max_drowdown")
+    assert (wrong.exit_code, 'did you mean "max_drawdown"?' in wrong.stderr) == (2, True)
+
+
 def test_list_helps_with_wrong_words(marketsim: Any) -> None:
     wrong = marketsim("list", "agnets")
     assert (wrong.exit_code, 'did you mean "agents"?' in wrong.stderr) == (2, True)

@@ -163,8 +163,15 @@ def test_the_sites_contents_name_every_page() -> None:
         """Ours names no Python objects; a tag would be an error."""
 
     site = yaml.load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), Loader)
-    listed = set(re.findall(r"[\w./-]+\.md", json.dumps(site["nav"])))
-    assert listed == {page.relative_to(ROOT / "docs").as_posix() for page in pages()[1:]}
+    listed = re.findall(r"[\w./-]+\.md", json.dumps(site["nav"]))
+    assert sorted(listed) == sorted(page.relative_to(ROOT / "docs").as_posix() for page in pages()[1:]), "each once"
+
+
+def test_the_front_pages_lead_to_every_page() -> None:
+    front = [ROOT / "docs" / name for name in ("index.md", "agents.md")]
+    linked = {match["target"].partition("#")[0] for page in front for match in _LINK.finditer(page.read_text("utf-8"))}
+    lost = {page.name for page in (ROOT / "docs").glob("*.md")} - linked - {"index.md"}
+    assert not lost, "link them from docs/index.md, or from docs/agents.md"
 
 
 # --- the reader of pages itself ---

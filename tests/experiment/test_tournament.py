@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from marketsim.errors import InvalidValueError
 from marketsim.experiment import league
 from marketsim.experiment.tournament import MEASURES, Tournament, _heats, _seated, tournament
+from marketsim.scenario.loader import load
 from marketsim.scenario.spec import ScenarioSpec
 
 NAMES = ("a", "b", "c")
@@ -213,3 +215,21 @@ def test_what_cannot_be_held_is_refused(terms: dict[str, Any], message: str) -> 
 def test_seats_are_the_tournaments_own() -> None:
     with pytest.raises(InvalidValueError, match="names that begin with seat_ are those of a tournament's seats"):
         tournament(scenario(candidate_a={}, candidate_b={}, seat_x={}), seeds=2, workers=1)
+
+
+def test_a_class_of_ones_own_competes_from_a_file_beside_the_scenario(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/tournament.md says, run where the file lies. It buys ten lots once, which is all that it ever holds."""
+    (tmp_path / "cup_entrant.py").write_text(
+        "from dataclasses import dataclass\n\nimport marketsim as ms\n\n\n@dataclass\nclass Buyer(ms.Agent):\n"
+        '    """Buys once."""\n\n    lots: int = 5\n\n    def on_start(self) -> None:\n'
+        '        self.after("20s", lambda: self.buy(self.instrument, self.lots))\n',
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    own = {"candidate_own": {"type": "cup_entrant:Buyer", "lots": 10}, "candidate_near": {"target_spread": 0.02}}
+    text = yaml.safe_dump(scenario(**own).to_dict())
+    (tmp_path / "cup.yaml").write_text(text, encoding="utf-8")
+    found = tournament(load(tmp_path / "cup.yaml"), list(own), seeds=2, forms=("alone",), workers=1)
+    assert found.table("alone").set_index("candidate").loc["own", "largest_position"] == 10
