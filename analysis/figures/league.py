@@ -33,7 +33,7 @@ def league_figure(
     for number, (axes, (form, table)) in enumerate(zip(panels, tables.items(), strict=True)):
         _draw(axes, table.set_index("candidate").loc[order], named=narrow or number == 0)
         axes.set_title(_WORDS.get(form, form))
-        axes.set_xlabel(f"mean {'P&L (currency)' if measure == 'pnl' else measure}, {confidence:.4g} interval")
+        axes.set_xlabel(f"mean {'P&L (currency)' if measure == 'pnl' else measure}, {confidence * 100:.4g} % interval")
     return figure
 
 

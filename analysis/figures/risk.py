@@ -37,9 +37,10 @@ def risk_figure(run: GuardedTables, *, books: Accounts | None = None, width: flo
     curves = (books or accounts(run)).equity()
     for name, colour in zip(names, style.PALETTE, strict=False):
         _draw(axes, name, curves[name], events[events["agent"] == name], colour)
+    _draw_limits(axes, events[events["agent"].isin(names)])
     currencies = sorted({instrument.money for instrument in run.instruments.values()})
     axes.set_ylabel(f"P&L ({'/'.join(currencies)})")
-    style.head(axes, "P&L of strategies that were warned or stopped", width)
+    style.head(axes, "P&L, warnings and stops", width)
     style.plain_numbers(axes)
     style.time_axis(axes, run.start, run.end)
     return figure
@@ -65,3 +66,16 @@ def _draw(axes: Axes, name: str, curve: pd.Series, events: pd.DataFrame, colour:
                 times / SECOND, curve.to_numpy()[place], marker, color=colour, markerfacecolor=fill, markersize=8,
                 label=f"{name} {word}",
             )  # fmt: skip
+
+
+def _draw_limits(axes: Axes, events: pd.DataFrame) -> None:
+    """A dashed line at each loss of a day that a strategy's own limit was about, where a day is all there is.
+
+    On a second day, or after trading went on, the loss counts from another P&L than zero.
+    """
+    lost = events[(events["rule"] == "daily_loss") & (events["scope"] == "agent")]
+    if (lost["action"] == "resume").any():
+        return
+    for number, limit in enumerate(sorted(set(lost["limit"]))):
+        label = "daily loss limit" if number == 0 else None
+        axes.axhline(-limit, color=style.GREY, linewidth=1.0, linestyle="--", zorder=1, label=label)

@@ -82,15 +82,15 @@ def _tell(found: Comparison) -> None:
         if measures:
             say(f"Only in {name}: {', '.join(measures)}")
     say(
-        f"* the {found.confidence:.4g} interval of the paired differences excludes zero; of many measures some do by "
-        "chance. Gain: how many times wider the interval would be without common random numbers."
+        f"* the {found.confidence * 100:.4g} % interval of the paired differences excludes zero; of many measures some "
+        "do by chance. Gain: how many times wider the interval would be without common random numbers."
     )
 
 
 def _table(found: Comparison) -> Table:
     table = empty_table()
     table.add_column("measure", no_wrap=True)
-    for heading in (*found.names, "difference", f"{found.confidence:.4g} interval"):
+    for heading in (*found.names, "difference", f"{found.confidence * 100:.4g} % interval"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("")
     table.add_column("gain", justify="right")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from marketsim.cli.console import note, notices, output, say
+from marketsim.cli.decisions import tell_decisions
 from marketsim.cli.guard import guarded
 from marketsim.cli.options import Browse, Debug, RunFolder
 from marketsim.errors import StoreError
@@ -47,6 +48,7 @@ def report(
     say(f"{kept.name}, seed {kept.seed}: {kept.manifest.status}")
     say()
     output().print(summarize(kept, books).rich())
+    tell_decisions(kept)
     page = write_report(kept, out or Path(kept.path or ".") / REPORT, books)
     say(f"report  {page}")
     if browse:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from marketsim.cli.console import complain, note, output, say
+from marketsim.cli.decisions import tell_decisions
 from marketsim.cli.guard import FAILED, guarded
 from marketsim.cli.interrupt import INTERRUPTED, end_now, interrupts_are_heard
 from marketsim.cli.options import Browse, Debug, Scenario, Seed, Settings
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from marketsim.results.run import Run
     from marketsim.scenario.spec import ScenarioSpec
     from marketsim.simulation.execution import Execution
-
-_MOST = 10  # stops that are shown
 
 
 @guarded
@@ -141,8 +140,7 @@ def tell(done: Run, *, with_report: bool, profile: bool, browse: bool) -> None:
         from marketsim.cli.profile import tell_profile
 
         tell_profile(done)
-    for line in _stops(done):
-        say(f"stopped {line}")
+    tell_decisions(done)
     say(f"digest  {done.digest}")
     if done.path is None:
         return
@@ -152,22 +150,6 @@ def tell(done: Run, *, with_report: bool, profile: bool, browse: bool) -> None:
         say(f"report  {page}")
         if browse:
             open_in_browser(page)
-
-
-def _stops(done: Run) -> list[str]:
-    """Which strategies risk control stopped, when and why."""
-    from marketsim.domain.local_time import time_text
-    from marketsim.results.risk import stopped
-
-    rows = stopped(done.risk)
-    local = done.manifest.local_time
-    shown = [
-        f"{agent} at {time_text(time, local)} ({rule}, {action}): {text}"
-        for time, agent, rule, action, text in rows[["time", "agent", "rule", "action", "text"]]
-        .head(_MOST)
-        .itertuples(index=False)
-    ]
-    return shown + ([f"and {len(rows) - _MOST:,} more; run.risk has all"] if len(rows) > _MOST else [])
 
 
 def _headline(done: Run) -> str:

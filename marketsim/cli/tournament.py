@@ -79,8 +79,9 @@ def _tell(found: Tournament, measure: str) -> None:
         say(_verdict(found.differences(form, measure)))
     say()
     say(
-        f"Intervals: {found.confidence:.4g}. First: share of the resampled seeds in which its mean is the highest. "
-        "Pairs are compared seed by seed, corrected for their number (Holm)."
+        f"Ranks: {found.confidence * 100:.4g} % interval of the rank over resampled seeds, of each by itself and not "
+        "corrected. First: share of those resamples in which its mean is the highest. Pairs are compared seed by seed, "
+        "corrected for their number (Holm): they may differ less surely than the ranks seem to tell."
     )
 
 
@@ -91,8 +92,8 @@ def _standings(table: pd.DataFrame, confidence: float, measure: str) -> Table:
     shown.add_column("rank", justify="right", no_wrap=True)
     shown.add_column("candidate", no_wrap=True)
     headings = (
-        "P&L" if measure == "pnl" else measure, f"{confidence:.4g} interval", "ranks", "first", "sharpe", "spread",
-        "adverse", "inventory", "fees", "mean pos", "fills",
+        "P&L" if measure == "pnl" else measure, f"{confidence * 100:.4g} % interval", "ranks", "first", "sharpe",
+        "spread", "adverse", "inventory", "fees", "mean pos", "fills",
     )  # fmt: skip
     for heading in headings:
         shown.add_column(heading, justify="right", no_wrap=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from marketsim.domain.risk import Action
-from marketsim.domain.units import DAY, MINUTE, SECOND, duration
+from marketsim.domain.units import DAY, MINUTE, SECOND, decimal, duration, frequency
 from marketsim.errors import InvalidValueError, did_you_mean
 
 Method = Literal["historical", "parametric"]
@@ -23,12 +23,16 @@ _POSITIVE = (
     "max_drawdown", "max_var", "max_exposure", "breaker_loss", "capital",
 )  # fmt: skip
 _SHARES = ("price_collar", "max_daily_loss", "max_drawdown", "breaker_loss", "warn_at", "correlation_above")
+_PARTS = (*_SHARES, "max_value_share", "max_concentration", "max_sector", "max_margin", "max_correlated", "max_var",
+          "var_confidence")  # fmt: skip
+_WHOLE = (*_LOTS, "samples")
+_NUMBERS = (*_WHOLE, *_POSITIVE, *_PARTS)
 _TIMES = ("stop_within", "breaker_within", "cooldown", "var_horizon", "every", "sample_every")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits; None means no limit. Money in the currency of the portfolio, shares as numbers such as 0.2.
+    """Limits; None means no limit. Money in the currency of the portfolio, shares as 0.2 or ``"20%"``.
 
     Before an order leaves:
     max_order: lots of an order. max_position: lots, long or short, that open orders could lead to.
@@ -36,7 +40,7 @@ class Limits:
     position in an instrument could be worth.
     price_collar: share by which a limit price may differ from the mark.
     max_volatility_bps: basis points a root minute above which only orders that reduce a position pass.
-    max_rate: (how many orders and replaces, in how many ns).
+    max_rate: (how many orders and replaces, in how many ns), or ``"100/s"``.
     max_concentration, max_sector: share of the equity that an instrument, a sector could be worth.
     max_leverage: times the equity that all positions could be worth. max_margin: share of it that is initial margin.
     max_correlated: share of the equity that instruments correlated above ``correlation_above`` could be worth together.
@@ -94,6 +98,13 @@ class Limits:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, duration(value))
+        for name in dict.fromkeys(_NUMBERS):
+            value = getattr(self, name)
+            if isinstance(value, str) or not (value is None or isinstance(value, (int, float))):
+                object.__setattr__(self, name, _number(name, value))
+        rate: object = self.max_rate
+        if isinstance(rate, str):
+            object.__setattr__(self, "max_rate", frequency(rate))
         for name, finding in contradictions(dataclasses.asdict(self)):
             raise InvalidValueError(f"{name}={getattr(self, name)}: {finding}")
         object.__setattr__(self, "actions", {rule: Action(chosen(self.on_breach, rule)) for rule in LIVE})
@@ -161,6 +172,22 @@ def chosen(on_breach: str | Mapping[str, str], rule: str) -> str:
     return on_breach if isinstance(on_breach, str) else on_breach.get(rule, "stop")
 
 
+def _number(name: str, value: Any) -> int | float:
+    """A number that is written as a scenario writes it: ``"2%"`` for a share, ``"50000"`` for money."""
+    whole = name in _WHOLE
+    example = '0.02 or "2%"' if name in _PARTS else "a whole number such as 100" if whole else "one such as 5000"
+    percent = isinstance(value, str) and value.strip().endswith("%") and name in _PARTS
+    try:
+        found = decimal(value.strip().removesuffix("%").strip() if percent else value)
+        if whole and found == int(found):
+            return int(found)
+    except InvalidValueError:
+        found = None
+    if found is None or whole:
+        raise InvalidValueError(f"{name}={value!r}: it is not a number: write {example}")
+    return float(found / 100 if percent else found)
+
+
 def contradictions(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Each field that cannot be meant, with the rule and the repair. Times in ns, fields may be missing."""
     return [(name, said) for name in terms if (said := _finding(name, terms[name], terms))]
@@ -190,13 +217,21 @@ def _finding(name: str, value: Any, terms: Mapping[str, Any]) -> str:
     return _action(value) if name == "on_breach" else ""
 
 
-def _action(value: str | Mapping[str, str]) -> str:
-    names = ", ".join(ON_BREACH)
+def _action(value: object) -> str:
     if isinstance(value, str):
-        return "" if value in set(ON_BREACH) else f"write one of {names}{did_you_mean(value, ON_BREACH)}"
+        return _one_action(value)
+    if not isinstance(value, Mapping):
+        return f"{_one_action(str(value))}, or one of them by rule"
     for rule, action in value.items():
         if rule not in LIVE:
             return f"no live rule is called {rule!r}{did_you_mean(rule, LIVE)}"
-        if action not in set(ON_BREACH):
-            return f"{rule}: write one of {names}{did_you_mean(str(action), ON_BREACH)}"
+        if said := _one_action(str(action)):
+            return f"{rule}: {said}"
     return ""
+
+
+def _one_action(action: str) -> str:
+    if action in set(ON_BREACH):
+        return ""
+    hint = did_you_mean(action, ON_BREACH)
+    return f"write one of {', '.join(ON_BREACH)}{'' if 'known' in hint else hint}"

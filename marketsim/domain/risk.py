@@ -28,7 +28,7 @@ class Action(StrEnum):
     REFUSE = "refuse"  # one request did not leave
     WARN = "warn"  # nothing but this event
     BLOCK = "block"  # orders that open more are canceled, only those that reduce a position pass
-    PAUSE = "pause"  # open orders are canceled, nothing passes for a while
+    PAUSE = "pause"  # open orders are canceled, save those that only reduce a position; nothing passes for a while
     STOP = "stop"  # open orders are canceled, nothing passes any more
     FLATTEN = "flatten"  # the same, and positions are closed
 

@@ -33,6 +33,8 @@ _UNITS = {
     "d": DAY,
     "day": DAY,
 }
+PERIODS = {"ms": MILLISECOND, "s": SECOND, "min": MINUTE, "h": HOUR}
+"""What a frequency is written per."""
 _PART = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*([a-zµ]+)")
 _CLOCK = re.compile(r"^([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(\.[0-9]{1,9})?)?$")
 _LONGEST = (1 << 63) - 1
@@ -101,6 +103,29 @@ def rate(value: object) -> float:
     if not 0.0 <= result < float("inf"):
         raise InvalidValueError(f"{value!r} is not a rate: it must be finite and not negative")
     return result
+
+
+def frequency(value: object) -> tuple[int, int]:
+    """How many in how many ns: ``"100/s"``, ``"30/min"``, ``"5/250ms"`` or a plain number (a second); above zero."""
+    count, slash, unit = value.partition("/") if isinstance(value, str) else (str(value), "/", "s")
+    if isinstance(value, (list, tuple)) and len(value) == 2:  # as it is kept
+        return int(value[0]), int(value[1])
+    period = PERIODS.get(unit.strip()) or _period(unit)
+    if not slash or not count.strip().isdigit() or not period:
+        raise InvalidValueError(f'{value!r:.60} is not a whole number in a time: write "100/s", "30/min" or "500/h"')
+    if int(count) == 0:
+        raise InvalidValueError(
+            f"{value!r:.60} lets nothing through: write more than zero, or leave it out for no limit"
+        )
+    return int(count), period
+
+
+def _period(text: str) -> int:
+    """A time other than one of a unit, such as ``250ms``; 0 where it is none."""
+    try:
+        return max(duration(text.strip()), 0)
+    except (InvalidValueError, ArithmeticError):
+        return 0
 
 
 def decimal(value: object) -> Decimal:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.errors import InvalidValueError
-from marketsim.experiment.replication import Measures, replicate_all
+from marketsim.experiment.replication import Given, Measures, replicate_all, spec_of
 from marketsim.scenario.diff import Difference, diff
 from marketsim.scenario.spec import ScenarioSpec
 
@@ -93,8 +93,8 @@ class Comparison:
 
 
 def compare(
-    left: ScenarioSpec,
-    right: ScenarioSpec,
+    left: Given,
+    right: Given,
     seeds: int | Sequence[int] = 20,
     *,
     confidence: float = 0.95,
@@ -103,6 +103,7 @@ def compare(
 ) -> Comparison:
     """Run both scenarios under the same seeds and compare their measures.
 
+    left, right: simulations, their specs, or files or names of scenarios.
     seeds: how many (then 1, 2, 3 …), or which ones; at least two.
     confidence: of the intervals.
     """
@@ -111,13 +112,14 @@ def compare(
         raise InvalidValueError(f"seeds={seeds}: an interval needs at least two different seeds")
     if not 0.0 < confidence < 1.0:
         raise InvalidValueError(f"confidence={confidence}: it lies between 0 and 1, such as 0.95")
-    jobs = [(spec.to_dict(), seed) for seed in chosen for spec in (left, right)]
+    one, other = spec_of(left), spec_of(right)
+    jobs = [(spec.to_dict(), seed) for seed in chosen for spec in (one, other)]
     found = replicate_all(jobs, workers=workers, progress=progress)
     first, second = tuple(found[0::2]), tuple(found[1::2])
-    names = _names(left, right)
+    names = _names(one, other)
     both, only_left, only_right = _measures(first, second)
     rows = tuple(_paired(name, first, second, confidence) for name in both)
-    changes = tuple(d for d in diff(left, right) if str(d.path) not in ("seed", "name"))
+    changes = tuple(d for d in diff(one, other) if str(d.path) not in ("seed", "name"))
     return Comparison(names, chosen, confidence, rows, only_left, only_right, changes, first, second)
 
 

@@ -11,13 +11,37 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from multiprocessing import active_children, get_context
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from marketsim.errors import InvalidValueError, SimulationError
 from marketsim.scenario.spec import ScenarioSpec
 
+if TYPE_CHECKING:
+    from marketsim.simulation import Simulation
+
 Measures = dict[str, float]
 Measuring = Callable[[Any], Measures]
+Given: TypeAlias = "ScenarioSpec | Simulation | Mapping[str, Any] | str | Path"
+"""What experiments take for a scenario: checked, a simulation of it, its mapping, or a file or name of one."""
+
+
+def spec_of(scenario: Given) -> ScenarioSpec:
+    """The checked scenario of any of them; InvalidValueError for what is none."""
+    from marketsim.scenario.loader import check
+    from marketsim.simulation import Simulation
+
+    if isinstance(scenario, ScenarioSpec):
+        return scenario
+    if isinstance(scenario, Simulation):
+        return scenario.spec
+    if isinstance(scenario, Mapping):
+        return ScenarioSpec.from_dict(scenario)
+    if isinstance(scenario, (str, Path)):
+        return check(scenario)
+    raise InvalidValueError(
+        f"{type(scenario).__name__} is no scenario: give a simulation such as ms.load(…), its spec, or a file or a name"
+    )
 
 
 def measures_of(tables: Any) -> Measures:
@@ -34,11 +58,12 @@ def measures_of(tables: Any) -> Measures:
     return found
 
 
-def replicate(given: Mapping[str, Any], seed: int, measures: Measuring = measures_of) -> Measures:
-    """Run a scenario (in its canonical mapping) under a seed; its measures."""
+def replicate(given: Given, seed: int, measures: Measuring = measures_of) -> Measures:
+    """Run a scenario under a seed; its measures."""
     from marketsim.simulation import Simulation
 
-    spec = ScenarioSpec.from_dict({**given, "seed": seed})
+    mapping = given if isinstance(given, Mapping) else spec_of(given).to_dict()
+    spec = ScenarioSpec.from_dict({**mapping, "seed": seed})
     return measures(Simulation.from_spec(spec).run())
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from marketsim.errors import InvalidValueError, StoreError, did_you_mean
 from marketsim.experiment import league
-from marketsim.experiment.replication import Measures, replicate_all
+from marketsim.experiment.replication import Given, Measures, replicate_all, spec_of
 from marketsim.scenario.spec import ScenarioSpec
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Tournament:
 
 
 def tournament(
-    scenario: ScenarioSpec | str | Path,
+    scenario: Given,
     candidates: Sequence[str] = (),
     seeds: int | Sequence[int] = 20,
     *,
@@ -125,12 +125,13 @@ def tournament(
 ) -> Tournament:
     """Let candidates compete in a scenario.
 
+    scenario: a simulation, its spec, or a file or the name of a scenario.
     candidates: names of agent sections; those whose names begin with ``candidate_`` when left out (the table leaves
     the prefix away), of which those that are not chosen do not trade at all. seeds: how many (then 1, 2, 3 …), or
     which ones; at least two. forms: of "alone", "pairs" and "together"; the first decides the order. Raises
     InvalidValueError for what cannot be held.
     """
-    spec = _spec(scenario)
+    spec = spec_of(scenario)
     chosen = tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds)
     sections = _candidates(spec, tuple(candidates))
     _check(chosen, tuple(forms), confidence)
@@ -167,12 +168,6 @@ def seat_measures(run: Any) -> Measures:
 def _positions(books: Any, run: Any, name: str) -> Any:
     """Absolute positions second by second, added over the instruments."""
     return sum(books.inventory("1s", instrument=symbol)[name].abs() for symbol in run.instruments)
-
-
-def _spec(scenario: ScenarioSpec | str | Path) -> ScenarioSpec:
-    from marketsim.scenario.loader import check
-
-    return scenario if isinstance(scenario, ScenarioSpec) else check(scenario)
 
 
 def _candidates(spec: ScenarioSpec, given: tuple[str, ...]) -> tuple[str, ...]:

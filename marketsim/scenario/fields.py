@@ -20,7 +20,6 @@ from marketsim.scenario.document import canonical, canonical_decimal, show
 from marketsim.scenario.frozen import FrozenMapping, freeze, thaw
 
 LARGEST = 2**63 - 1
-_PERIODS = {"ms": units.MILLISECOND, "s": units.SECOND, "min": units.MINUTE, "h": units.HOUR}
 _MOST_DIGITS = 24  # before or behind the point
 NAME: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]*$")
 _NAME_RULE = "a name begins with a letter and goes on with letters, digits, _ and -"
@@ -193,32 +192,9 @@ def _parameters(value: object) -> Mapping[str, Any]:
     return frozen
 
 
-def frequency(value: object) -> tuple[int, int]:
-    """How many in how many ns: ``"100/s"``, ``"30/min"``, ``"5/250ms"`` or a plain number (a second); above zero."""
-    count, slash, unit = value.partition("/") if isinstance(value, str) else (str(value), "/", "s")
-    if isinstance(value, (list, tuple)) and len(value) == 2:  # as it is kept
-        return int(value[0]), int(value[1])
-    period = _PERIODS.get(unit.strip()) or _period(unit)
-    if not slash or not count.strip().isdigit() or not period:
-        raise InvalidValueError(f'{show(value)} is not a whole number in a time: write "100/s", "30/min" or "500/h"')
-    if int(count) == 0:
-        raise InvalidValueError(
-            f"{show(value)} lets nothing through: write more than zero, or leave it out for no limit"
-        )
-    return int(count), period
-
-
-def _period(text: str) -> int:
-    """A time other than one of a unit, such as ``250ms``; 0 where it is none."""
-    try:
-        return max(units.duration(text.strip()), 0)
-    except (InvalidValueError, ArithmeticError):
-        return 0
-
-
 def frequency_text(value: tuple[int, int]) -> str:
-    """A frequency as ``frequency`` reads it."""
-    unit = next((unit for unit, period in _PERIODS.items() if period == value[1]), units.format_duration(value[1]))
+    """A frequency as ``units.frequency`` reads it."""
+    unit = next((unit for unit, period in units.PERIODS.items() if period == value[1]), units.format_duration(value[1]))
     return f"{value[0]}/{unit}"
 
 
@@ -292,7 +268,7 @@ Rate: TypeAlias = Annotated[
 ]
 Frequency: TypeAlias = Annotated[
     tuple[int, int],
-    PlainValidator(frequency),
+    PlainValidator(units.frequency),
     PlainSerializer(frequency_text),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": "/|\\$\\{"}, {"type": "integer", "minimum": 1}]}),
 ]

@@ -26,6 +26,7 @@ from marketsim.scenario import fields as read
 from marketsim.scenario.document import Path, canonical, show
 
 REQUIRED: Final = dataclasses.MISSING
+NONE: Final = "none"  # what stands for None where null would remove what is written
 Builder = Callable[[type, Any], Any]  # makes an object of a class from a mapping or text, or raises Problems
 
 _UNITS: dict[str, Callable[[object], Any]] = {
@@ -87,6 +88,8 @@ class Parameter:
     @property
     def default_text(self) -> str:
         """Its default as a scenario would write it; empty when it is required."""
+        if self.default is None and reads_none(self.annotation):
+            return NONE
         return "" if self.required else describe_value(self.default, self.unit)
 
 
@@ -190,6 +193,8 @@ def coerce(annotation: Any, value: Any, unit: str = "", build: Builder | None = 
     annotation = _bare(annotation)
     if annotation is Any or (value is None and _allows_none(annotation)):
         return value
+    if isinstance(value, str) and value == NONE and reads_none(annotation):
+        return None
     if unit in _UNITS or unit == "price":
         return _with_unit(annotation, value, unit, build)
     if isinstance(annotation, type) and typing.get_origin(annotation) is None:
@@ -206,6 +211,21 @@ def coerce(annotation: Any, value: Any, unit: str = "", build: Builder | None = 
 
 def _allows_none(annotation: Any) -> bool:
     return annotation in (None, type(None), Any) or type(None) in typing.get_args(annotation)
+
+
+def reads_none(annotation: Any) -> bool:
+    """Whether the word ``none`` is None to a type: it may be None, and the word is nothing else to it."""
+    parts = [_bare(part) for part in typing.get_args(_bare(annotation))]
+    return type(None) in parts and not any(_takes_word(part) for part in parts)
+
+
+def _takes_word(part: Any) -> bool:
+    """Whether ``none`` is a value of a type already."""
+    if typing.get_origin(part) is Literal:
+        return NONE in typing.get_args(part)
+    if isinstance(part, type) and issubclass(part, enum.Enum):
+        return NONE in {member.name.lower() for member in part}
+    return part in (Any, object) or (isinstance(part, type) and issubclass(part, (str, FilePath)))
 
 
 def _with_unit(annotation: Any, value: Any, unit: str, build: Builder | None) -> Any:

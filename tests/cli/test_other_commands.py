@@ -146,6 +146,9 @@ def test_one_type_is_told_in_full(marketsim: Any) -> None:
     text = marketsim("list", "agents", "noise").stdout
     assert "Both sides have equal odds" in text
     assert "improve_share" in text
+    rows = marketsim("list", "agents", "sniper").stdout.splitlines()
+    row = next(row for row in rows if row.startswith(" max_participation "))
+    assert row.split()[1:5] == ["float", "|", "none", "none"], "what it is by default, as it can be written"
 
 
 def test_networks_are_told_in_full(marketsim: Any) -> None:
@@ -359,7 +362,8 @@ def test_a_tournament_prints_its_tables_and_writes_them(marketsim: Any, place: P
         "All in one market:",
         "    1   near",
         "    2   far",
-        "Intervals: 0.95.",
+        "95 % interval",
+        "Ranks: 95 % interval of the rank over resampled seeds",
     ):
         assert words in result.stdout
     with (place / "league" / "league_alone.csv").open(encoding="utf-8", newline="") as file:

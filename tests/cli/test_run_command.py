@@ -84,6 +84,44 @@ def test_the_command_line_and_python_make_the_same_run(marketsim: Any, place: Pa
     assert _digest(result.stdout) == ms.load(place / "small.yaml").run().digest
 
 
+MISTAKEN = """
+from dataclasses import dataclass
+
+import marketsim as ms
+
+
+@dataclass
+class Mistaken(ms.Agent):
+    quantity: int = 5
+
+    def on_start(self):
+        self.every("1s", self.ask)
+
+    def ask(self):
+        self.buy(self.instrument, self.quantity, limit=9_000)
+"""
+REFUSED = """
+extends: small.yaml
+agents:
+  modest: {type: "mistaken:Mistaken", limits: {max_order: 4}}
+  wrong: {type: "mistaken:Mistaken", quantity: -1}
+  right: {type: "mistaken:Mistaken", limits: {max_order: 5}}
+"""
+
+
+def test_orders_that_came_to_nothing_are_said_by_run_and_report(marketsim: Any, place: Path) -> None:
+    (place / "mistaken.py").write_text(MISTAKEN, encoding="utf-8")
+    (place / "refused.yaml").write_text(REFUSED, encoding="utf-8")
+    ran = marketsim("run", "refused.yaml", "--no-report", "--out", "kept").stdout.splitlines()
+    told = marketsim("report", "kept").stdout.splitlines()
+    for lines in (ran, told):
+        assert [line for line in lines if "refused" in line and line.startswith("modest")] == [
+            "modest: all 19 orders refused (max_order)"
+        ]
+        assert [line for line in lines if "rejected" in line] == ["wrong: all 19 orders rejected (INVALID_QUANTITY)"]
+        assert not any(line.startswith("right: ") for line in lines)
+
+
 def test_who_was_stopped_is_said(marketsim: Any, place: Path) -> None:
     words = ["agents.noise.count=12", "agents.noise.compiled=false", "timeline=[{at: 5s, type: kill_switch}]"]
     result = marketsim("run", "small.yaml", "--no-save", *(part for word in words for part in ("--set", word)))

@@ -11,7 +11,7 @@ import pytest
 
 from marketsim.errors import ConfigurationError, InvalidValueError, SimulationError, StoreError
 from marketsim.experiment.comparison import _paired, compare
-from marketsim.experiment.replication import replicate, replicate_all
+from marketsim.experiment.replication import replicate, replicate_all, spec_of
 from marketsim.experiment.verification import verify
 from marketsim.scenario.spec import ScenarioSpec
 from marketsim.simulation import Simulation
@@ -47,6 +47,20 @@ def test_more_noise_trades_more_and_the_scenarios_difference_is_told() -> None:
     assert set(table.columns) >= {"measure", "small", "busy", "difference", "low", "high", "differs"}
     tidy = found.values()
     assert tidy.groupby("scenario")["seed"].nunique().to_dict() == {"small": 4, "busy": 4}
+
+
+def test_a_simulation_a_mapping_and_a_file_are_scenarios(tmp_path: Path) -> None:
+    """As their specs are, for all experiments."""
+    spec = scenario()
+    file = tmp_path / "small.yaml"
+    file.write_text(json.dumps(spec.to_dict()), encoding="utf-8")
+    given = [spec, Simulation.from_spec(spec), spec.to_dict(), file, str(file)]
+    assert [spec_of(one).to_dict() for one in given] == [spec.to_dict()] * 5
+    found = compare(Simulation.from_spec(spec), file, 2, workers=1)
+    assert all(row.difference == 0 for row in found.rows if not np.isnan(row.difference))
+    assert replicate(Simulation.from_spec(spec), 2) == pytest.approx(replicate(spec.to_dict(), 2), nan_ok=True)
+    with pytest.raises(InvalidValueError, match=r"list is no scenario: give a simulation such as ms.load\(…\)"):
+        compare([spec], spec, 2)  # type: ignore[arg-type]
 
 
 def test_the_interval_is_students_by_hand() -> None:

@@ -17,6 +17,7 @@ from marketsim.experiment import league
 from marketsim.experiment.tournament import MEASURES, Tournament, _heats, _seated, tournament
 from marketsim.scenario.loader import load
 from marketsim.scenario.spec import ScenarioSpec
+from marketsim.simulation import Simulation
 
 NAMES = ("a", "b", "c")
 
@@ -150,7 +151,7 @@ def test_a_tournament_has_every_heat_and_measure_once(held: Tournament) -> None:
 
 def test_two_alone_meet_the_same_chance_and_two_alike_are_equal() -> None:
     alike = {"candidate_one": {"target_spread": 0.02}, "candidate_two": {"target_spread": 0.02}}
-    found = tournament(scenario(**alike), seeds=2, forms=("alone",), workers=1)
+    found = tournament(Simulation.from_spec(scenario(**alike)), seeds=2, forms=("alone",), workers=1)
     scores = found.scores()
     assert (scores["one"] == scores["two"]).all()
     assert not found.differences()["differs"].any()

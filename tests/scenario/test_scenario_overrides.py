@@ -90,6 +90,16 @@ def test_values_are_read_as_yaml_reads_scalars(text: str, value: Any) -> None:
     assert with_overrides({"description": "x"}, [f"description={text}"]).get("description") == value
 
 
+def test_none_is_a_value_where_null_removes() -> None:
+    ready = load("execution_race").to_dict()
+    without = check(ready, ["agents.vwap.max_participation=none"])
+    assert without.to_dict()["agents"]["vwap"]["max_participation"] == "none"
+    removed = check(without.to_dict(), ["agents.vwap.max_participation=null"])
+    assert "max_participation" not in removed.to_dict()["agents"]["vwap"]
+    with pytest.raises(ScenarioError, match=r"agents\.vwap\.quantity: 'none' is not a whole number"):
+        check(ready, ["agents.vwap.quantity=none"])
+
+
 def test_what_is_set() -> None:
     changed = applied(
         "seed=4", "agents.mm.gamma=0.5", "agents.mm.parameters.spread=0.03", "agents.mm.count=2",

@@ -37,7 +37,7 @@ def test_parameters_are_the_fields_that_people_may_set() -> None:
     assert [(p.name, p.type, p.default_text, p.doc) for p in parameters_of(Sniper)] == [
         ("threshold", "float", "0.6", ""),
         ("quantity", "int", "5", ""),
-        ("limit", "decimal | none", "null", ""),
+        ("limit", "decimal | none", "none", ""),
     ]
     assert [(p.name, p.type, p.default_text, p.doc) for p in parameters_of(Maker)] == [
         ("gamma", "float", "0.1", "risk aversion"),
@@ -84,6 +84,7 @@ ACCEPTED = [
     ("waits", ["1us", 5], [1000, 5]), ("prices", ["0.5", 1], (0.5, 1.0)), ("prices", None, None),
     ("rates", "3/s", 3.0), ("rates", ["3/s", "6/min"], [3.0, 0.1]),
     ("window", {"length": 3}, Window(3)), ("window", {"length": 3, "step": "1ms"}, Window(3, 1_000_000)),
+    ("maybe", "none", None), ("window", "none", None), ("word", "none", "none"), ("either", "none", "none"),
     ("window", None, None), ("window", Window(4), Window(4)),
     ("path", "a/b.csv", Path("a/b.csv")),
     ("delay", "5us", Constant(5_000)), ("delay", 7, Constant(7)), ("delay", Constant(3), Constant(3)),
@@ -132,6 +133,7 @@ REFUSED = [
     ("mood", True, "mood", "true is not one of the choices; known: calm, wild"),
     ("choice", "by", "choice", "'by' is not one of the choices; did you mean \"buy\"?"),
     ("choice", 4, "choice", "4 is not one of the choices; known: buy, sell, 3"),
+    ("whole", "none", "whole", "'none' is not a whole number"),
     ("maybe", "x", "maybe", "'x' is not a whole number"),
     ("either", [1], "either", "a list is none of: int, text"),
     ("numbers", "12", "numbers", "'12' is not a list: write [one, two]"),

@@ -358,7 +358,9 @@ def test_a_stop_cancels_all_and_lets_nothing_pass() -> None:
     there.advance(0)
     assert [request.order_id for request in there.asked(Kind.CANCEL)] == [one.reference, two.reference]
     assert me.heard[0][4:6] == (Severity.CRITICAL, Action.STOP)
-    assert refusal(me, there, me.sell(ABC, 1, limit=11_000)).rule == "hold"
+    event = refusal(me, there, me.sell(ABC, 1, limit=11_000))
+    assert event.rule == "hold"
+    assert event.text.endswith("refused: trading is stopped: by its own hand; nothing passes")
     there.cancel(one)
     there.cancel(two)
     me.resume_trading()

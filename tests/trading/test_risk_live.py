@@ -168,6 +168,45 @@ def test_the_circuit_breaker_pauses_and_goes_on() -> None:
     assert told(me)[-1][2] is Action.RESUME, "what was lost before no longer counts"
 
 
+def test_a_pause_is_neither_told_twice_nor_extended() -> None:
+    """The loss comes back twice while it pauses."""
+    me, there = holding(breaker_loss=0.01, breaker_within="5s", cooldown="30s")
+    mark(there, 8_900)
+    for price in (10_000, 8_000, 9_500, 7_000, 9_000, 6_000):
+        mark(there, price, "4s")
+    assert [action for _, _, action in told(me)] == [Action.PAUSE]
+    there.advance("6s")
+    assert [action for _, _, action in told(me)] == [Action.PAUSE, Action.RESUME]
+    mark(there, 4_000)
+    assert told(me)[-1][2] is Action.PAUSE, "after the pause it watches again"
+
+
+def test_a_pause_leaves_what_only_reduces_the_position() -> None:
+    me, there = holding(breaker_loss=0.01, cooldown="30s")
+    stop, target = me.sell(ABC, 100, stop=8_000), me.sell(ABC, 60, limit=12_000)
+    more, turns = me.buy(ABC, 1, limit=7_000), me.sell(ABC, 101, limit=13_000)
+    there.accept(stop, target, more, turns)
+    mark(there, 8_900)
+    assert {request.order_id for request in there.asked(Kind.CANCEL)} == {more.reference, turns.reference}
+    assert not me.sell(ABC, 1, limit=9_000).reference, "nothing new passes"
+    there.clear()
+    there.fill(target)
+    there.advance("1s")
+    assert {request.order_id for request in there.asked(Kind.CANCEL)} >= {stop.reference}, "40 are held, it sells 100"
+
+
+def test_a_stop_during_a_pause_cancels_the_rest() -> None:
+    me, there = holding(breaker_loss=0.01, cooldown="30s")
+    stop = me.sell(ABC, 100, stop=8_000)
+    there.accept(stop)
+    mark(there, 8_900)
+    assert told(me) == [("circuit_breaker", CRITICAL, Action.PAUSE)]
+    assert not there.asked(Kind.CANCEL)
+    me.emergency_stop()
+    there.advance("1s")
+    assert {request.order_id for request in there.asked(Kind.CANCEL)} == {stop.reference}
+
+
 def test_a_loss_of_the_firm_stops_all_of_it() -> None:
     """Each loses 60 of their 100 together."""
     ours = Scope(Limits(max_daily_loss_money=100), (ABC,), lambda instrument: price[0], 100_000, FIRM)

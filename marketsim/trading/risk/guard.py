@@ -84,6 +84,7 @@ class Guard:
         self._books = [scope.book for scope in self._scopes]
         for scope in self._scopes:
             scope.members.append(self)
+        self._pausing = False  # whether what only reduces a position stays, while nothing passes
         self._due, self._working = -1, False  # when it goes on to cancel and close, and whether there is anything left
         self._open: dict[int, int] = {}  # lots by the broker's reference
         self._held: dict[str, int] = {}
@@ -131,7 +132,7 @@ class Guard:
             scope.pending.clear()
         what = f"replace of order {order.client_order_id}" if replace else f"order {order.client_order_id}"
         whose = "" if broken.kind == AGENT else f"{broken.kind}: "
-        text = f"{what} refused: {whose}{check.say(value)}; at most {allowed} pass"
+        text = f"{what} refused: {whose}{check.say(value)}; {_passing(allowed)}"
         rule = (Severity.BREACH, Action.REFUSE, value, check.limit)
         self._emit(RiskEvent(now, self._session.name, broken.kind, check.rule, *rule, allowed, symbol,
                              order.client_order_id, text))  # fmt: skip
@@ -166,6 +167,9 @@ class Guard:
         self._held[symbol] = lots
         for book in self._books:
             book.by_symbol[symbol].position += gained
+        if self._pausing:  # what has only reduced it may no longer do so
+            self._working = True
+            self._plan(self._session.now)
 
     # --- as a member of its scopes ---
 
@@ -189,6 +193,7 @@ class Guard:
 
     def obey(self) -> None:
         """Cancel, and close, as the strongest hold says."""
+        self._pausing = self._only_pauses()
         if self._must_cancel():
             self._working = True
             self._plan(self._session.now)
@@ -222,6 +227,10 @@ class Guard:
     def _must_cancel(self) -> bool:
         return any(scope.holding not in (None, Action.BLOCK) for scope in self._scopes)
 
+    def _only_pauses(self) -> bool:
+        holding = [scope.holding for scope in self._scopes]
+        return Action.PAUSE in holding and not {Action.STOP, Action.FLATTEN}.intersection(holding)
+
     def _must_close(self) -> bool:
         return any(scope.holding is Action.FLATTEN for scope in self._scopes)
 
@@ -241,11 +250,18 @@ class Guard:
             self._plan(self._session.now + _RETRY)
 
     def _cancel_all(self) -> bool:
-        """Whether an order of the strategy is open still."""
+        """Whether an order of the strategy is open still that must not be."""
         left = [order for order in self._session.open_orders() if order.client_order_id < OWN]
+        if self._pausing:
+            left = [order for order in left if not self._only_reduces(order)]
         for order in left:
             self._cancel(order)
         return bool(left)
+
+    def _only_reduces(self, order: Order) -> bool:
+        """Whether all that is open of an order could do no more than close the position."""
+        held = self._held.get(order.instrument.symbol, 0)
+        return order.side * held < 0 and order.leaves <= abs(held)
 
     def _cancel(self, order: Order) -> None:
         """Ask for a cancel; anew after a while, where the venue refuses it."""
@@ -296,3 +312,8 @@ class Guard:
     def _emit(self, event: RiskEvent) -> None:
         self._session.note(NOTE, event.note())
         self._session.tell_risk(event)
+
+
+def _passing(allowed: int) -> str:
+    """How much of a refused order would have passed, in words."""
+    return f"at most {allowed} pass" if allowed else "nothing passes"

@@ -183,6 +183,8 @@ class Scope:
             if until is not None and now >= until:
                 self.resume(rule, "the cooldown is over")
         for one in self._rules:
+            if one.rule in self.holds and self.holds[one.rule][1] is not None:
+                continue  # it pauses trading already, and begins anew after that
             value = one.measure(standing)
             self._follow(one.rule, value, one.limit, one.say(value, "above" if value > one.limit else "near"))
 
