@@ -20,7 +20,7 @@ import pandas as pd
 
 from marketsim.analysis import figures
 from marketsim.analysis.accounting import Accounts, accounts
-from marketsim.analysis.execution_report import executions, largest
+from marketsim.analysis.execution_report import executions, largest, named_orders
 from marketsim.analysis.figures.executions import execution_figure
 from marketsim.analysis.impact import kyle_lambda
 from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
@@ -281,8 +281,9 @@ def _agent_table(tables: MarketTables, books: Accounts, currency: str) -> str:
 def _executions(tables: MarketTables, worked: pd.DataFrame, currency: str) -> Iterator[str]:
     """Parent orders against their benchmarks; the largest where there are many."""
     yield '<section id="executions"><h2>Executions</h2>'
-    shown = worked.iloc[largest(worked, MOST_AGENTS)]
-    shown = shown.set_index(shown["agent"] + " " + shown["number"].astype(str))
+    shown = named_orders(worked.iloc[largest(worked, MOST_AGENTS)])
+    if not (shown["left_because"] != "").any():
+        shown = shown.drop(columns="left_because")
     words = "Parent orders, each from its beginning to its planned end, against benchmark prices. Costs are positive."
     if len(worked) > len(shown):
         words = (
@@ -293,7 +294,7 @@ def _executions(tables: MarketTables, worked: pd.DataFrame, currency: str) -> It
         lambda width: execution_figure(tables, width=width),
         "What was left of each parent order over time, and its implementation shortfall in parts",
         "A line that falls early has paid for certainty; one that falls late has carried the risk of the price. What "
-        "never falls is opportunity (vermilion): not paid, and not done.",
+        "never falls is opportunity (dotted): not paid, and not done.",
     )
     yield "</section>"
 

@@ -57,8 +57,10 @@ AGENT_COLUMNS: tuple[Column, ...] = (
 )
 EXECUTION_COLUMNS: tuple[Column, ...] = (
     ("algorithm", "algorithm", "", ""),
+    ("side", "side", "", ""),
     ("quantity", "wanted", "units", ",.0f"),
     ("fill_rate", "filled", "of it", ".0%"),
+    ("left_because", "left because", "", ""),
     ("orders", "orders", "", ",.0f"),
     ("maker_share", "maker share", "of what was filled", ".0%"),
     ("participation", "participation", "of the volume", ".1%"),
