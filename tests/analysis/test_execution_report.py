@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,13 @@ def test_numbers_of_orders_repeat_from_venue_to_venue() -> None:
     )
     (row,) = executions(tables).to_dict("records")
     assert (row["filled"], row["quantity"], row["average_price"]) == (10.0, 20.0, 101.0)
+
+
+def test_the_page_of_the_docs_names_every_column() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "execution.md").read_text(encoding="utf-8")
+    _, _, table = text.partition("| column | what it is |")
+    firsts = [line.split("|")[1] for line in table.split("\n\n")[0].splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", " ".join(firsts))) == set(COLUMNS)
 
 
 def test_recorded_days_have_none() -> None:
