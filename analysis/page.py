@@ -24,9 +24,11 @@ from marketsim.analysis.execution_report import executions, largest, named_order
 from marketsim.analysis.figures.executions import execution_figure
 from marketsim.analysis.impact import kyle_lambda
 from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
+from marketsim.analysis.page_labels import label_log, label_section
 from marketsim.analysis.page_mechanisms import mechanisms
 from marketsim.analysis.page_parts import cards, document, facts, image, table, turned_table
 from marketsim.analysis.page_risk import risk_log, risk_section
+from marketsim.analysis.page_signals import signal_log, signal_section
 from marketsim.analysis.page_words import (
     ACTIVITY_COLUMNS,
     AGENT_COLUMNS,
@@ -89,12 +91,16 @@ def _body(
     if notice:
         yield f'<p class="notice" role="alert">{escape(notice)}</p>'
     yield cards(_headlines(summary, currency))
-    yield from _market(tables, summary, currency)
+    parts = [*_market(tables, summary, currency)]
     if agents:
-        yield from _agents(tables, books, currency)
+        parts += _agents(tables, books, currency)
     if len(worked):
-        yield from _executions(tables, worked, currency)
-    yield from risk_section(tables, books, _figure)
+        parts += _executions(tables, worked, currency)
+    yield from parts
+    figure = _figure if sum(map(len, parts)) < ROOM else _left_out
+    yield from signal_section(tables, figure)
+    yield from label_section(tables, figure)
+    yield from risk_section(tables, books, figure)
     yield _terms()
     if manifest:
         yield _manifest(manifest)
@@ -114,6 +120,8 @@ def _contents(tables: MarketTables, agents: bool, worked: bool, manifest: object
     parts = [("market", "Market")]
     parts += [("agents", "Agents")] if agents else []
     parts += [("executions", "Executions")] if worked else []
+    parts += [("signals", "Signals")] if len(signal_log(tables)) else []
+    parts += [("labels", "Labels")] if len(label_log(tables)) else []
     parts += [("risk", "Risk")] if len(risk_log(tables)) else []
     parts += [("terms", "Terms")]
     parts += [("scenario", "Scenario")] if manifest else []
@@ -311,6 +319,11 @@ def _draw_inventory(tables: MarketTables, symbol: str, books: Accounts, width: f
 
 def _figure(draw: Callable[[float], Figure], alt: str, words: str) -> str:
     return image(picture(draw(WIDE)), picture(draw(NARROW)), alt, words)
+
+
+def _left_out(draw: Callable[[float], Figure], alt: str, words: str) -> str:
+    """Instead of a figure where the page is large already."""
+    return f"<p>No figure, to keep this page small: {escape(alt)}.</p>"
 
 
 def _terms() -> str:

@@ -22,7 +22,8 @@ MOST_CROSSES = 100  # marks that are drawn large
 @style.styled
 def stress_figure(run: RemarkedTables, instrument: str | None = None, *, width: float = style.WIDTH) -> Figure:
     """Above, the mid and the labelled orders: a line at the price of each while it lived, from a triangle on that
-    points upwards for one that buys, and a cross where one was sent at market. In the middle, the quantities at the best prices. Below, what was traded, and the labelled orders' part.
+    points upwards for one that buys, and a cross where one was sent at market. In the middle, the quantities at the
+    best prices. Below, what was traded, and the labelled orders' part.
     """
     tape = Tape.of(run, instrument)
     said = labels(run)

@@ -55,13 +55,13 @@ def test_an_order_that_does_not_fit_into_the_run_is_refused(name: str, tmp_path:
     assert check(scenario(tmp_path, f"type: {name}, begin: 20s, horizon: 40s"))
     with pytest.raises(ScenarioError, match=r"horizon.*41s from 20s on end after .* 1min: use at most 40s, .* 1min 1s"):
         check(scenario(tmp_path, f"type: {name}, begin: 20s, horizon: 41s"))
-    with pytest.raises(ScenarioError, match="begin.*1min is not before the end of a run of 1min.*: begin earlier"):
+    with pytest.raises(ScenarioError, match=r"begin.*1min is not before the end of a run of 1min.*: begin earlier"):
         check(scenario(tmp_path, f"type: {name}, begin: 1min, horizon: 1s"))
 
 
 def test_so_it_is_with_a_liquidation_by_limit_orders(tmp_path: Path) -> None:
     assert check(scenario(tmp_path, "type: limit_liquidator, horizon: 1min"))
-    with pytest.raises(ScenarioError, match="horizon.*1min 1s end after a run of 1min: use at most 1min"):
+    with pytest.raises(ScenarioError, match=r"horizon.*1min 1s end after a run of 1min: use at most 1min"):
         check(scenario(tmp_path, "type: limit_liquidator, horizon: 61s"))
 
 
