@@ -66,21 +66,27 @@ def report(
     title: str = "Market report",
     manifest: Mapping[str, Any] | str | None = None,
     notice: str | None = None,
+    remarks: Sequence[str] = (),
     books: Accounts | None = None,
 ) -> Path:
     """Write the report of one run (or recorded day) to ``path`` and return it.
 
     One HTML file of at most about 5 MB that opens without a network, on a desk or a phone. ``manifest`` (a mapping or
-    text: scenario, seeds, versions, digest) is shown at its end, ``notice`` (such as "interrupted at …") at its top.
-    The file appears whole or not at all. Raises StoreError when it cannot be written.
+    text: scenario, seeds, versions, digest) is shown at its end, ``notice`` (such as "interrupted at …") at its top,
+    ``remarks`` below the headline numbers. The file appears whole or not at all. Raises StoreError when it cannot be written.
     """
     books = accounts(tables) if books is None else books
-    text = document(title, _body(tables, books, title, manifest, notice))
+    text = document(title, _body(tables, books, title, manifest, notice, remarks))
     return _write(Path(path), text)
 
 
 def _body(
-    tables: MarketTables, books: Accounts, title: str, manifest: Mapping[str, Any] | str | None, notice: str | None
+    tables: MarketTables,
+    books: Accounts,
+    title: str,
+    manifest: Mapping[str, Any] | str | None,
+    notice: str | None,
+    remarks: Sequence[str],
 ) -> Iterator[str]:
     summary = summarize(tables, books)
     agents = len(summary.families) > 0
@@ -91,6 +97,7 @@ def _body(
     if notice:
         yield f'<p class="notice" role="alert">{escape(notice)}</p>'
     yield cards(_headlines(summary, currency))
+    yield from (f'<p class="box">{escape(words)}</p>' for words in remarks)
     parts = [*_market(tables, summary, currency)]
     if agents:
         parts += _agents(tables, books, currency)
