@@ -73,7 +73,8 @@ def report(
 
     One HTML file of at most about 5 MB that opens without a network, on a desk or a phone. ``manifest`` (a mapping or
     text: scenario, seeds, versions, digest) is shown at its end, ``notice`` (such as "interrupted at …") at its top,
-    ``remarks`` below the headline numbers. The file appears whole or not at all. Raises StoreError when it cannot be written.
+    ``remarks`` below the headline numbers. The file appears whole or not at all. Raises StoreError when it cannot be
+    written.
     """
     books = accounts(tables) if books is None else books
     text = document(title, _body(tables, books, title, manifest, notice, remarks))
