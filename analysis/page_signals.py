@@ -39,7 +39,7 @@ _SIGNALS: tuple[Column, ...] = (
 def signal_log(tables: MarketTables) -> pd.DataFrame:
     """``time`` (ns), ``agent``, ``key``, ``value``, ``action`` and ``reason`` of what strategies told in annotations.
 
-    Decisions to do nothing, and those that an agent only repeats, are left out. Empty without any signal.
+    Decisions to do nothing, and judgements that only repeat the one before, are left out. Empty without any signal.
     """
     notes: pd.DataFrame | None = getattr(tables, "annotations", None)
     if notes is None or not (notes["key"] == "signal").any():
@@ -47,8 +47,8 @@ def signal_log(tables: MarketTables) -> pd.DataFrame:
     notes = notes[notes["key"].isin(_KEYS)]
     said = pd.DataFrame([_read(str(text)) for text in notes["value"]], columns=["action", "reason"], index=notes.index)
     found = notes[["time", "agent", "key", "value"]].join(said)
-    before = found.groupby("agent")["action"].shift()
-    return found[(found["action"] != before) & ~found["action"].str.startswith("HOLD")].reset_index(drop=True)
+    repeated = (found["action"] == found.groupby("agent")["action"].shift()) & ~_placed(found)
+    return found[~repeated & ~found["action"].str.startswith("HOLD")].reset_index(drop=True)
 
 
 def signal_section(tables: MarketTables, figure: Callable[..., str]) -> Iterator[str]:
@@ -58,7 +58,7 @@ def signal_section(tables: MarketTables, figure: Callable[..., str]) -> Iterator
         return
     local = getattr(tables, "local_time", None)
     yield '<section id="signals"><h2>Signals</h2>'
-    yield table(_sums(found, local), "agent", _SUMS, "Changes of mind: what was only repeated is not counted.")
+    yield table(_sums(found, local), "agent", _SUMS, "A judgement that only repeats the one before is not counted.")
     for agent, symbol in _drawn(found, list(tables.instruments)):
         yield figure(
             _draw(tables, agent, symbol),
@@ -71,6 +71,11 @@ def signal_section(tables: MarketTables, figure: Callable[..., str]) -> Iterator
     words = f"The last {MOST} of {len(found):,} signals and exits." if len(found) > MOST else "All signals and exits."
     yield table(shown, "time", _SIGNALS, words)
     yield "</section>"
+
+
+def _placed(found: pd.DataFrame) -> pd.Series:
+    """Which have a price, as signals that were acted upon have."""
+    return found["value"].astype(str).str.contains(_PLACED)
 
 
 def _read(text: str) -> tuple[str, str]:
@@ -101,7 +106,7 @@ def _sums(found: pd.DataFrame, local: Any) -> pd.DataFrame:
 
 def _drawn(found: pd.DataFrame, symbols: list[str]) -> list[tuple[str, str]]:
     """The agents with the most signals that have a price, each with the instrument of most of them."""
-    placed = found[found["value"].astype(str).str.contains(_PLACED)]
+    placed = found[_placed(found)]
     counts: Counter[tuple[str, str]] = Counter()
     for agent, text in zip(placed["agent"], placed["value"], strict=True):
         counts.update((str(agent), symbol) for symbol in symbols if re.search(rf"\b{re.escape(symbol)}\b", str(text)))

@@ -74,7 +74,16 @@ def _draw_parts(axes: Axes, shown: pd.DataFrame, names: list[str]) -> None:
             axes.barh(places, piece, left=end, height=0.65, label=part if sign == 1 else None, **look)
             end += piece
     total = shown["shortfall_bps"].to_numpy(np.float64)
-    axes.plot(total, places, linestyle="none", marker="D", markersize=4, color=style.BLACK, label="shortfall")
+    axes.plot(
+        total,
+        places,
+        linestyle="none",
+        marker="D",
+        markersize=5,
+        color=style.BLACK,
+        markeredgecolor="white",
+        label="shortfall",
+    )
     axes.axvline(0.0, color=style.GREY, linewidth=0.8)
     axes.set_yticks(places, names)
     axes.grid(visible=False, axis="y")

@@ -59,6 +59,7 @@ def test_signals_are_told_with_time_agent_action_and_reason() -> None:
         (2, "model", "signal", judged("HOLD")),
         (3, "model", "signal", judged("BUY")),
         (4, "model", "signal", judged("BUY")),
+        (4, "rsi", "signal", "long 5 ABC at 100: rsi(14) 20 < 30"),
         (5, "rsi", "exit", "stop-loss of long ABC at 99"),
         (6, "model", "signal", judged("SELL")),
         (7, "rsi", "remark", "no signal"),
@@ -67,6 +68,7 @@ def test_signals_are_told_with_time_agent_action_and_reason() -> None:
     assert list(zip(found["agent"], found["action"], found["reason"], strict=True)) == [
         ("rsi", "long 5 ABC at 100", "rsi(14) 20 < 30"),
         ("model", "BUY ABC", "because of BUY"),
+        ("rsi", "long 5 ABC at 100", "rsi(14) 20 < 30"),
         ("rsi", "stop-loss of long ABC at 99", ""),
         ("model", "SELL ABC", "because of SELL"),
     ]
