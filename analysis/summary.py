@@ -92,7 +92,7 @@ EXECUTION_LABELS = {
     "vwap_bps": ("to VWAP bps", ",.2f"),
     "left_because": ("left because", ""),
 }
-TEXTS = ("algorithm", "left because")  # which a narrow terminal may break
+TEXTS = ("algorithm", "left because")  # columns of words
 
 
 def summarize(tables: MarketTables, books: Accounts | None = None) -> Summary:
@@ -186,9 +186,15 @@ def _rich(cells: list[list[str]], title: str) -> Any:
         padding=0,
     )
     money = cells[0].index(FAMILY_LABELS["pnl"][0]) if FAMILY_LABELS["pnl"][0] in cells[0] else -1
+    narrow = "algorithm" in cells[0]  # a table with words, which a narrow terminal may break, headings too
     for place, heading in enumerate(cells[0]):
-        words = heading in TEXTS
-        result.add_column(heading, justify="left" if words or not place else "right", no_wrap=not words)
+        justify: Any = "left" if heading in TEXTS or not place else "right"
+        least = (
+            None
+            if heading in TEXTS or not place
+            else max(map(len, [*heading.split(), *(line[place] for line in cells[1:])]))
+        )
+        result.add_column(heading, justify=justify, no_wrap=not narrow, overflow="fold", min_width=least)
     for line in cells[1:]:
         result.add_row(*(_coloured(cell) if place == money else cell for place, cell in enumerate(line)))
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from rich.console import Console
 from synthetic import SECOND, Tables, by_hand
 
 import marketsim as ms
@@ -184,6 +186,11 @@ def test_tables_and_picture_say_who_wanted_what_and_why_it_is_not_done() -> None
     cells = ms.analysis.summarize(tables)._tables()["Executions"]
     assert [line[:3] for line in cells[1:]] == [["desk 1", "Twap", "buy"], ["desk 2", "AlmgrenChriss", "sell"]]
     assert [line[-1] for line in cells] == ["left because", BECAUSE, "run ended"]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(ms.analysis.summarize(tables).rich())
+    told = console.export_text()
+    assert "…" not in told, "a narrow terminal breaks words, and leaves none out"
+    assert all(words in told for words in ("shortfall", "buy", "sell", "held", "back by"))
     figure = ms.analysis.execution_figure(tables)
     assert [line.get_label() for line in figure.axes[0].lines] == ["desk 1\nTwap buy", "desk 2\nAlmgrenChriss sell"]
     orders = {to_hex(line.get_color()) for line in figure.axes[0].lines}
