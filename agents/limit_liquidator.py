@@ -16,8 +16,9 @@ from marketsim.agents.quoting import Desk, Targets
 from marketsim.agents.utility_quoting import IntensityQuoting, down, up
 from marketsim.domain.market_data import Report
 from marketsim.domain.order import Side, TimeInForce
-from marketsim.domain.units import SECOND
+from marketsim.domain.units import SECOND, format_duration
 from marketsim.errors import InvalidValueError
+from marketsim.scenario.document import Path
 from marketsim.trading.order import Order
 
 _TIMES = 256  # steps of the table of distances
@@ -72,6 +73,13 @@ class LimitLiquidator(IntensityQuoting):
             raise InvalidValueError(
                 f"unit: {self.quantity} lots in units of {self.unit} are more than {MOST_QUOTES} orders; raise it"
             )
+
+    def check_duration(self, duration: int) -> list[tuple[Path, str]]:
+        """A horizon beyond a run of so many ns, at whose end nothing would be taken."""
+        if int(self.horizon) <= duration:
+            return []
+        horizon, run = format_duration(int(self.horizon)), format_duration(duration)
+        return [(("horizon",), f"{horizon} end after a run of {run}: use at most {run}, or lengthen the run")]
 
     def on_start(self) -> None:
         """The horizon begins."""

@@ -40,6 +40,7 @@ COLUMNS: dict[str, str] = {
     "instrument": "str",
     "side": "int8",  # +1 buy, -1 sell
     "state": "str",  # name of OrderState: FILLED, CANCELED with something left; OPEN when the run ended before it did
+    "left_because": "str",  # why something is left, in a few words; empty where nothing is
     "quantity": "float64",  # units
     "filled": "float64",
     "fill_rate": "float64",  # of the quantity
@@ -80,6 +81,7 @@ class _Parent(NamedTuple):
     orders: list[tuple[int, str]]  # number and venue of each child order
     state: str
     ended: int  # ns; -1 when it never was
+    left_because: str
 
 
 class _Market(NamedTuple):
@@ -175,7 +177,7 @@ def _parents(tables: MarketTables) -> list[_Parent]:
     notes = notes[notes["key"].isin(_KEYS)]
     terms: dict[tuple[str, int], dict[str, Any]] = {}
     orders: dict[tuple[str, int], list[tuple[int, str]]] = defaultdict(list)
-    over: dict[tuple[str, int], tuple[str, int]] = {}
+    over: dict[tuple[str, int], tuple[str, int, str]] = {}
     for time, agent, key, value in zip(notes["time"], notes["agent"], notes["key"], notes["value"], strict=True):
         if key == "execution order":
             number, order, venue = str(value).split(" ", 2)
@@ -186,8 +188,9 @@ def _parents(tables: MarketTables) -> list[_Parent]:
         if key == "execution":
             terms[place] = told  # the latest holds
         else:
-            over[place] = (str(told["state"]), int(time))
-    return [_Parent(place[0], told, orders[place], *over.get(place, ("OPEN", -1))) for place, told in terms.items()]
+            over[place] = (str(told["state"]), int(time), str(told.get("left_because", "")))
+    still = ("OPEN", -1, "run ended")
+    return [_Parent(place[0], told, orders[place], *over.get(place, still)) for place, told in terms.items()]
 
 
 def _market(tables: MarketTables, symbol: str) -> _Market:
@@ -254,6 +257,7 @@ def _row(parent: _Parent, market: _Market, run_end: int) -> dict[str, Any]:
         "instrument": tape.symbol,
         "side": side,
         "state": parent.state,
+        "left_because": parent.left_because,
         "quantity": wanted,
         "filled": filled,
         "fill_rate": filled / wanted,
@@ -303,6 +307,12 @@ def _mean_mark(tape: Tape, begin: int, end: int) -> float:
     inside = tape.quote_time[(tape.quote_time > begin) & (tape.quote_time < end)]
     edges = np.concatenate(([begin], inside, [end])).astype(np.int64)
     return float(np.average(tape.marks_at(edges[:-1]), weights=np.diff(edges)))
+
+
+def named_orders(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``executions`` for people: named by agent and number, and sides in words."""
+    sides = frame["side"].map({1: "buy", -1: "sell"})
+    return frame.assign(side=sides).set_index(frame["agent"] + " " + frame["number"].astype(str))
 
 
 def largest(frame: pd.DataFrame, most: int) -> list[int]:

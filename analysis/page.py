@@ -20,13 +20,15 @@ import pandas as pd
 
 from marketsim.analysis import figures
 from marketsim.analysis.accounting import Accounts, accounts
-from marketsim.analysis.execution_report import executions, largest
+from marketsim.analysis.execution_report import executions, largest, named_orders
 from marketsim.analysis.figures.executions import execution_figure
 from marketsim.analysis.impact import kyle_lambda
 from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
+from marketsim.analysis.page_labels import label_log, label_section
 from marketsim.analysis.page_mechanisms import mechanisms
 from marketsim.analysis.page_parts import cards, document, facts, image, table, turned_table
 from marketsim.analysis.page_risk import risk_log, risk_section
+from marketsim.analysis.page_signals import signal_log, signal_section
 from marketsim.analysis.page_words import (
     ACTIVITY_COLUMNS,
     AGENT_COLUMNS,
@@ -64,21 +66,28 @@ def report(
     title: str = "Market report",
     manifest: Mapping[str, Any] | str | None = None,
     notice: str | None = None,
+    remarks: Sequence[str] = (),
     books: Accounts | None = None,
 ) -> Path:
     """Write the report of one run (or recorded day) to ``path`` and return it.
 
     One HTML file of at most about 5 MB that opens without a network, on a desk or a phone. ``manifest`` (a mapping or
-    text: scenario, seeds, versions, digest) is shown at its end, ``notice`` (such as "interrupted at …") at its top.
-    The file appears whole or not at all. Raises StoreError when it cannot be written.
+    text: scenario, seeds, versions, digest) is shown at its end, ``notice`` (such as "interrupted at …") at its top,
+    ``remarks`` below the headline numbers. The file appears whole or not at all. Raises StoreError when it cannot be
+    written.
     """
     books = accounts(tables) if books is None else books
-    text = document(title, _body(tables, books, title, manifest, notice))
+    text = document(title, _body(tables, books, title, manifest, notice, remarks))
     return _write(Path(path), text)
 
 
 def _body(
-    tables: MarketTables, books: Accounts, title: str, manifest: Mapping[str, Any] | str | None, notice: str | None
+    tables: MarketTables,
+    books: Accounts,
+    title: str,
+    manifest: Mapping[str, Any] | str | None,
+    notice: str | None,
+    remarks: Sequence[str],
 ) -> Iterator[str]:
     summary = summarize(tables, books)
     agents = len(summary.families) > 0
@@ -89,12 +98,17 @@ def _body(
     if notice:
         yield f'<p class="notice" role="alert">{escape(notice)}</p>'
     yield cards(_headlines(summary, currency))
-    yield from _market(tables, summary, currency)
+    yield from (f'<p class="box">{escape(words)}</p>' for words in remarks)
+    parts = [*_market(tables, summary, currency)]
     if agents:
-        yield from _agents(tables, books, currency)
+        parts += _agents(tables, books, currency)
     if len(worked):
-        yield from _executions(tables, worked, currency)
-    yield from risk_section(tables, books, _figure)
+        parts += _executions(tables, worked, currency)
+    yield from parts
+    figure = _figure if sum(map(len, parts)) < ROOM else _left_out
+    yield from signal_section(tables, figure)
+    yield from label_section(tables, figure)
+    yield from risk_section(tables, books, figure)
     yield _terms()
     if manifest:
         yield _manifest(manifest)
@@ -114,6 +128,8 @@ def _contents(tables: MarketTables, agents: bool, worked: bool, manifest: object
     parts = [("market", "Market")]
     parts += [("agents", "Agents")] if agents else []
     parts += [("executions", "Executions")] if worked else []
+    parts += [("signals", "Signals")] if len(signal_log(tables)) else []
+    parts += [("labels", "Labels")] if len(label_log(tables)) else []
     parts += [("risk", "Risk")] if len(risk_log(tables)) else []
     parts += [("terms", "Terms")]
     parts += [("scenario", "Scenario")] if manifest else []
@@ -281,8 +297,9 @@ def _agent_table(tables: MarketTables, books: Accounts, currency: str) -> str:
 def _executions(tables: MarketTables, worked: pd.DataFrame, currency: str) -> Iterator[str]:
     """Parent orders against their benchmarks; the largest where there are many."""
     yield '<section id="executions"><h2>Executions</h2>'
-    shown = worked.iloc[largest(worked, MOST_AGENTS)]
-    shown = shown.set_index(shown["agent"] + " " + shown["number"].astype(str))
+    shown = named_orders(worked.iloc[largest(worked, MOST_AGENTS)])
+    if not (shown["left_because"] != "").any():
+        shown = shown.drop(columns="left_because")
     words = "Parent orders, each from its beginning to its planned end, against benchmark prices. Costs are positive."
     if len(worked) > len(shown):
         words = (
@@ -293,7 +310,7 @@ def _executions(tables: MarketTables, worked: pd.DataFrame, currency: str) -> It
         lambda width: execution_figure(tables, width=width),
         "What was left of each parent order over time, and its implementation shortfall in parts",
         "A line that falls early has paid for certainty; one that falls late has carried the risk of the price. What "
-        "never falls is opportunity (vermilion): not paid, and not done.",
+        "never falls is opportunity (dotted): not paid, and not done.",
     )
     yield "</section>"
 
@@ -310,6 +327,11 @@ def _draw_inventory(tables: MarketTables, symbol: str, books: Accounts, width: f
 
 def _figure(draw: Callable[[float], Figure], alt: str, words: str) -> str:
     return image(picture(draw(WIDE)), picture(draw(NARROW)), alt, words)
+
+
+def _left_out(draw: Callable[[float], Figure], alt: str, words: str) -> str:
+    """Instead of a figure where the page is large already."""
+    return f"<p>No figure, to keep this page small: {escape(alt)}.</p>"
 
 
 def _terms() -> str:

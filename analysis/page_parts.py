@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from marketsim.analysis.page_words import Column
 from marketsim.analysis.summary import number
+from marketsim.domain.local_time import time_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from marketsim.analysis.picture import Picture
+    from marketsim.domain.local_time import LocalTime
 
 STYLE = """
 :root{color-scheme:light}
@@ -133,6 +135,12 @@ def image(wide: Picture, narrow: Picture, alt: str, words: str) -> str:
         f'<img src="{wide.address}" width="{wide.width}" height="{wide.height}" alt="{escape(alt)}"></picture>'
         f"<figcaption>{escape(words)}</figcaption></figure>"
     )
+
+
+def moment_text(time: int, local: LocalTime | None) -> str:
+    """A time to the millisecond."""
+    whole, point, rest = time_text(time, local).partition(".")
+    return whole + point + rest[:3]
 
 
 def _cell(text: str, form: str) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from marketsim.analysis.figures.risk import risk_figure
-from marketsim.analysis.page_parts import table
+from marketsim.analysis.page_parts import moment_text, table
 from marketsim.analysis.page_words import Column
-from marketsim.domain.local_time import LocalTime, time_text
+from marketsim.domain.local_time import LocalTime
 from marketsim.domain.risk import STOPPING
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def risk_section(tables: MarketTables, books: Accounts, figure: Callable[..., st
     events = risk[(risk["action"] != "refuse") & (risk["severity"] != "warning")]
     if len(events):
         more = f" The first {MOST} of {len(events):,}." if len(events) > MOST else ""
-        shown = events.head(MOST).set_axis([_moment(t, local) for t in events["time"].head(MOST)])
+        shown = events.head(MOST).set_axis([moment_text(int(t), local) for t in events["time"].head(MOST)])
         yield table(shown, "time", _EVENTS, f"Limits that were passed, stops, and trading that went on again.{more}")
     yield table(_sums(risk, local), "agent", _SUMS, "Every decision, by agent, rule and what was done.")
     yield "</section>"
@@ -79,18 +79,12 @@ def _lead(risk: pd.DataFrame) -> str:
     return f"Stopped: {who}. {rest}"
 
 
-def _moment(time: Any, local: LocalTime | None) -> str:
-    """A time to the millisecond."""
-    whole, point, rest = time_text(int(time), local).partition(".")
-    return whole + point + rest[:3]
-
-
 def _sums(risk: pd.DataFrame, local: LocalTime | None) -> pd.DataFrame:
     """One row for each agent, rule and action, the gravest first."""
     keys = ["agent", "scope", "rule", "severity", "action"]
     sums = risk.groupby(keys, sort=False)["time"].agg(["count", "min", "max"]).reset_index()
     order = {"critical": 0, "breach": 1, "warning": 2, "info": 3}
     sums = sums.sort_values("severity", key=lambda column: column.map(order), kind="stable")
-    sums["first"] = [_moment(time, local) for time in sums["min"]]
-    sums["last"] = [_moment(time, local) for time in sums["max"]]
+    sums["first"] = [moment_text(int(time), local) for time in sums["min"]]
+    sums["last"] = [moment_text(int(time), local) for time in sums["max"]]
     return sums.set_index("agent")

@@ -57,8 +57,10 @@ AGENT_COLUMNS: tuple[Column, ...] = (
 )
 EXECUTION_COLUMNS: tuple[Column, ...] = (
     ("algorithm", "algorithm", "", ""),
+    ("side", "side", "", ""),
     ("quantity", "wanted", "units", ",.0f"),
     ("fill_rate", "filled", "of it", ".0%"),
+    ("left_because", "left because", "", ""),
     ("orders", "orders", "", ",.0f"),
     ("maker_share", "maker share", "of what was filled", ".0%"),
     ("participation", "participation", "of the volume", ".1%"),
@@ -88,6 +90,7 @@ TERMS = {
     "Price improvement": "How much better than the quote trades were; negative where orders walked the book.",
     "Shortfall": "What an execution cost against the mid when it was given: delay until it began, trading, what the "
     "part that was not done would cost at its end, and fees. Positive is a cost, also against VWAP, TWAP and close.",
+    "Arrival": "The moment at which an execution begins; its price is the mid just before it.",
     "Volatility": "Root of the mean squared 10 s log return of the mid, scaled to one minute, in bps.",
     "Indicative price": "At which an auction would trade if it ended now; positions are marked at it until it does.",
     "Funding": "Paid by the longs of a perpetual to its shorts, or the other way round, to hold its price near the "

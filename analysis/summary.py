@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from marketsim.analysis.accounting import Accounts, accounts
-from marketsim.analysis.execution_report import executions, largest
+from marketsim.analysis.execution_report import executions, largest, named_orders
 from marketsim.analysis.liquidity import best_depth
 from marketsim.analysis.prices import realized_volatility
 from marketsim.analysis.spreads import effective_spread, quoted_spread
@@ -82,13 +82,17 @@ FAMILY_LABELS = {
     "fees": ("fees", "+,.2f"),
 }
 EXECUTION_LABELS = {
+    "algorithm": ("algorithm", ""),
+    "side": ("side", ""),
     "quantity": ("wanted", ",.0f"),
     "fill_rate": ("filled", ".0%"),
     "participation": ("share", ".1%"),
     "average_price": ("average", ",.2f"),
     "shortfall_bps": ("shortfall bps", ",.2f"),
     "vwap_bps": ("to VWAP bps", ",.2f"),
+    "left_because": ("left because", ""),
 }
+TEXTS = ("algorithm", "left because")  # columns of words
 
 
 def summarize(tables: MarketTables, books: Accounts | None = None) -> Summary:
@@ -112,9 +116,9 @@ def market_table(tables: MarketTables) -> pd.DataFrame:
 
 
 def _shown(found: pd.DataFrame) -> pd.DataFrame:
-    """The largest parent orders, by agent and number."""
-    shown = found.iloc[largest(found, MOST_EXECUTIONS)]
-    return shown.set_index(shown["agent"] + " " + shown["number"].astype(str))
+    """The largest parent orders, by agent and number; why something is left, where it is."""
+    shown = named_orders(found.iloc[largest(found, MOST_EXECUTIONS)])
+    return shown if (shown["left_because"] != "").any() else shown.drop(columns="left_because")
 
 
 def _market_row(tape: Tape) -> dict[str, Any]:
@@ -182,8 +186,15 @@ def _rich(cells: list[list[str]], title: str) -> Any:
         padding=0,
     )
     money = cells[0].index(FAMILY_LABELS["pnl"][0]) if FAMILY_LABELS["pnl"][0] in cells[0] else -1
+    narrow = "algorithm" in cells[0]  # a table with words, which a narrow terminal may break, headings too
     for place, heading in enumerate(cells[0]):
-        result.add_column(heading, justify="right" if place else "left", no_wrap=True)
+        justify: Any = "left" if heading in TEXTS or not place else "right"
+        least = (
+            None
+            if heading in TEXTS or not place
+            else max(map(len, [*heading.split(), *(line[place] for line in cells[1:])]))
+        )
+        result.add_column(heading, justify=justify, no_wrap=not narrow, overflow="fold", min_width=least)
     for line in cells[1:]:
         result.add_row(*(_coloured(cell) if place == money else cell for place, cell in enumerate(line)))
     return result

@@ -12,6 +12,7 @@ from typing import Literal
 from marketsim.agents.checks import to_whole
 from marketsim.agents.execution.plan import MAX_PARTICIPATION, SlicedPlan
 from marketsim.agents.execution.working import Pace, Shares
+from marketsim.errors import InvalidValueError
 from marketsim.trading.parent_order import ParentOrder
 
 
@@ -30,6 +31,10 @@ class Iceberg(SlicedPlan):
     def __post_init__(self) -> None:
         super().__post_init__()
         to_whole(self, "display", low=1)
+        if self.display > self.quantity:
+            raise InvalidValueError(
+                f"display: {self.display} lots of {self.quantity}; an iceberg shows at most what there is: lower it"
+            )
 
     def pace(self, parent: ParentOrder) -> Pace:
         """One slice, the whole order."""

@@ -16,11 +16,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from marketsim.agents.checks import to_number, to_whole
-from marketsim.agents.execution.plan import MAX_PARTICIPATION, SLICES, SlicedPlan
+from marketsim.agents.checks import to_number
+from marketsim.agents.execution.plan import MAX_PARTICIPATION, SLICES, SlicedPlan, check_slices
 from marketsim.agents.execution.trajectory import share_left
 from marketsim.agents.execution.working import Pace, even_times
-from marketsim.errors import InvalidValueError
 from marketsim.trading.parent_order import ParentOrder
 
 _FASTEST = 4.0
@@ -41,13 +40,9 @@ class ImplementationShortfall(SlicedPlan):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        to_whole(self, "slices", low=1)
+        check_slices(self.slices, self)
         to_number(self, "urgency", low=0.0, high=200.0)
         to_number(self, "adapt", low=-10.0, high=10.0)
-        if self.slices > self.quantity:
-            raise InvalidValueError(
-                f"slices: {self.slices} parts of {self.quantity} lots; use at most as many as there are lots"
-            )
 
     def pace(self, parent: ParentOrder) -> Pace:
         """Each slice by what is left, and by the price."""

@@ -30,6 +30,8 @@ class Participation(SlicedPlan):
     max_slice: int | None = field(default=None, metadata={"help": "most lots that a look sends; none: any number"})
     at_end: AtEnd = field(default="stop", metadata=AT_END)
 
+    cap_name = "rate"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         to_number(self, "rate", low=0.0, high=1.0, open_low=True)

@@ -14,8 +14,9 @@ from marketsim.agents.checks import check_choice, to_duration, to_number, to_sha
 from marketsim.agents.execution.working import Pace, Slicing, jittered, round_goals
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.order import Side
-from marketsim.domain.units import duration
+from marketsim.domain.units import SECOND, duration, format_duration
 from marketsim.errors import InvalidValueError
+from marketsim.scenario.document import Path
 from marketsim.trading.agent import Agent
 from marketsim.trading.parent_order import ParentOrder, Terms, Worker
 
@@ -23,6 +24,7 @@ AtEnd: TypeAlias = Literal["take", "force", "stop", "go_on"]
 CatchUp: TypeAlias = Literal["next", "spread", "none"]
 
 _DURATION = "duration"
+_SHORTEST = SECOND // 1_000_000  # slice
 CATCH_UP: dict[str, Any] = {
     "help": "what a slice did not get: the next one gets it, it is spread over those to come, or none does"
 }
@@ -52,6 +54,8 @@ class ExecutionPlan(Agent):
     limit: float | None = field(default=None, metadata={"unit": "price", "help": "worst price, in currency"})
     at_end: AtEnd = field(default="take", metadata=AT_END)
 
+    cap_name = "max_participation"  # the parameter that ``cap`` is
+
     def __post_init__(self) -> None:
         check_choice(self, "side", ("buy", "sell"))
         check_choice(self, "at_end", ("take", "force", "stop", "go_on"))
@@ -65,6 +69,19 @@ class ExecutionPlan(Agent):
             raise InvalidValueError(f"begin: {self.begin} ns lies before the start; use 0s or more")
 
     # --- as an agent ---
+
+    def check_duration(self, duration: int) -> list[tuple[Path, str]]:
+        """What its own order cannot do in a run of so many ns: begin after its end, or go on beyond it."""
+        begin, horizon, run = int(self.begin), int(self.horizon), format_duration(duration)
+        if begin >= duration:
+            message = f"{format_duration(begin)} is not before the end of a run of {run}, so that nothing would be done"
+            return [(("begin",), f"{message}: begin earlier, or lengthen the run")]
+        if begin + horizon > duration:
+            message = f"{format_duration(horizon)} from {format_duration(begin)} on end after a run of {run}"
+            least = format_duration(begin + horizon)
+            repair = f"use at most {format_duration(duration - begin)}, begin earlier, or let the run last {least}"
+            return [(("horizon",), f"{message}: {repair}")]
+        return []
 
     def subscriptions(self) -> dict[str, Any]:
         """Nothing of its own: what is needed is asked for when the work begins."""
@@ -152,6 +169,20 @@ class SlicedPlan(ExecutionPlan):
         """When the slices are, and how much is to be done by then."""
 
 
+def check_slices(slices: int, plan: ExecutionPlan) -> None:
+    """InvalidValueError unless each of so many slices has a lot, and a time in which something can happen."""
+    to_whole(plan, "slices", low=1)
+    if slices > plan.quantity:
+        raise InvalidValueError(
+            f"slices: {slices} parts of {plan.quantity} lots; use at most as many as there are lots"
+        )
+    if int(plan.horizon) < slices * _SHORTEST:
+        raise InvalidValueError(
+            f"horizon: {format_duration(int(plan.horizon))} in {slices} slices are less than "
+            f"{format_duration(_SHORTEST)} each; use fewer slices, or a longer horizon"
+        )
+
+
 @dataclass
 class ScheduledPlan(SlicedPlan):
     """Slices that are known when it begins: a share of the order for each of ``slices`` equal stretches of time."""
@@ -163,11 +194,7 @@ class ScheduledPlan(SlicedPlan):
     def __post_init__(self) -> None:
         super().__post_init__()
         to_share(self, "vary_size")
-        to_whole(self, "slices", low=1)
-        if self.slices > self.quantity:
-            raise InvalidValueError(
-                f"slices: {self.slices} parts of {self.quantity} lots; use at most as many as there are lots"
-            )
+        check_slices(self.slices, self)
 
     def pace(self, parent: ParentOrder) -> Pace:
         """The shares, varied where that is wanted, as lots."""

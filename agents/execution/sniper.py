@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from marketsim.agents.checks import to_whole
 from marketsim.agents.execution.plan import MAX_PARTICIPATION, ExecutionPlan
 from marketsim.agents.execution.working import Sniping
+from marketsim.errors import InvalidValueError
 from marketsim.trading.parent_order import ParentOrder, Worker
 
 
@@ -28,6 +29,10 @@ class Sniper(ExecutionPlan):
     def __post_init__(self) -> None:
         super().__post_init__()
         to_whole(self, "size", "max_spread", low=1)
+        if self.size > self.quantity:
+            raise InvalidValueError(
+                f"size: {self.size} lots, and the order is one of {self.quantity}; wait for at most as many: lower it"
+            )
 
     def work(self, parent: ParentOrder) -> Worker:
         """Wait."""

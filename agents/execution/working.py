@@ -20,6 +20,7 @@ from marketsim.trading.order import Order
 from marketsim.trading.parent_order import ParentOrder
 
 _PENDING_CANCEL, _IOC, _TRADE = OrderState.PENDING_CANCEL, TimeInForce.IOC, EventKind.TRADE
+_REJECTED = OrderState.REJECTED
 
 
 class Pace(NamedTuple):
@@ -97,6 +98,29 @@ class Working:
         allowed = math.floor(own_share(self._cap, others_volume(parent)) + 1e-9) - parent.filled - parent.working
         return max(min(missing, allowed), 0)
 
+    def reason(self) -> str:
+        """Why something is left, if anything is when it ends now."""
+        parent = self.parent
+        missing = parent.quantity - parent.filled - parent.working
+        if self.room() < missing:
+            return f"held back by {self.plan.cap_name} {self._cap:g}"
+        if parent.children and parent.children[-1].state is _REJECTED:
+            return "its orders were refused"
+        if parent.limit is not None and self._beyond_limit(parent.limit):
+            return f"limit {parent.instrument.price(parent.limit):g}"
+        return "stopped by its rule (at_end: stop)" if self.plan.at_end == "stop" else "no liquidity"
+
+    def _beyond_limit(self, limit: int) -> bool:
+        """Whether nothing is to be had at the limit, as far as its quotes and its latest order tell."""
+        parent, quote = self.parent, self.parent.quote
+        if quote is not None:
+            known, price = (quote.has_ask, quote.ask) if parent.side is Side.BUY else (quote.has_bid, quote.bid)
+            return not known or parent.side * (price - limit) > 0
+        if self.plan.at_end != "stop":
+            return True  # what could be had is being taken
+        last = parent.children[-1] if parent.children else None
+        return last is not None and not last.live and last.filled < last.quantity
+
     def take(self, lots: int, limit: int | None) -> None:
         """Take up to so many lots at once."""
         lots = min(lots, self.room())
@@ -124,7 +148,7 @@ class Working:
     def _end(self) -> None:
         self.over = True
         if self.plan.at_end == "stop":
-            self.parent.stop()
+            self.parent.stop(because=self.reason())
         elif self.plan.at_end == "go_on":
             self.keep_on()
         else:
@@ -219,7 +243,7 @@ class Slicing(Working):
         if lots > 0:
             self.take(lots, self.parent.limit)
         if self._ending:
-            self.parent.stop(call_back=False)
+            self.parent.stop(call_back=False, because=self.reason())
 
     # --- posting ---
 
@@ -322,7 +346,7 @@ class Sniping(Working):
     def finish(self) -> None:
         """All that is left is taken, and that is the end."""
         self.take(self.parent.left, self.parent.limit)
-        self.parent.stop(call_back=False)
+        self.parent.stop(call_back=False, because=self.reason())
 
     def _look(self) -> None:
         parent, quote, plan = self.parent, self.parent.quote, self.plan

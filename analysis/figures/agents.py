@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from marketsim.domain.tables import MarketTables
 
 MOST_LINES = 8
+OTHERS = "others"  # the sum of all families that are not drawn
+COLOURS = (*style.PALETTE, style.GREY)
 PART_NAMES = {
     "spread_capture": "spread capture",
     "adverse_selection": "adverse selection",
@@ -128,7 +130,7 @@ def drawdown(
     (axes,) = style.panels(figure, 1)
     under = curves - curves.cummax()
     _draw_lines(axes, under)
-    for name, colour in zip(curves.columns, style.PALETTE, strict=False):
+    for name, colour in zip(curves.columns, COLOURS, strict=False):
         worst = max_drawdown(curves[name].to_numpy(), relative=False)
         time = curves.index.to_numpy()[worst.trough] / SECOND
         axes.plot([time], [-worst.amount], marker="o", markersize=5, color=colour, markeredgecolor="white")
@@ -139,7 +141,7 @@ def drawdown(
 
 
 def _pick(curves: pd.DataFrame, books: Accounts, agents: Sequence[str] | None) -> pd.DataFrame:
-    """The columns to draw, at most eight: those named, or the families that moved most."""
+    """The columns to draw: those named, at most eight, or the families that moved most, and the sum of the others."""
     if agents:
         for name in agents:
             books[name]  # an unknown name is refused with the nearest one
@@ -147,20 +149,25 @@ def _pick(curves: pd.DataFrame, books: Accounts, agents: Sequence[str] | None) -
     if curves.shape[1] <= MOST_LINES:
         return curves
     reach = curves.abs().max().sort_values(ascending=False)
-    return curves[[name for name in curves.columns if name in set(reach.index[:MOST_LINES])]]
+    kept = [name for name in curves.columns if name in set(reach.index[:MOST_LINES])]
+    return curves[kept].assign(**{OTHERS: curves.drop(columns=kept).sum(axis=1)})
 
 
 def _largest(families: pd.DataFrame) -> pd.DataFrame:
+    """The eight families that traded most, and the sums of the others."""
     if len(families) <= MOST_LINES:
         return families
-    kept = set(families["volume"].sort_values(ascending=False).index[:MOST_LINES])
-    return families.loc[[name for name in families.index if name in kept]]
+    chosen = set(families["volume"].sort_values(ascending=False).index[:MOST_LINES])
+    kept = [name for name in families.index if name in chosen]
+    columns = ["pnl", *PARTS]
+    rest = families.drop(index=kept)[columns].sum()
+    return pd.concat([families.loc[kept, columns], rest.to_frame(OTHERS).T])
 
 
 def _draw_lines(axes: Axes, curves: pd.DataFrame, *, steps: bool = False) -> None:
     axes.axhline(0, color=style.GREY, linewidth=0.7)
     time = curves.index.to_numpy()
-    for name, colour in zip(curves.columns, style.PALETTE, strict=False):
+    for name, colour in zip(curves.columns, COLOURS, strict=False):
         axes.plot(
             *style.thin(time, curves[name].to_numpy()),
             color=colour,
@@ -173,7 +180,7 @@ def _finish(axes: Axes, tables: MarketTables, curves: pd.DataFrame) -> None:
     style.time_axis(axes, tables.start, tables.end, local=getattr(tables, "local_time", None))
     style.plain_numbers(axes, sign=True)
     last = curves.iloc[-1]
-    named = zip(curves.columns, style.PALETTE, strict=False)
+    named = zip(curves.columns, COLOURS, strict=False)
     style.label_lines(axes, [(float(last[name]), str(name), colour) for name, colour in named])
 
 
@@ -209,9 +216,10 @@ def _draw_parts(axes: Axes, families: pd.DataFrame, currency: str) -> None:
 
 def _draw_members(axes: Axes, families: pd.DataFrame, table: pd.DataFrame, currency: str) -> None:
     """A dot an agent, spread out of each other's way by rank, and the median as a bar."""
-    for place, (family, colour) in enumerate(zip(families.index, style.PALETTE, strict=False)):
+    of = table["family"].where(table["family"].isin(families.index), OTHERS)
+    for place, (family, colour) in enumerate(zip(families.index, COLOURS, strict=False)):
         level = len(families) - 1 - place
-        pnl = np.sort(table.loc[table["family"] == family, "pnl"].to_numpy(dtype=float))
+        pnl = np.sort(table.loc[of == family, "pnl"].to_numpy(dtype=float))
         lane = ((np.arange(len(pnl)) * 0.618034) % 1.0 - 0.5) * (0.55 if len(pnl) > 1 else 0.0)
         axes.scatter(pnl, level + lane, s=13 if len(pnl) < 50 else 8, color=colour, alpha=0.55, linewidths=0)
         axes.plot([np.median(pnl)] * 2, [level - 0.36, level + 0.36], color=style.BLACK, linewidth=1.8)

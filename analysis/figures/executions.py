@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from marketsim.domain.tables import MarketTables
 
 MOST = 8  # parent orders that one picture can tell apart
+PARTS: dict[str, dict[str, Any]] = {  # greys and hatches: colours are those of the orders
+    "delay": {"color": "white", "edgecolor": "0.35", "hatch": "////", "linewidth": 0.6},
+    "trading": {"color": "0.35"},
+    "opportunity": {"color": "0.85", "edgecolor": "0.35", "hatch": "....", "linewidth": 0.6},
+    "fees": {"color": "0.65"},
+}
 
 
 @style.styled
@@ -47,9 +53,13 @@ def execution_figure(tables: MarketTables, *, width: float = style.WIDTH) -> Fig
 
 
 def _names(shown: pd.DataFrame) -> list[str]:
-    """Of agents; with a number where an agent has several parent orders."""
+    """Of agents; with number, algorithm and side where an agent has several parent orders."""
     several = set(shown["agent"][shown["agent"].duplicated()])
-    return [f"{a} {n}" if a in several else str(a) for a, n in zip(shown["agent"], shown["number"], strict=True)]
+    columns = (shown[name] for name in ("agent", "number", "algorithm", "side"))
+    return [
+        f"{agent} {number}\n{algorithm} {'buy' if side > 0 else 'sell'}" if agent in several else str(agent)
+        for agent, number, algorithm, side in zip(*columns, strict=True)
+    ]
 
 
 def _draw_parts(axes: Axes, shown: pd.DataFrame, names: list[str]) -> None:
@@ -57,16 +67,23 @@ def _draw_parts(axes: Axes, shown: pd.DataFrame, names: list[str]) -> None:
     places = np.arange(len(shown))[::-1]
     scale = (shown["shortfall_bps"] / shown["shortfall"].where(shown["shortfall"] != 0.0)).fillna(0.0).to_numpy()
     ends = {1: np.zeros(len(shown)), -1: np.zeros(len(shown))}
-    for part, colour in (
-        ("delay", style.ORANGE), ("trading", style.BLUE), ("opportunity", style.VERMILLION), ("fees", style.GREY),
-    ):  # fmt: skip
+    for part, look in PARTS.items():
         values = shown[part].to_numpy(np.float64) * scale
         for sign, end in ends.items():
             piece = np.where(np.sign(values) == sign, values, 0.0)
-            axes.barh(places, piece, left=end, color=colour, height=0.65, label=part if sign == 1 else None)
+            axes.barh(places, piece, left=end, height=0.65, label=part if sign == 1 else None, **look)
             end += piece
     total = shown["shortfall_bps"].to_numpy(np.float64)
-    axes.plot(total, places, linestyle="none", marker="D", markersize=4, color=style.BLACK, label="shortfall")
+    axes.plot(
+        total,
+        places,
+        linestyle="none",
+        marker="D",
+        markersize=5,
+        color=style.BLACK,
+        markeredgecolor="white",
+        label="shortfall",
+    )
     axes.axvline(0.0, color=style.GREY, linewidth=0.8)
     axes.set_yticks(places, names)
     axes.grid(visible=False, axis="y")

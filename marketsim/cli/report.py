@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from marketsim.cli.bargains import bargains
 from marketsim.cli.console import note, notices, output, say
 from marketsim.cli.decisions import tell_decisions
 from marketsim.cli.guard import guarded
@@ -48,6 +49,8 @@ def report(
     say(f"{kept.name}, seed {kept.seed}: {kept.manifest.status}")
     say()
     output().print(summarize(kept, books).rich())
+    for line in bargains(kept):
+        say(line)
     tell_decisions(kept)
     page = write_report(kept, out or Path(kept.path or ".") / REPORT, books)
     say(f"report  {page}")
@@ -62,7 +65,13 @@ def write_report(run: Run, page: Path, books: Accounts) -> Path:
     notice = None if run.complete else f"This run did not come to its end ({run.manifest.reason})."
     with notices().status("writing the report"):
         return pages.report(
-            run, page, title=f"{run.name}, seed {run.seed}", manifest=_what_ran(run), notice=notice, books=books
+            run,
+            page,
+            title=f"{run.name}, seed {run.seed}",
+            manifest=_what_ran(run),
+            notice=notice,
+            remarks=bargains(run),
+            books=books,
         )
 
 

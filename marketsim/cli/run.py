@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from marketsim.cli.bargains import bargains
 from marketsim.cli.console import complain, note, output, say
 from marketsim.cli.decisions import tell_decisions
 from marketsim.cli.guard import FAILED, guarded
@@ -136,6 +137,8 @@ def tell(done: Run, *, with_report: bool, profile: bool, browse: bool) -> None:
     say(_headline(done))
     say()
     output().print(summarize(done, books).rich())
+    for line in bargains(done):
+        say(line)
     if profile:
         from marketsim.cli.profile import tell_profile
 

@@ -93,6 +93,7 @@ class ParentOrder:
     maker_filled: int = 0  # lots
     children: list[Order] = field(default_factory=list, repr=False)
     ended: int = -1  # -1 while live
+    left_because: str = ""  # why it ends, or ended, with something left; as far as that is known
     printed: int = 0  # lots traded by anybody since ``begin``, own ones too, where trades are watched
     quote: Quote | None = field(default=None, repr=False)  # the latest of its venue, where quotes are watched
     _desk: ParentDesk | None = field(default=None, repr=False)
@@ -134,7 +135,7 @@ class ParentOrder:
     def cancel(self) -> None:
         """Send nothing more, and call back what rests. What is on its way may still trade."""
         if self.live:
-            self.stop()
+            self.stop(because="called back")
 
     def amend(self, *, quantity: int | None = None, limit: int | None = None) -> None:
         """Want another total, or another worst price; what is not given stays.
@@ -194,8 +195,12 @@ class ParentOrder:
         """Ask for new terms of a child order; ``quantity`` is its new total."""
         self._own_desk.agent.replace(order, limit=limit, quantity=quantity)
 
-    def stop(self, *, call_back: bool = True) -> None:
-        """Send nothing more: it is over as soon as nothing is out, which is called back unless it ends by itself."""
+    def stop(self, *, call_back: bool = True, because: str = "stopped by its rule") -> None:
+        """Send nothing more: it is over as soon as nothing is out, which is called back unless it ends by itself.
+
+        ``because``: why something may be left, in a few words; the first that is given holds.
+        """
+        self.left_because = self.left_because or because
         self._stopping = True
         if call_back:
             self._recalled = True
@@ -312,7 +317,10 @@ class ParentDesk:
         for numbers in self._watching.values():
             numbers.discard(parent.number)
         del self._workers[parent.number]
-        self.agent.note("execution over", json.dumps({"number": parent.number, "state": parent.state.name}))
+        parent.left_because = parent.left_because if parent.left else ""
+        said = {"number": parent.number, "state": parent.state.name}
+        more = {"left_because": parent.left_because} if parent.left else {}
+        self.agent.note("execution over", json.dumps(said | more, ensure_ascii=False))
         self._done(parent)
 
     # --- what happens ---

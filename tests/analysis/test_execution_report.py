@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
+from rich.console import Console
 from synthetic import SECOND, Tables, by_hand
 
 import marketsim as ms
@@ -122,6 +126,7 @@ def test_intervals(over: Any, end: int) -> None:
     (row,) = executions(noted(by_hand([], QUOTES), *notes)).to_dict("records")
     assert row["end"] == end * SECOND
     assert row["state"] == (json.loads(over[1])["state"] if over else "OPEN")
+    assert row["left_because"] == ("" if over else "run ended")
     assert np.isnan(row["average_price"])
     assert np.isnan(row["vwap"])
     assert row["opportunity"] == pytest.approx(100 * ({70: 104, 30: 102, 50: 102}[end] - 101))
@@ -149,10 +154,54 @@ def test_numbers_of_orders_repeat_from_venue_to_venue() -> None:
     assert (row["filled"], row["quantity"], row["average_price"]) == (10.0, 20.0, 101.0)
 
 
+def test_the_page_of_the_docs_names_every_column() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "execution.md").read_text(encoding="utf-8")
+    _, _, table = text.partition("| column | what it is |")
+    firsts = [line.split("|")[1] for line in table.split("\n\n")[0].splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", " ".join(firsts))) == set(COLUMNS)
+
+
 def test_recorded_days_have_none() -> None:
     frame = executions(by_hand())
     assert (len(frame), list(frame.columns)) == (0, list(COLUMNS))
     assert len(executions(noted(by_hand(), (1, "remark", "x")))) == 0
+
+
+BECAUSE = "held back by max_participation 0.1"
+
+
+def two_of_a_desk() -> Noted:
+    market = by_hand([trade(11, 101.0, 40.0, taker=7)], QUOTES, end=100 * SECOND)
+    return noted(
+        market, (5, "execution", terms()), (10, "execution order", "1 7 X"),
+        (6, "execution", terms(number=2, algorithm="AlmgrenChriss", side=-1)),
+        (50, "execution over", json.dumps({"number": 1, "state": "CANCELED", "left_because": BECAUSE})),
+    )  # fmt: skip
+
+
+def test_tables_and_picture_say_who_wanted_what_and_why_it_is_not_done() -> None:
+    tables = two_of_a_desk()
+    found = executions(tables)
+    assert found["left_because"].tolist() == [BECAUSE, "run ended"]
+    cells = ms.analysis.summarize(tables)._tables()["Executions"]
+    assert [line[:3] for line in cells[1:]] == [["desk 1", "Twap", "buy"], ["desk 2", "AlmgrenChriss", "sell"]]
+    assert [line[-1] for line in cells] == ["left because", BECAUSE, "run ended"]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(ms.analysis.summarize(tables).rich())
+    told = console.export_text()
+    assert "…" not in told, "a narrow terminal breaks words, and leaves none out"
+    assert all(words in told for words in ("shortfall", "buy", "sell", "held", "back by"))
+    figure = ms.analysis.execution_figure(tables)
+    assert [line.get_label() for line in figure.axes[0].lines] == ["desk 1\nTwap buy", "desk 2\nAlmgrenChriss sell"]
+    orders = {to_hex(line.get_color()) for line in figure.axes[0].lines}
+    assert not orders & {to_hex(patch.get_facecolor()) for patch in figure.axes[1].patches}, "parts are no orders"
+
+
+@pytest.mark.slow
+def test_the_page_says_why_too(tmp_path: Path) -> None:
+    page = ms.analysis.report(two_of_a_desk(), tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f"<td>{BECAUSE}</td>" in page
+    assert "<td>sell</td>" in page
 
 
 # --- a run ---
@@ -179,7 +228,7 @@ def test_a_runs_executions_agree_with_its_accounts(run: Any) -> None:
         assert row["fees"] == pytest.approx(-account.fees)
         assert row["maker_share"] == pytest.approx(account.maker_share)
         assert (row["orders"], row["fills"]) == (account.orders, account.fills)
-        assert (row["state"], row["fill_rate"]) == ("FILLED", 1.0)
+        assert (row["state"], row["fill_rate"], row["left_because"]) == ("FILLED", 1.0, "")
         total = row[["delay", "trading", "opportunity", "fees"]].sum()
         assert row["shortfall"] == pytest.approx(total)
         assert 30.0 < row["duration"] < 41.0
@@ -190,6 +239,8 @@ def test_the_summary_shows_them(run: Any) -> None:
     text = str(ms.analysis.summarize(run))
     assert "shortfall bps" in text
     assert "take 1" in text
+    assert "Twap   buy" in text
+    assert "left because" not in text, "all was done"
     assert "Executions" not in ms.analysis.summarize(by_hand([], QUOTES))._tables()
 
 

@@ -277,3 +277,22 @@ def test_the_title_of_the_close_look_does_not_tell_nanoseconds() -> None:
     titles = [axes.get_title("left") for axes in figures.price_and_quotes(tables).axes]
     (title,) = (title for title in titles if title.startswith("The busiest"))
     assert title == "The busiest 1.61s (area: quantity)"
+
+
+def test_more_than_eight_families_are_the_eight_largest_and_the_others() -> None:
+    crowd = replace(TABLES, agents=TABLES.agents.assign(family=TABLES.agents["name"]))
+    books = accounts(crowd)
+    assert len(books) > 9
+    curves = books.equity(by="family")
+    lines = figures.equity(crowd, books=books).axes[0].lines
+    drawn = [line for line in lines if len(np.asarray(line.get_xdata())) > 2]
+    assert len(drawn) == 9
+    ends = [float(np.asarray(line.get_ydata())[-1]) for line in drawn]
+    assert sum(ends) == pytest.approx(float(curves.iloc[-1].sum())), "nobody's P&L is lost"
+    parts, members = figures.pnl_parts(crowd, books=books).axes
+    names = [tick.get_text() for tick in parts.get_yticklabels()]
+    assert (len(names), names[-1]) == (9, "others")
+    (sums,) = [line for line in parts.lines if line.get_label() == "P&L"]
+    assert float(np.sum(np.asarray(sums.get_xdata()))) == pytest.approx(float(books.table["pnl"].sum()))
+    dots = sum(len(np.asarray(points.get_offsets())) for points in members.collections)
+    assert dots == len(books), "each agent has a dot"

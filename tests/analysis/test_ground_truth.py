@@ -107,4 +107,12 @@ def test_the_figure_draws_every_kind_and_survives_a_narrow_page(run: Any) -> Non
     assert drawn == int((found["price"].notna() & (found["end"] >= run.start)).sum())
     assert "seller" in " ".join(text.get_text() for text in volume.get_legend().get_texts())
     assert np.isfinite(depth.get_ylim()).all()
+    for steps in depth.patches:
+        values, edges, baseline = steps.get_data()
+        assert baseline is None, "nothing falls to zero at the edges"
+        assert np.ptp(np.diff(edges)) < 1e-6, "nor is the last one shorter"
+        assert len(values) > 10
+    marks = [line for line in price.lines if line.get_marker() in ("^", "v")]
+    assert sum(len(line.get_xdata()) for line in marks) == drawn
+    assert min(line.get_markersize() for line in marks) >= 3.5
     assert png(stress_figure(run, width=4.0))

@@ -23,11 +23,13 @@ QUIET = {"reference_day", "reference_hour", "square_root_law"}  # a trade a seco
 NAMES = ready_scenarios()
 
 
+DESKS = ("almgren_chriss", "iceberg", "implementation_shortfall", "participation", "sniper", "twap", "vwap")
 SESSIONS = {  # of these a piece must be taken from the right time of day
     "opening_auction": ("start=08:57", "end=09:03"),
     "volatility_halt": ("start=10:08", "end=10:14", "timeline[1].at=5min", "warm_up=0s"),
     "three_days": ("start=08:50", "end=09:30"),
     "risk_limits": ("duration=100s", "warm_up=10s", "timeline[0].at=80s"),
+    "execution_race": ("duration=100s", "warm_up=10s", *(f"agents.{desk}.horizon=40s" for desk in DESKS)),
 }
 
 

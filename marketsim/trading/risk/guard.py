@@ -72,8 +72,8 @@ class Guard:
     """
 
     __slots__ = (
-        "_books", "_canceled", "_due", "_first", "_held", "_open", "_orders", "_scopes", "_sent", "_session",
-        "_working", "firm", "own",
+        "_books", "_canceled", "_due", "_first", "_held", "_open", "_orders", "_pausing", "_scopes", "_sent",
+        "_session", "_working", "firm", "own",
     )  # fmt: skip
 
     def __init__(self, session: Guarded, limits: Limits | None, capital: float, firm: Scope | None = None) -> None:

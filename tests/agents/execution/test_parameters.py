@@ -35,6 +35,36 @@ def test_the_default_cap_is_a_tenth_of_the_market() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("iceberg", {"quantity": 600, "display": 700}, "display: 700 lots of 600; .*: lower it"),
+        ("sniper", {"quantity": 600, "size": 1000}, "size: 1000 lots, .* one of 600; .*: lower it"),
+        ("twap", {"horizon": "50us", "slices": 60}, "horizon: 50us in 60 slices are less than 1us each; use fewer"),
+        ("implementation_shortfall", {"horizon": 59, "slices": 60}, "horizon: 59ns in 60 slices"),
+    ],
+)
+def test_values_that_do_not_go_together(name: str, given: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidValueError, match=words):
+        type(REGISTRY.build("agent", name, {}))(**given)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_an_order_that_does_not_fit_into_the_run_is_refused(name: str, tmp_path: Path) -> None:
+    """A run of a minute."""
+    assert check(scenario(tmp_path, f"type: {name}, begin: 20s, horizon: 40s"))
+    with pytest.raises(ScenarioError, match=r"horizon.*41s from 20s on end after .* 1min: use at most 40s, .* 1min 1s"):
+        check(scenario(tmp_path, f"type: {name}, begin: 20s, horizon: 41s"))
+    with pytest.raises(ScenarioError, match=r"begin.*1min is not before the end of a run of 1min.*: begin earlier"):
+        check(scenario(tmp_path, f"type: {name}, begin: 1min, horizon: 1s"))
+
+
+def test_so_it_is_with_a_liquidation_by_limit_orders(tmp_path: Path) -> None:
+    assert check(scenario(tmp_path, "type: limit_liquidator, horizon: 1min"))
+    with pytest.raises(ScenarioError, match=r"horizon.*1min 1s end after a run of 1min: use at most 1min"):
+        check(scenario(tmp_path, "type: limit_liquidator, horizon: 61s"))
+
+
 @pytest.mark.parametrize("name", TYPES)
 @pytest.mark.parametrize(
     ("given", "words"),

@@ -96,6 +96,51 @@ def test_stopping_leaves_the_order_canceled() -> None:
     assert (parent.state, parent.filled, parent.left) == (OrderState.CANCELED, 1, 3)
 
 
+# --- why something is left ---
+
+
+def why(plan: Any, *, filled: int = 0) -> str:
+    """After its time, with so many lots of each child order filled."""
+    parent, market = begun(plan)
+    for _ in range(12):
+        market.advance("1s")
+        for order in [order for order in parent.children if order.state is OrderState.PENDING_NEW]:
+            answer(market, order, min(order.quantity, filled))
+    assert not parent.live
+    return parent.left_because
+
+
+@pytest.mark.parametrize(
+    ("plan", "filled", "words"),
+    [
+        (Twap(quantity=4, horizon="2s", slices=2), 9, ""),
+        (Twap(quantity=4, horizon="2s", slices=2), 1, "no liquidity"),
+        (Twap(quantity=4, horizon="2s", slices=2, limit=100.1), 1, "limit 100.1"),
+        (Twap(quantity=4, horizon="2s", slices=2, limit=100.1, at_end="stop"), 1, "limit 100.1"),
+        (Twap(quantity=4, horizon="2s", slices=2, at_end="stop"), 1, "stopped by its rule (at_end: stop)"),
+        (Twap(quantity=4, horizon="2s", slices=2, max_participation=0.2), 9, "held back by max_participation 0.2"),
+        (Participation(quantity=4, horizon="2s", rate=0.3), 9, "held back by rate 0.3"),
+        (Sniper(quantity=99, horizon="2s", limit=99.0), 9, "limit 99"),
+        (Sniper(quantity=99, horizon="2s", size=60, at_end="stop"), 9, "stopped by its rule (at_end: stop)"),
+    ],
+)
+def test_it_says_why_something_is_left(plan: Any, filled: int, words: str) -> None:
+    assert why(plan, filled=filled) == words
+
+
+def test_one_that_is_called_back_or_refused_says_so() -> None:
+    parent, market = begun(Twap(quantity=4, horizon="2s", slices=1))
+    market.advance("1s")
+    parent.cancel()
+    answer(market, parent.children[0], 1)
+    assert (parent.state, parent.left_because) == (OrderState.CANCELED, "called back")
+    other, market = begun(Twap(quantity=4, horizon="2s", slices=1, at_end="stop"))
+    market.advance("1s")
+    market.reject(other.children[0], Reason.MARKET_CLOSED)
+    market.advance("2s")
+    assert other.left_because == "its orders were refused"
+
+
 # --- caps ---
 
 
@@ -120,6 +165,7 @@ def test_it_is_no_more_than_its_share_of_the_market() -> None:
     market.advance("7s")
     assert sent(market) == [], "the end keeps to the cap"
     assert (parent.state, parent.filled) == (OrderState.CANCELED, 12)
+    assert parent.left_because == "held back by max_participation 0.1"
 
 
 def test_forcing_the_end_does_not_ask_for_the_cap() -> None:
@@ -235,7 +281,7 @@ def test_an_iceberg_shows_a_part_of_itself() -> None:
     market.cancel(order)
     assert parent.children[1].quantity == 40
     assert Iceberg().style == "post"
-    small, other = begun(Iceberg(quantity=5, display=8, horizon="1min"))
+    small, other = begun(Iceberg(quantity=5, display=5, horizon="1min"))
     other.advance("1s")
     other.quote(9_990, 9, 10_010, 50)
     assert small.children[0].special is None
