@@ -141,15 +141,14 @@ def drawdown(
 
 
 def _pick(curves: pd.DataFrame, books: Accounts, agents: Sequence[str] | None) -> pd.DataFrame:
-    """The columns to draw: those named, at most eight, or the families that moved most, and the sum of the others."""
+    """The columns to draw: those named, at most eight, or the largest families and the sum of the others."""
     if agents:
         for name in agents:
             books[name]  # an unknown name is refused with the nearest one
         return curves[list(agents)[:MOST_LINES]]
     if curves.shape[1] <= MOST_LINES:
         return curves
-    reach = curves.abs().max().sort_values(ascending=False)
-    kept = [name for name in curves.columns if name in set(reach.index[:MOST_LINES])]
+    kept = _kept(books.families)
     return curves[kept].assign(**{OTHERS: curves.drop(columns=kept).sum(axis=1)})
 
 
@@ -157,11 +156,16 @@ def _largest(families: pd.DataFrame) -> pd.DataFrame:
     """The eight families that traded most, and the sums of the others."""
     if len(families) <= MOST_LINES:
         return families
-    chosen = set(families["volume"].sort_values(ascending=False).index[:MOST_LINES])
-    kept = [name for name in families.index if name in chosen]
+    kept = _kept(families)
     columns = ["pnl", *PARTS]
     rest = families.drop(index=kept)[columns].sum()
     return pd.concat([families.loc[kept, columns], rest.to_frame(OTHERS).T])
+
+
+def _kept(families: pd.DataFrame) -> list[str]:
+    """The eight families that traded most: the same in every picture, so that each keeps its colour."""
+    chosen = set(families["volume"].sort_values(ascending=False, kind="stable").index[:MOST_LINES])
+    return [name for name in families.index if name in chosen]
 
 
 def _draw_lines(axes: Axes, curves: pd.DataFrame, *, steps: bool = False) -> None:
