@@ -63,10 +63,6 @@ class LimitLiquidator(IntensityQuoting):
         to_duration(self, "horizon")
         check_choice(self, "side", ("buy", "sell"))
         check_choice(self, "finish", ("take", "leave"))
-        if self.quantity > self.max_position:
-            raise InvalidValueError(
-                f"quantity: {self.quantity} lots lead beyond max_position {self.max_position}; raise it"
-            )
         if self.unit > self.quantity:
             raise InvalidValueError(f"unit: {self.unit} lots are more than quantity {self.quantity}; lower it")
         if math.ceil(self.quantity / self.unit) > MOST_QUOTES:

@@ -19,6 +19,7 @@ from marketsim.domain.instrument import Instrument
 from marketsim.domain.market_data import Quote, Report, Status
 from marketsim.domain.order import OrderState, Reason, Side
 from marketsim.domain.phase import Phase
+from marketsim.domain.risk import STOPPING, Action, RiskEvent
 from marketsim.errors import InvalidValueError
 from marketsim.trading.agent import Agent
 from marketsim.trading.order import Order
@@ -107,6 +108,7 @@ class QuotingAgent(Agent):
     """
 
     _value: ClassVar[Feed | None] = None  # the feed of the fair value, from the start on
+    _holds: ClassVar[frozenset[tuple[str, str]]] = frozenset()  # scope and rule of what has stopped it; its own too
 
     quantity: int = field(default=100, metadata={"help": "lots of each quote", "risk": "order"})
     max_position: int = field(default=1000, metadata={"help": "most lots held long or short"})
@@ -219,6 +221,14 @@ class QuotingAgent(Agent):
                 self.cancel_all(desk.instrument)
             self._when_due(desk)
 
+    def on_risk(self, event: RiskEvent) -> None:
+        """Nothing is quoted while risk control has stopped it, and again when trading goes on."""
+        if event.action in STOPPING:
+            self._holds = self._holds | {(event.scope, event.rule)}  # type: ignore[misc]
+        elif event.action is Action.RESUME:
+            self._holds = self._holds - {(event.scope, event.rule)}  # type: ignore[misc]
+            self.requote()
+
     def on_parameters(self) -> None:
         """Quotes follow new parameters at once."""
         self.requote()
@@ -250,7 +260,7 @@ class QuotingAgent(Agent):
             self.subscribe(desk.instrument, status=True, venue=desk.venue)
 
     def _when_due(self, desk: Desk) -> None:
-        if desk.waiting or not desk.open:
+        if desk.waiting or not desk.open or self._holds:
             return
         now = self.now
         if now >= desk.next_refresh:
@@ -261,7 +271,7 @@ class QuotingAgent(Agent):
 
     def _refresh(self, desk: Desk) -> None:
         desk.waiting = False
-        if not desk.open:
+        if not desk.open or self._holds:
             return
         desk.next_refresh = self.now + int(self.refresh)
         bid, bid_quantity, ask, ask_quantity = self.targets(desk)

@@ -155,7 +155,7 @@ def test_on_the_exchange_it_earns_what_its_value_function_promises() -> None:
         ({"gamma": -1}, "gamma: -1 must be at least 0"),
         ({"unit": 100}, "unit: 100 lots are more than quantity 60"),
         ({"unit": 1, "quantity": 500}, "unit: 500 lots in units of 1 are more than 200 orders"),
-        ({"max_position": 50}, "quantity: 60 lots lead beyond max_position 50"),
+        ({"max_position": 50}, "quantity: quotes of 60 lots lead beyond max_position 50"),
         ({"penalty": -0.1}, "penalty: -0.1 must be at least 0"),
         ({"side": "both"}, "side: 'both' is not one of the choices"),
         ({"finish": "give up"}, "finish: 'give up' is not one of the choices"),

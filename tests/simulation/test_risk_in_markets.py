@@ -102,6 +102,14 @@ def test_a_kill_switch_for_everybody_and_for_a_while() -> None:
     assert set(second) == {0, 2, 3}, "nothing in the second between"
 
 
+def test_a_market_maker_waits_while_it_is_stopped_and_quotes_again() -> None:
+    """Otherwise it would ask in vain at each change of the market."""
+    run = market().add_agent(MarketMaker(), "maker").kill_switch("1s", duration="1s").run()
+    assert run.risk["action"].tolist() == ["stop", "resume"], "nothing was refused between"
+    mine = run.orders[run.orders["agent"] == "maker"]
+    assert set((mine["time"] - run.start) // 1_000_000_000) == {0, 2}
+
+
 def test_an_emergency_stop_by_hand_and_its_end() -> None:
     execution = market().add_agent(Buyer(), "buyer").start()
     execution.advance("1s")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from marketsim.domain.event import EventKind
 from marketsim.domain.instrument import Instrument
 from marketsim.domain.message import Kind
-from marketsim.domain.order import OrderState, Reason, Side
+from marketsim.domain.order import Reason, Side
 from marketsim.domain.risk import Action, RiskEvent
 from marketsim.testing import HandMarket
 from marketsim.trading.agent import Agent
@@ -58,7 +58,9 @@ class Game:
         self.me = Player()
         self.there = HandMarket(self.me, (ABC, XYZ), limits=LIMITS)
         self.sent: list[int] = []
-        self.asked: dict[int, list[int]] = {}  # reference -> totals of replaces without an answer
+        self.asked: dict[
+            int, list[int]
+        ] = {}  # reference -> what has no answer yet, oldest first: total, 0 for a cancel
         for number in range(2):
             self.there.quote(10_000, 1, 10_000, 1, market=number)
         self.there.advance("100ms")
@@ -86,13 +88,13 @@ class Game:
         worst = max(others + fresh, self.could(instrument, Side(-side))) * self.worth(instrument)
         worst += max(self.could(other, Side.BUY), self.could(other, Side.SELL)) * self.worth(other)
         mark = self.there.session.guard.own.book.by_symbol[instrument.symbol].mark
-        now = self.there.now
+        now, equity = self.there.now, self.there.session.guard.own.standing.equity  # that of the latest look
         return (
             quantity <= 30
             and others + fresh <= 40
             and fresh * price / 100 <= 2_500
             and (not grows or (others + fresh) * self.worth(instrument) <= 3_500)
-            and (not grows or worst <= 2 * 2_500 + 1e-9)
+            and (not grows or worst <= 2 * equity + 1e-9)
             and abs(price - mark) / mark <= 0.2
             and sum(time > now - 1_000 for time in self.sent) < 6
         )
@@ -116,16 +118,18 @@ class Game:
             there.accept(order)
         elif what == "fill":
             there.fill(order, min(lots, order.leaves))
-        elif what == "cancel":
+        elif what == "cancel" and 0 not in self.asked.get(order.reference, []):
             me.cancel(order)
-        elif what == "canceled" and order.state is OrderState.PENDING_CANCEL:
+            self.asked.setdefault(order.reference, []).append(0)
+        elif what == "canceled" and self.asked.get(order.reference, [1])[:1] == [0]:
+            self.asked[order.reference].pop(0)
             there.cancel(order)
         elif what == "replace" and lots > order.filled:
             self.ask(instrument, order.side, lots, price, order)
         elif what == "replaced" and self.asked.get(order.reference) and self.asked[order.reference][0] > order.filled:
             total = self.asked[order.reference].pop(0)
             there.report(EventKind.REPLACED, order, price=order.price, quantity=total, leaves=total - order.filled)
-        elif what == "refused" and self.asked.get(order.reference):
+        elif what == "refused" and self.asked.get(order.reference) and self.asked[order.reference][0] > 0:
             self.asked[order.reference].pop(0)
             there.reject(order, Reason.WOULD_TRADE, EventKind.REPLACE_REJECTED, quantity=1)
 
