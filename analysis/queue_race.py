@@ -94,7 +94,13 @@ class QueueRace:
         one = _generator(up, self._leave(size))
         empties = np.zeros((self.most, self.most))
         empties[:, 0] = self._leave(1)
-        return _solved(one, one, empties)
+        found = _solved(one, one, empties)
+        if not np.allclose(found + found.T, 1.0, rtol=0.0, atol=1e-6):  # one of two alike queues is the first
+            raise InvalidValueError(
+                f"limit_rate {self.limit_rate} lets queues empty so rarely that the equations lose their digits; "
+                f"take a smaller one, or most below {self.most}"
+            )
+        return found
 
     @cached_property
     def _executed(self) -> Floats:

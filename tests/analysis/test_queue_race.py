@@ -62,7 +62,7 @@ def test_without_births_the_smallest_cases_are_known_by_hand() -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(limit=st.floats(0.0, 3.0), market=st.floats(0.1, 3.0), cancel=st.floats(0.05, 2.0))
+@given(limit=st.floats(0.0, 1.0), market=st.floats(0.1, 3.0), cancel=st.floats(0.05, 2.0))
 def test_probabilities_are_ordered_as_they_must_be(limit: float, market: float, cancel: float) -> None:
     race = QueueRace(limit, market, cancel, most=20)
     rises, executes, makes = (race.table(what) for what in ("mid_rises", "bid_executes", "spread_is_made"))
@@ -73,6 +73,11 @@ def test_probabilities_are_ordered_as_they_must_be(limit: float, market: float, 
     assert (np.diff(executes, axis=0) <= 1e-9).all(), "the farther behind, the less likely"
     assert (np.diff(executes, axis=1) >= -1e-9).all(), "the longer the other queue, the more time"
     assert makes == pytest.approx(makes.T, abs=1e-9)
+
+
+def test_queues_that_hardly_ever_empty_are_refused_and_not_computed_wrongly() -> None:
+    with pytest.raises(InvalidValueError, match=r"limit_rate 3\.0 lets queues empty so rarely .* most below 20"):
+        QueueRace(3.0, 0.1, 0.05, most=20).mid_rises(1, 1)
 
 
 def test_a_walk_step_by_step_ends_as_computed() -> None:
