@@ -108,7 +108,7 @@ class Desk:
         return orders.answer_to_new(record, market, response, self.self_trades, self.epoch)
 
     async def cancel(self, client: Client, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """A cancel, answered when it is done."""
+        """A cancel, answered when it is done: for one of a list, when both have ended."""
         market = self._markets[asked["symbol"]]
         record = self.find(client, market, asked["orderId"], asked["origClientOrderId"], unknown_cancel, under_way=True)
         wanted = asked["cancelRestrictions"]
@@ -118,7 +118,8 @@ class Desk:
         answered = self._command(client, "cancel", record.number, name)
         if not isinstance(answered, Record):
             raise unknown_cancel()
-        await self._answer(record, "cancel")
+        ending = (record,) if record.pair is None else record.pair.records  # one of a list takes the other with it
+        await asyncio.gather(*[self._answer(each, "cancel") for each in ending])
         if orders.status_of(record) != "CANCELED":
             raise unknown_cancel()
         return orders.answer_to_cancel(record, market, self.self_trades, self.epoch)
