@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,6 +155,27 @@ def test_every_method_works_or_is_refused_in_the_venues_words(gateway: Gateway) 
 def test_every_method_works_with_every_client(gateway: Gateway) -> None:
     assert len(CELLS) >= 400
     _run(gateway, CELLS)
+
+
+def test_an_order_of_a_list_is_canceled_when_both_have_ended(tmp_path: Path) -> None:
+    market = foreign.MARKET.replace(
+        "{type: lognormal, median: 300us, sigma: 0.4, minimum: 50us}", "{type: uniform, low: 1ms, high: 600ms}"
+    )
+    assert "600ms" in market
+    (tmp_path / "slow.yaml").write_text(market, encoding="utf-8")
+    options = Options(port=0, speed=1.0, clients=("one",))
+    with background(prepare(loader.check(str(tmp_path / "slow.yaml"), []), tmp_path / "run", options)) as served:
+        key = served.fresh["one"]
+        client = ccxt.binance(ccxt_config(served.url, key.api_key, key.secret))
+        records = served.live.clients["one"]
+        terms = {"symbol": "ABCUSD", "side": "SELL", "quantity": "4", "aboveType": "LIMIT_MAKER", "abovePrice": "130",
+                 "belowType": "STOP_LOSS", "belowStopPrice": "70"}  # fmt: skip
+        for turn in range(6):  # the two reports of the end come up to 600 ms apart, in either order
+            made = client.private_post_orderlist_oco(terms)
+            number = made["orders"][turn % 2]["orderId"]
+            assert client.private_delete_order({"symbol": "ABCUSD", "orderId": number})["status"] == "CANCELED"
+            assert not any(records.by_number(int(order["orderId"])).live for order in made["orders"])
+        client.session.close()
 
 
 def test_the_page_shows_the_matrix() -> None:
