@@ -221,7 +221,7 @@ class Accounts:
         Columns ``agent``, ``family``, ``instrument``, ``side`` (+1 long, -1 short), ``quantity`` (units),
         ``entry_time``, ``exit_time`` (ns), ``entry_price``, ``exit_price``, ``gross`` (currency), ``fees`` (currency,
         negative when paid, shared by quantity), ``pnl`` = gross + fees, ``pnl_percent`` (of entry price · quantity),
-        ``holding_time`` (ns). An opening position enters at ``start`` at its mark. ``strategy`` is the type of the agent;
+        ``holding_time`` (ns). An opening position enters at ``start`` at its mark. ``strategy`` is the agent's type;
         ``entry_order`` and ``exit_order`` are ids (0: none, such as an opening position, or unknown); ``entry_rule``,
         ``exit_rule``, ``entry_reason``, ``exit_reason`` are what the agent said of them, "" where it said nothing.
         """
@@ -317,7 +317,7 @@ class Accounts:
         for name, benchmark in (("slippage_bps", before), ("vwap_bps", vwap)):
             cost = np.bincount(fills.agent[real], lots * (price - benchmark), len(self.names))
             worth = np.bincount(fills.agent[real], np.abs(lots) * benchmark, len(self.names))
-            found[name] = 1e4 * quotient(cost, worth)
+            found[name] = 1e4 * quotient(cost.astype(np.float64), worth.astype(np.float64))
         return pd.DataFrame(found, index=pd.Index(self.names, name="agent"))
 
     def _clock(self, every: object) -> Ints:

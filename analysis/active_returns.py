@@ -1,7 +1,7 @@
 """Returns beside a benchmark's: alpha, beta, tracking error, and where an active return came from (M4, M12).
 
-Small pure functions of arrays. Returns are simple returns a period; ``periods_per_year`` is said by the caller. It knows
-no agent and no market.
+Small pure functions of arrays. Returns are simple returns a period; ``periods_per_year`` is said by the caller. It
+knows no agent and no market.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ def beta(returns: npt.ArrayLike, benchmark: npt.ArrayLike) -> float:
     return active_measures(returns, benchmark, 1.0)["beta"]
 
 
-def alpha(
-    returns: npt.ArrayLike, benchmark: npt.ArrayLike, periods_per_year: float, risk_free: float = 0.0
-) -> float:
-    """(mean(r) - f - beta · (mean(b) - f)) · periods_per_year, f = risk_free / periods_per_year. Source: Jensen (1968)."""
+def alpha(returns: npt.ArrayLike, benchmark: npt.ArrayLike, periods_per_year: float, risk_free: float = 0.0) -> float:
+    """(mean(r) - f - beta · (mean(b) - f)) · periods_per_year, f = risk_free / periods_per_year.
+
+    Source: Jensen (1968).
+    """
     return active_measures(returns, benchmark, periods_per_year, risk_free)["alpha"]
 
 
@@ -48,9 +49,7 @@ def correlation(returns: npt.ArrayLike, benchmark: npt.ArrayLike) -> float:
     return active_measures(returns, benchmark, 1.0)["correlation"]
 
 
-def treynor(
-    returns: npt.ArrayLike, benchmark: npt.ArrayLike, periods_per_year: float, risk_free: float = 0.0
-) -> float:
+def treynor(returns: npt.ArrayLike, benchmark: npt.ArrayLike, periods_per_year: float, risk_free: float = 0.0) -> float:
     """(mean(r) - f) · periods_per_year / beta. Source: Treynor (1965)."""
     return active_measures(returns, benchmark, periods_per_year, risk_free)["treynor"]
 
@@ -81,7 +80,9 @@ def active_measures(
         )
     if not np.isfinite(other).all():
         place = int(np.flatnonzero(~np.isfinite(other))[0])
-        raise InvalidValueError(f"benchmark[{place}] is {other[place]}: remove or fill values that are not finite first")
+        raise InvalidValueError(
+            f"benchmark[{place}] is {other[place]}: remove or fill values that are not finite first"
+        )
     if len(mine) < 2:
         return dict.fromkeys(ACTIVE, _NAN)
     a, b = mine - mine.mean(), other - other.mean()
@@ -101,7 +102,9 @@ def measures_of_pair(found: Pair, periods_per_year: float, risk_free: float = 0.
     slope = found.covariance / found.benchmark_variance if varies else _NAN
     both = varies and found.variance > _dust(found.mean, found.variance)
     active = found.mean - found.benchmark_mean
-    same = found.active_variance <= 1e-28 * (found.variance + found.benchmark_variance)  # the dust of two that are alike
+    same = found.active_variance <= 1e-28 * (
+        found.variance + found.benchmark_variance
+    )  # the dust of two that are alike
     spread = 0.0 if same else found.active_variance
     error = float(np.sqrt(spread * found.count / (found.count - 1) * periods_per_year))
     excess = found.mean - free
@@ -147,11 +150,13 @@ def brinson(
 
         allocation = (w - w_b) · (r_b - R_b)          selection = contribution - w · r_b
 
-    the latter being selection and interaction of Brinson, Hood and Beebower (1986), the former as in Brinson and Fachler
-    (1985). Periods are linked by the factors of Cariño (1999), so that the effects add up to the difference of the two
-    compound returns, ``active``.
+    the latter being selection and interaction of Brinson, Hood and Beebower (1986), the former as in Brinson and
+    Fachler (1985). Periods are linked by the factors of Cariño (1999), so that the effects add up to the difference of
+    the two compound returns, ``active``.
     """
-    w, c, wb, rb = (np.atleast_2d(np.asarray(v, np.float64)) for v in (weights, contributions, benchmark_weights, benchmark_returns))
+    w, c, wb, rb = (
+        np.atleast_2d(np.asarray(v, np.float64)) for v in (weights, contributions, benchmark_weights, benchmark_returns)
+    )
     if not w.shape == c.shape == wb.shape == rb.shape:
         shapes = ", ".join(str(v.shape) for v in (w, c, wb, rb))
         raise InvalidValueError(f"weights, contributions and the benchmark's two differ in shape: {shapes}")

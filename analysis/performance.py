@@ -84,7 +84,7 @@ def worst_period(returns: npt.ArrayLike) -> float:
 
 
 def monthly_returns(returns: npt.ArrayLike, times: npt.ArrayLike) -> pd.DataFrame:
-    """Compound return of each month: a row a year (index ``year``), columns 1 … 12 and ``year``, NaN where there is none.
+    """Compound return of each month: a row a year (index ``year``), columns 1 … 12 and ``year``; NaN of no period.
 
     ``times`` (datetimes, or int ns since 1970-01-01) are the ends of the periods, in time order; a period counts to the
     month in which it ends, and one that ends at the very beginning of a month to the month before.
@@ -266,9 +266,7 @@ def value_at_risk(returns: npt.ArrayLike, confidence: float = 0.95, method: Meth
     return moment_value_at_risk(moments_of(values), confidence, method)
 
 
-def conditional_value_at_risk(
-    returns: npt.ArrayLike, confidence: float = 0.95, method: Method = "historical"
-) -> float:
+def conditional_value_at_risk(returns: npt.ArrayLike, confidence: float = 0.95, method: Method = "historical") -> float:
     """Expected shortfall: the mean loss of the worst share (1 - confidence) of the periods. A loss is positive.
 
     Methods as ``value_at_risk`` has them, and never below it. "historical": the observation on the border counts with

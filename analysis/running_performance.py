@@ -87,9 +87,7 @@ class RunningMoments:
         square = step * step
         term = gap * step * before
         self.mean += step
-        self.fourth += (
-            term * square * (n * n - 3 * n + 3) + 6 * square * self.second - 4 * step * self.third
-        )
+        self.fourth += term * square * (n * n - 3 * n + 3) + 6 * square * self.second - 4 * step * self.third
         self.third += term * step * (n - 2) - 3 * step * self.second
         self.second += term
 
@@ -102,9 +100,7 @@ class RunningMoments:
         """The moments of a sample that is not empty."""
         n = self.count
         variance = self.second / n
-        return performance.moments_from(
-            self.mean, variance, self.third / n, self.fourth / n, variance + self.mean**2
-        )
+        return performance.moments_from(self.mean, variance, self.third / n, self.fourth / n, variance + self.mean**2)
 
 
 class RunningReturns:
@@ -162,7 +158,9 @@ class RunningReturns:
     def add_equity(self, equity: float, benchmark: float | None = None) -> None:
         """The equity at the end of one more period, in currency and above zero; ``benchmark`` is its return over it."""
         if not equity > 0:
-            raise InvalidValueError(f"equity {equity} must be above zero: add differences of the profit as returns instead")
+            raise InvalidValueError(
+                f"equity {equity} must be above zero: add differences of the profit as returns instead"
+            )
         before, self._equity = self._equity, equity
         if before is not None:
             self.add(equity / before - 1.0, benchmark)
@@ -386,10 +384,11 @@ class RunningTrades:
 class RunningAccount:
     """The account of one agent in one instrument, fed with its fills, orders and quotes: trades and market making.
 
-    ``quote`` for every change of the market, ``fill`` for each fill, ``order`` for each order that the venue took (and
-    ``refused``, ``request`` for other messages); all in order of time, ns. ``measures(time)`` has the measures of trades
-    and market making of ``performance_table`` by name. Prices and money in currency, quantities in units. Positions
-    are closed first in, first out; ``horizon`` ends adverse selection, ``every`` is the clock of the half-life.
+    ``quote`` for every change of the market, ``fill`` for each fill, ``order`` for each order that the venue took and
+    ``request`` for each other message (a cancel, a replace, an order that was refused); all in order of time, ns.
+    ``measures(time)`` has the measures of trades and market making of ``performance_table`` by name. Prices and money
+    are in currency, quantities in units. Positions are closed first in, first out; ``horizon`` ends adverse selection,
+    ``every`` is the clock of the half-life.
     """
 
     def __init__(
@@ -421,7 +420,7 @@ class RunningAccount:
         self._next = int(start)
 
     def quote(self, time: int, mid: float, at_best: float = 0.0) -> None:
-        """The mid from now on (NaN: the last one stays), and the share of the two sides on which the agent is at best."""
+        """The mid from now on (NaN: the last one stays), and the share of the two sides on which it is at best."""
         self._advance(time)
         if time > self._mid_at:
             self._mid_before, self._mid_at = self._mid, time
@@ -429,9 +428,7 @@ class RunningAccount:
             self._mid = mid
         self._at_best = at_best
 
-    def fill(
-        self, time: int, quantity: float, price: float, fee: float = 0.0, waited: int | None = None
-    ) -> None:
+    def fill(self, time: int, quantity: float, price: float, fee: float = 0.0, waited: int | None = None) -> None:
         """A fill; ``quantity`` is below zero for a sell, ``waited`` the ns in the queue of a resting order."""
         self._advance(time)
         before = self._mid if self._mid_at < time else self._mid_before
@@ -557,5 +554,5 @@ class _Persistence:
 
 
 def half_life_of(persistence: float, step: float) -> float:
-    """-ln 2 / ln(persistence) · step: after how long half of a deviation is gone; NaN unless it lies between 0 and 1."""
+    """-ln 2 / ln(persistence) · step: after how long half of a deviation is gone; NaN unless it is between 0 and 1."""
     return -log(2) / log(persistence) * step if 0.0 < persistence < 1.0 else _NAN

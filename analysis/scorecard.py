@@ -159,12 +159,12 @@ def performance_table(
     columns="agent", values="value")`` sets agents side by side; ``.to_csv`` and ``.to_parquet`` write the table.
 
     every: length of a period of returns; a round one for about 200 of them when left out. benchmark: a symbol (holding
-    that instrument), the name of an index of the scenario, a Series of levels by time in ns, or an array of returns, one
-    a period; left out, holding equal values of all instruments. capital: what returns are of, in currency, for all or by
-    agent; the agents' initial cash when left out. day: how much of the clock is a trading day, for what is annualised:
-    6h30min when left out, and 24h in a run of more than a day. risk_free: a rate a year. target: a return a period.
-    horizon: as of ``accounts``; ``books`` saves computing these again. Times are s of simulated time. Inventory is that
-    of the instrument in which the agent traded most.
+    that instrument), the name of an index of the scenario, a Series of levels by time in ns, or an array of returns,
+    one a period; left out, holding equal values of all instruments. capital: what returns are of, in currency, for all
+    or by agent; the agents' initial cash when left out. day: how much of the clock is a trading day, for what is
+    annualised: 6h30min when left out, and 24h in a run of more than a day. risk_free: a rate a year. target: a return a
+    period. horizon: as of ``accounts``; ``books`` saves computing these again. Times are s of simulated time. Inventory
+    is that of the instrument in which the agent traded most.
     """
     books = accounts(tables, horizon=horizon) if books is None else books
     names = _chosen(agents, books)
@@ -192,8 +192,8 @@ def benchmark_returns(tables: MarketTables, times: Ints, benchmark: object = Non
         given = np.asarray(benchmark, dtype=np.float64)
         if given.shape != (max(len(times) - 1, 0),) or not np.isfinite(given).all():
             raise InvalidValueError(
-                f"benchmark: {given.size} returns for {len(times) - 1} periods: give a finite one for each, or a Series "
-                "of levels by time"
+                f"benchmark: {given.size} returns for {len(times) - 1} periods: give a finite one for each, or a "
+                "Series of levels by time"
             )
         return given
     if not (levels > 0).all():
@@ -206,7 +206,9 @@ def _levels(series: pd.Series, times: Ints) -> Floats:
     row = np.searchsorted(known.index.to_numpy(np.int64), times, "right") - 1
     if not len(known) or row[0] < 0:
         begins = f"begins at {known.index[0]}" if len(known) else "is empty"
-        raise InvalidValueError(f"benchmark: the series {begins} ns, after {times[0]} ns: give levels from the start on")
+        raise InvalidValueError(
+            f"benchmark: the series {begins} ns, after {times[0]} ns: give levels from the start on"
+        )
     return known.to_numpy(np.float64)[row]
 
 
@@ -246,7 +248,7 @@ class _Cards:
         account = self._books[name]
         values, why = self._returns(profit, capital)
         values |= self._of_trades(name, account.value, capital) | self._of_making(name)
-        values |= {f"{what}_bps": float(self._quality.at[name, f"{what}_bps"]) for what in ("slippage", "vwap")}
+        values |= {f"{what}_bps": float(self._quality[f"{what}_bps"][name]) for what in ("slippage", "vwap")}
         rows = []
         for group, measures in GROUPS.items():
             for measure, unit in measures.items():
