@@ -6,9 +6,11 @@ it. The numbers are those of the functions over the whole series, but for roundi
 
 from __future__ import annotations
 
+import copy
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import ceil, floor, isfinite, log, sqrt
 
 from marketsim.analysis import performance
@@ -387,8 +389,8 @@ class RunningAccount:
     ``quote`` for every change of the market, ``fill`` for each fill, ``order`` for each order that the venue took and
     ``request`` for each other message (a cancel, a replace, an order that was refused); all in order of time, ns.
     ``measures(time)`` has the measures of trades and market making of ``performance_table`` by name. Prices and money
-    are in currency, quantities in units. Positions are closed first in, first out; ``horizon`` ends adverse selection,
-    ``every`` is the clock of the half-life.
+    are in currency, quantities in units. Positions are closed first in, first out; what one order opened and one closed
+    is one trade. ``horizon`` ends adverse selection, ``every`` is the clock of the half-life.
     """
 
     def __init__(
@@ -406,10 +408,11 @@ class RunningAccount:
         if self._step <= 0 or self._horizon < 0:
             raise InvalidValueError(f"every={every!r} must be above zero, and horizon={horizon!r} not negative")
         self.position = 0.0
-        self.trades = RunningTrades()
+        self._trades = RunningTrades()  # those that are over
+        self._trade: _Trade | None = None  # the latest one, which may go on
         self._mid = self._mid_before = mid  # now, and before the present nanosecond
         self._mid_at = self._time = int(start)
-        self._open: deque[list[float]] = deque()  # quantity (signed), price, fee a unit, ns
+        self._open: deque[_Lots] = deque()
         self._pending: deque[tuple[int, float, float]] = deque()  # fills whose horizon is not over: ns, quantity, mid
         self._sums = dict.fromkeys(("cash", "fees", "value", "spread", "adverse", "queue", "queued", "filled"), 0.0)
         self._counts = dict.fromkeys(("fills", "orders", "messages"), 0)
@@ -428,8 +431,20 @@ class RunningAccount:
             self._mid = mid
         self._at_best = at_best
 
-    def fill(self, time: int, quantity: float, price: float, fee: float = 0.0, waited: int | None = None) -> None:
-        """A fill; ``quantity`` is below zero for a sell, ``waited`` the ns in the queue of a resting order."""
+    def fill(
+        self,
+        time: int,
+        quantity: float,
+        price: float,
+        fee: float = 0.0,
+        *,
+        waited: int | None = None,
+        order: int = 0,
+    ) -> None:
+        """A fill; ``quantity`` is below zero for a sell, ``waited`` the ns in the queue of a resting order.
+
+        ``order`` tells its fills from others'; without it each fill is an order.
+        """
         self._advance(time)
         before = self._mid if self._mid_at < time else self._mid_before
         sums, worth = self._sums, self.multiplier
@@ -442,7 +457,8 @@ class RunningAccount:
         if waited is not None:
             sums["queue"] += abs(quantity) * waited / SECOND
             sums["queued"] += abs(quantity)
-        self._match(time, quantity, price, fee / abs(quantity))
+        sums["filled"] += abs(quantity)
+        self._match(_Lots(quantity, price, fee / abs(quantity), time, order))
         self.position += quantity
 
     def order(self, quantity: float) -> None:
@@ -455,6 +471,13 @@ class RunningAccount:
         """Another message to the venue: a cancel, a replace, an order that was refused."""
         self._counts["messages"] += 1
 
+    def trades(self) -> RunningTrades:
+        """All trades so far, the latest included."""
+        found = copy.deepcopy(self._trades)
+        if self._trade is not None:
+            self._trade.over(found)
+        return found
+
     def pnl(self) -> float:
         """Since the start, after fees, marked at the mid."""
         return self._sums["cash"] - self._sums["fees"] + self.position * self._mid * self.multiplier
@@ -466,7 +489,7 @@ class RunningAccount:
         span = time - self.start
         mean = self._area / span if span else _NAN
         still = sum(quantity * (self._mid - mid) for _, quantity, mid in self._pending) * self.multiplier
-        return self.trades.measures() | {
+        return self.trades().measures() | {
             "turnover": sums["value"] / self.capital if self.capital else _NAN,
             "exposure_time": self._exposed / span if span else _NAN,
             "commission_paid": sums["fees"],
@@ -503,21 +526,58 @@ class RunningAccount:
             self._next += count * self._step
         self._time = time
 
-    def _match(self, time: int, quantity: float, price: float, fee: float) -> None:
-        """First in, first out; each piece is a trade."""
-        self._sums["filled"] += abs(quantity)
-        while quantity and self._open and self._open[0][0] * quantity < 0:
+    def _match(self, new: _Lots) -> None:
+        """First in, first out."""
+        while new.quantity and self._open and self._open[0].quantity * new.quantity < 0:
             first = self._open[0]
-            size = min(abs(first[0]), abs(quantity))
-            side = 1.0 if first[0] > 0 else -1.0
-            gross = side * size * (price - first[1]) * self.multiplier
-            self.trades.add(gross - size * (first[2] + fee), (time - first[3]) / SECOND)
-            first[0] -= side * size
-            quantity += side * size
-            if abs(first[0]) < 1e-12:
+            size = min(abs(first.quantity), abs(new.quantity))
+            side = 1.0 if first.quantity > 0 else -1.0
+            gross = side * size * (new.price - first.price) * self.multiplier
+            self._close(first, new, gross - size * (first.fee + new.fee))
+            first.quantity -= side * size
+            new.quantity += side * size
+            if abs(first.quantity) < 1e-12:
                 self._open.popleft()
-        if abs(quantity) > 1e-12:
-            self._open.append([quantity, price, fee, float(time)])
+        if abs(new.quantity) > 1e-12:
+            self._open.append(new)
+
+    def _close(self, entry: _Lots, exit_: _Lots, profit: float) -> None:
+        """A piece of a trade: of the latest one, or of a new one."""
+        trade = self._trade
+        if trade is None or not trade.goes_on(entry.order, exit_.order):
+            if trade is not None:
+                trade.over(self._trades)
+            self._trade = trade = _Trade(entry.order, exit_.order, entry.time)
+        trade.profit += profit
+        trade.begin, trade.end = min(trade.begin, entry.time), exit_.time
+
+
+@dataclass
+class _Lots:
+    """What a fill opened."""
+
+    quantity: float  # signed
+    price: float
+    fee: float  # a unit
+    time: int
+    order: int
+
+
+@dataclass
+class _Trade:
+    """What one order opened and one closed, in pieces that follow each other."""
+
+    entry: int
+    exit: int
+    begin: int
+    end: int = 0
+    profit: float = 0.0
+
+    def goes_on(self, entry: int, exit_: int) -> bool:
+        return entry == self.entry and exit_ == self.exit and entry != 0 and exit_ != 0
+
+    def over(self, trades: RunningTrades) -> None:
+        trades.add(self.profit, (self.end - self.begin) / SECOND)
 
 
 class _Persistence:

@@ -287,9 +287,9 @@ class _Cards:
         return float("nan") if np.isnan(place) else float(self._clock.times[int(place)]) / SECOND
 
     def _of_trades(self, name: str, value: float, capital: float) -> dict[str, float]:
-        trips, account = self._trips.get(name, self._nothing), self._books[name]
-        held = trips["holding_time"].to_numpy(np.float64) / SECOND
-        return performance.trade_measures(trips["pnl"].to_numpy(np.float64), held) | {
+        trades, account = joined_trades(self._trips.get(name, self._nothing)), self._books[name]
+        held = trades["holding_time"].to_numpy(np.float64) / SECOND
+        return performance.trade_measures(trades["pnl"].to_numpy(np.float64), held) | {
             "turnover": value / capital if capital > 0 else float("nan"),
             "exposure_time": self._exposed[name],
             "commission_paid": 0.0 - account.fees,
@@ -342,6 +342,22 @@ class _Cards:
         if measure in ACTIVE and self._whole > 2 and not self._hold.any():
             return _NO_BENCHMARK
         return _FEW if self._whole < 3 else _UNDEFINED
+
+
+def joined_trades(trips: pd.DataFrame) -> pd.DataFrame:
+    """Round trips of one agent as trades: what one order opened and one closed, in pieces that follow each other.
+
+    Columns ``pnl`` (currency, after fees) and ``holding_time`` (ns, from the first entry to the last exit). A piece
+    whose orders are not known is a trade.
+    """
+    if not len(trips):
+        return pd.DataFrame({"pnl": np.empty(0), "holding_time": np.empty(0, np.int64)})
+    symbol, entry, exit_ = (trips[name].to_numpy() for name in ("instrument", "entry_order", "exit_order"))
+    other = (symbol[1:] != symbol[:-1]) | (entry[1:] != entry[:-1]) | (exit_[1:] != exit_[:-1])
+    first = np.flatnonzero(np.append(True, other | (entry[1:] == 0) | (exit_[1:] == 0)))
+    profit, begin, end = (trips[name].to_numpy() for name in ("pnl", "entry_time", "exit_time"))
+    held = np.maximum.reduceat(end, first) - np.minimum.reduceat(begin, first)
+    return pd.DataFrame({"pnl": np.add.reduceat(profit, first), "holding_time": held})
 
 
 def inventory_half_life(held: Floats, step: float) -> float:
