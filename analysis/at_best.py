@@ -101,7 +101,7 @@ def _lasted(tape: Tape, levels: Ints, ticks: Ints, times: Ints) -> Floats:
     there = known[np.minimum(place, len(known) - 1)] == ticks
     now = np.searchsorted(tape.quote_time, times, "right") - 1  # the quote row in force
     first = np.searchsorted(key, place * rows, "left")
-    inside = np.maximum(np.searchsorted(key, place * rows + now, "right") - 1, 0)  # the last row at that price by then
-    begun = there & (now >= 0) & (inside >= first)
+    count = np.searchsorted(key, place * rows + now, "right")  # rows up to the last one at that price by then
+    begun, inside = there & (now >= 0) & (count > first), np.maximum(count - 1, 0)
     rest = np.minimum(times - begins[order][inside], length[order][inside])
     return np.where(begun, total[inside] - total[np.minimum(first, len(order))] + rest, 0.0)

@@ -305,7 +305,7 @@ def moments_of(values: npt.ArrayLike) -> Moments:
 
 def moments_from(mean: float, second: float, third: float, fourth: float, square: float) -> Moments:
     """From central moments over n; ``square`` is the mean of the squares, beside which dust is nothing."""
-    if second <= 1e-30 * max(square, 1e-300):
+    if second <= 1e-30 * max(square, 1e-300) or second**2 < 1e-300:  # or so small that powers of it vanish
         return Moments(mean, sqrt(max(second, 0.0)), 0.0, 0.0)
     return Moments(mean, sqrt(second), third / second**1.5, fourth / second**2 - 3.0)
 
