@@ -100,7 +100,7 @@ def test_exits_and_pairs_by_hand() -> None:
     by_exit = rule_contribution(noted(), by="exit").set_index("exit_rule")["pnl"]
     assert by_exit.to_dict() == pytest.approx({NO_RULE: 4.5, "time": 3.8, "target": 1.8, "stop": -6.0})
     both = rule_contribution(noted(), "dip", by="both")
-    assert list(zip(both["entry_rule"], both["exit_rule"], strict=True))[0] == ("b", NO_RULE)
+    assert next(zip(both["entry_rule"], both["exit_rule"], strict=True)) == ("b", NO_RULE)
     realized = accounts(noted())["dip"].realized
     for by in ("entry", "exit", "both"):
         assert rule_contribution(noted(), by=by)["gross"].sum() == realized == 5.0  # type: ignore[arg-type]

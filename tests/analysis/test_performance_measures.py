@@ -186,7 +186,8 @@ def test_periods_and_growth_by_hand() -> None:
     assert (p.best_period(RETURNS), p.worst_period(RETURNS)) == (0.03, -0.04)
     assert p.daily_mean_return(RETURNS, 390) == pytest.approx(0.01 / 6 * 390)
     assert p.annualized_return([1.0] * 3, 1e6) == math.inf
-    assert math.isnan(p.best_period([])) and math.isnan(p.daily_mean_return([], 1))
+    assert math.isnan(p.best_period([]))
+    assert math.isnan(p.daily_mean_return([], 1))
 
 
 def test_months_by_hand() -> None:
@@ -269,7 +270,8 @@ def test_runs_and_means_of_trades_by_hand() -> None:
     assert found["payoff_ratio"] == pytest.approx(2 / 1.75)
     assert found["average_holding_time"] == 2.0
     assert p.longest_runs([]) == (0, 0)
-    assert math.isnan(p.average_loss([1.0])) and math.isnan(p.average_win([-1.0]))
+    assert math.isnan(p.average_loss([1.0]))
+    assert math.isnan(p.average_win([-1.0]))
 
 
 def test_everything_about_nothing_is_not_a_number() -> None:
