@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from marketsim.analysis import performance
-from marketsim.analysis.accounting import Accounts, accounts
+from marketsim.analysis.accounting import Account, Accounts, accounts
 from marketsim.analysis.active_returns import ACTIVE
 from marketsim.analysis.at_best import time_at_best
 from marketsim.analysis.prices import step_of
@@ -247,7 +247,7 @@ class _Cards:
         """The rows of one agent, in the order of GROUPS."""
         account = self._books[name]
         values, why = self._returns(profit, capital)
-        values |= self._of_trades(name, account.value, capital) | self._of_making(name)
+        values |= self._of_trades(account, capital) | self._of_making(account)
         values |= {f"{what}_bps": float(self._quality[f"{what}_bps"][name]) for what in ("slippage", "vwap")}
         rows = []
         for group, measures in GROUPS.items():
@@ -286,11 +286,12 @@ class _Cards:
     def _at(self, place: float) -> float:
         return float("nan") if np.isnan(place) else float(self._clock.times[int(place)]) / SECOND
 
-    def _of_trades(self, name: str, value: float, capital: float) -> dict[str, float]:
-        trades, account = joined_trades(self._trips.get(name, self._nothing)), self._books[name]
+    def _of_trades(self, account: Account, capital: float) -> dict[str, float]:
+        name = account.name
+        trades = joined_trades(self._trips.get(name, self._nothing))
         held = trades["holding_time"].to_numpy(np.float64) / SECOND
         return performance.trade_measures(trades["pnl"].to_numpy(np.float64), held) | {
-            "turnover": value / capital if capital > 0 else float("nan"),
+            "turnover": account.value / capital if capital > 0 else float("nan"),
             "exposure_time": self._exposed[name],
             "commission_paid": 0.0 - account.fees,
             "total_pnl": account.pnl,
@@ -298,8 +299,8 @@ class _Cards:
             "unrealized_pnl": account.unrealized,
         }
 
-    def _of_making(self, name: str) -> dict[str, float]:
-        account = self._books[name]
+    def _of_making(self, account: Account) -> dict[str, float]:
+        name = account.name
         symbol = self._books.main_instrument(name)
         nothing = float("nan")
         best = self._best.get(symbol)
@@ -370,10 +371,10 @@ def inventory_half_life(held: Floats, step: float) -> float:
     if len(before) < 2:
         return float("nan")
     gap = before - before.mean()
-    spread = float(gap @ gap)
-    if spread <= 1e-12 * max(float(before @ before), 1e-300):
+    spread = float(np.square(gap).sum())  # sums, as products of vectors wake up every core for nothing
+    if spread <= 1e-12 * max(float(np.square(before).sum()), 1e-300):
         return float("nan")
-    return half_life_of(float(gap @ after) / spread, step)
+    return half_life_of(float((gap * after).sum()) / spread, step)
 
 
 def _chosen(agents: str | Iterable[str] | None, books: Accounts) -> list[str]:

@@ -68,7 +68,7 @@ def equity(
 @style.styled
 def equity_and_trades(
     tables: MarketTables,
-    agent: str,
+    agent: str | None = None,
     *,
     instrument: str | None = None,
     books: Accounts | None = None,
@@ -76,10 +76,14 @@ def equity_and_trades(
 ) -> Figure:
     """An agent's P&L with every trade that it closed, and the price with where it entered and left.
 
-    Of more than MOST_TRADES the largest gains and losses are marked. ``instrument``: the one that it traded most by
-    default; the P&L is that of all.
+    ``agent``: the one that traded the largest value by default. Of more than MOST_TRADES the largest gains and losses
+    are marked. ``instrument``: the one that it traded most by default; the P&L is that of all.
     """
     books = books or accounts(tables)
+    if agent is None:
+        if not len(books):
+            return style.empty(style.canvas(width, 5.2), "no agents: a recorded tape has no equity")
+        agent = str(books.table["value"].idxmax())
     books[agent]  # an unknown name is refused with the nearest one
     symbol = books.main_instrument(agent) if instrument is None else the_instrument(tables, instrument)
     figure = style.canvas(width, 5.2)

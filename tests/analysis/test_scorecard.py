@@ -280,5 +280,33 @@ def test_the_table_is_kept_as_csv_and_parquet(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     lobster_folder() is None, reason="recorded LOBSTER days not found: set MARKETSIM_DATA to their folder"
 )
-def test_a_recorded_day_has_no_agents_and_says_so() -> None:
+def test_a_recorded_day_has_no_agents_and_an_agent_inside_of_it_has_everything() -> None:
     assert performance_table(lobster("AMZN", 5)).empty
+    folder = lobster_folder()
+    assert folder is not None
+    day = folder / "AMZN_2012-06-21_34200000_57600000_message_5.csv.gz"
+    simulation = ms.Simulation(seed=1, start="10:30", duration="4min", warm_up="5s")
+    simulation.add_venue("XNAS", [ms.Instrument("AMZN", tick_size="0.01", reference_price=223)])
+    simulation.add_agent(ms.agents.Replay(path=str(day)), "recorded", latency=0)
+    maker = ms.agents.MarketMaker(quantity=100, target_spread=0.1)
+    run = simulation.add_agent(maker, "maker", latency="200us", cash=1_000_000).run()
+    books = accounts(run)
+    account = books["maker"]
+    assert account.fills > 5
+    parts = account.spread_capture + account.adverse_selection + account.inventory + account.fees
+    assert account.pnl == pytest.approx(parts, abs=1e-6)
+    table = performance_table(run, "maker", every="10s", books=books)
+    found = values(table, "maker")
+    for measure in (
+        "sharpe",
+        "beta",
+        "win_rate",
+        "average_holding_time",
+        "inventory_half_life",
+        "fill_ratio",
+        "queue_time",
+    ):
+        assert math.isfinite(found[measure]), measure
+    assert 0 < found["time_at_best"] < 1
+    assert 0 < found["exposure_time"] <= 1
+    assert found["total_pnl"] == pytest.approx(account.pnl)
