@@ -215,13 +215,13 @@ def test_drawdowns_together_by_hand() -> None:
 
 def test_value_at_risk_by_moments() -> None:
     scipy = pytest.importorskip("scipy.stats")
-    values = scipy.norm.ppf((np.arange(200_000) + 0.5) / 200_000) * 0.02 + 0.001
+    values = scipy.norm.ppf((np.arange(20_000) + 0.5) / 20_000) * 0.02 + 0.001
     for confidence in (0.9, 0.95, 0.99):
         z = float(scipy.norm.ppf(1 - confidence))
         tail = 0.02 * float(scipy.norm.pdf(z)) / (1 - confidence) - 0.001
         for method in ("gaussian", "cornish_fisher"):
-            assert p.value_at_risk(values, confidence, method) == pytest.approx(-0.001 - 0.02 * z, rel=1e-3)
-            assert p.conditional_value_at_risk(values, confidence, method) == pytest.approx(tail, rel=1e-3)
+            assert p.value_at_risk(values, confidence, method) == pytest.approx(-0.001 - 0.02 * z, rel=5e-3)
+            assert p.conditional_value_at_risk(values, confidence, method) == pytest.approx(tail, rel=5e-3)
         assert p.normal_quantile(1 - confidence) == pytest.approx(z, rel=1e-12)
     with pytest.raises(InvalidValueError, match="method='normal' is unknown"):
         p.value_at_risk(values, method="normal")  # type: ignore[arg-type]
