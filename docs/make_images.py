@@ -31,6 +31,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
     place.mkdir(parents=True, exist_ok=True)
     quickstart = ms.load("quickstart", {} if duration is None else {"duration": duration, "warm_up": "0s"}).run()
     analysis = shown_in("analysis.md", duration)
+    measured = shown_in("performance-measures.md", duration and "4min")
     figures = ms.analysis.figures
     books = ms.analysis.accounts(quickstart)
     pictures = {
@@ -55,6 +56,8 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "double_auction": png(double_auction()),
         "flash_crash": png(ms.analysis.stress_figure(ready("flash_crash", duration))),
         "rules": png(ms.analysis.signal_figure(ready("rule_strategies", duration and "4min"), "dip_buyer")),
+        "rule_contribution": png(ms.analysis.rule_figure(measured, "dip")),
+        "equity_and_trades": png(figures.equity_and_trades(measured, "dip")),
         "square_root_law": png(ms.analysis.metaorder_figure(worked_metaorders(duration))),
         "tournament": png(cup(duration).figure()),
         "risk": png(ms.analysis.risk_figure(risk_limits(duration))),
@@ -350,6 +353,8 @@ def shown_in(page: str, duration: str | None) -> Any:
         if duration is None
         else re.sub(r'duration="[^"]+", warm_up="[^"]+"', f'duration="{duration}"', found[1])
     )
+    if duration is not None:
+        code = re.sub(r'"duration": "[^"]+"', f'"duration": "{duration}"', code)
     names: dict[str, Any] = {}
     exec(compile(code, page, "exec"), names)  # noqa: S102 - our own page
     return names["run"]

@@ -96,6 +96,11 @@ def test_perolds_parts_by_hand() -> None:
     assert row["twap"] == pytest.approx((101 * 20 + 102 * 20) / 40)
     for name, price in (("arrival", 101), ("vwap", row["vwap"]), ("twap", row["twap"]), ("close", 104)):
         assert row[f"{name}_bps"] == pytest.approx(1e4 * (average / price - 1)), name
+    assert row["arrival_z"] == pytest.approx((average - 101) / 1.0)  # the mid moved once in its time, by 1
+    deviation = np.sqrt(((np.array([101, 102, 102.5]) - row["vwap"]) ** 2 @ [40, 120, 20]) / 180)
+    assert row["vwap_z"] == pytest.approx((average - row["vwap"]) / deviation)
+    assert row["twap_z"] == pytest.approx((average - 101.5) / 0.5)
+    assert row["score"] == pytest.approx(100 * 140 / 180)  # 120 and 20 units were bought dearer
     left = execution_holdings(tables)["desk", 1]
     assert left["time"].tolist() == [0.0, 1.0, 30.0, 40.0]
     assert left["left"].tolist() == pytest.approx([1.0, 0.6, 0.4, 0.4])
@@ -110,6 +115,8 @@ def test_selling_costs_the_other_way_round() -> None:
     (row,) = executions(tables).to_dict("records")
     assert (row["delay"], row["trading"], row["opportunity"]) == (-100.0, 0.0, 0.0)
     assert row["vwap_bps"] == pytest.approx(-100.0)  # 101 where 100 was paid on average
+    assert row["score"] == 75.0  # 100 at 99, and half of its own 100 at 101
+    assert row["vwap_z"] == -1.0
     assert (row["end"], row["duration"]) == (50 * SECOND, 1.0), "judged to its planned end, though done at once"
 
 
@@ -128,6 +135,7 @@ def test_intervals(over: Any, end: int) -> None:
     assert row["state"] == (json.loads(over[1])["state"] if over else "OPEN")
     assert row["left_because"] == ("" if over else "run ended")
     assert np.isnan(row["average_price"])
+    assert np.isnan([row["score"], row["vwap_z"], row["arrival_z"]]).all()
     assert np.isnan(row["vwap"])
     assert row["opportunity"] == pytest.approx(100 * ({70: 104, 30: 102, 50: 102}[end] - 101))
 

@@ -199,6 +199,27 @@ def test_equity_ends_at_the_profit_of_each_family() -> None:
     assert sorted(labels) == sorted(books.families.index)
 
 
+def test_every_trade_that_an_agent_closed_is_marked_at_its_prices() -> None:
+    second = SECOND
+    trades = [
+        {"time": at * second, "side": side, "price": price, "quantity": 2.0, "taker": "one", "taker_order": number}
+        for number, (at, side, price) in enumerate(
+            [(10, 1, 100.0), (20, -1, 103.0), (30, -1, 101.0), (40, 1, 104.0)], 1
+        )
+    ]
+    agents = [{"name": "one", "family": "one", "type": "Agent"}]
+    tables = by_hand(trades, [(0, 99.0, 1, 101.0, 1)], agents=agents)
+    figure = figures.equity_and_trades(tables)
+    top, bottom = figure.axes
+    marked = {str(points.get_label()): np.asarray(points.get_offsets()).tolist() for points in top.collections}
+    assert marked["gain"][0][0] == 20.0
+    assert marked["loss"][0][0] == 40.0
+    ends = {str(points.get_label()): np.asarray(points.get_offsets()).tolist() for points in bottom.collections}
+    assert ends == {"long entry": [[10, 100]], "short entry": [[30, 101]], "exit": [[20, 103], [40, 104]]}
+    with pytest.raises(InvalidValueError, match="no agent is called 'on'"):
+        figures.equity_and_trades(tables, "on")
+
+
 def test_named_agents_are_drawn_one_by_one() -> None:
     figure = figures.inventory(TABLES, ["maker-0", "noise-3"])
     assert [text.get_text() for text in figure.axes[0].texts] == sorted(

@@ -128,3 +128,6 @@ def test_the_pages_of_runs_have_them(tmp_path: Path) -> None:
         assert f'<a href="#{there}">' in text
         assert f'id="{not_there}"' not in text
         assert page.stat().st_size < 5_000_000
+        assert ('<section id="rules">' in text) == ('<a href="#rules">' in text) == (scenario == "rule_strategies")
+        assert "Every measure of the agents that are one of a kind" in text
+        assert '<th scope="row">ulcer index' in text
