@@ -160,7 +160,7 @@ def book_cells(book: pd.DataFrame, side: str) -> Cells:
 
 
 def raster(cells: Cells, columns: int, rows: int, low: float, high: float) -> Floats:
-    """Quantities in ``rows`` stretches of price between ``low`` and ``high``: rows × columns, the lowest price first."""
+    """Quantities in ``rows`` stretches of price from ``low`` to ``high``: rows × columns, the lowest price first."""
     column, price, quantity = cells
     inside = (price > low) & (price < high)
     row = ((price[inside] - low) / (high - low) * rows).astype(np.intp)
