@@ -8,6 +8,7 @@ from marketsim.analysis.figures.after_trades import impact
 from marketsim.analysis.figures.agents import drawdown, equity, inventory, pnl_parts
 from marketsim.analysis.figures.book import depth
 from marketsim.analysis.figures.market import price_and_quotes, spread_and_activity
+from marketsim.analysis.figures.reactions import latency
 from marketsim.analysis.figures.sessions import auction, interruptions, trading_days
 from marketsim.analysis.figures.stylized import stylized_facts
 
@@ -19,6 +20,7 @@ __all__ = [
     "impact",
     "interruptions",
     "inventory",
+    "latency",
     "pnl_parts",
     "price_and_quotes",
     "spread_and_activity",
