@@ -1,7 +1,7 @@
 """Colours stay apart for every kind of colour blindness.
 
-Simulated by the matrices for complete dichromacy of Machado, Oliveira and Fernandes (2009), in linear sRGB; distances are
-those of CIE L*a*b* (1976), in which about 2.3 is a just noticeable difference.
+Simulated by the matrices for complete dichromacy of Machado, Oliveira and Fernandes (2009), in linear sRGB; distances
+are those of CIE L*a*b* (1976), in which about 2.3 is a just noticeable difference.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ EYES = {
     "deuteranope": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
     "tritanope": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
 }
-TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])  # fmt: skip
+TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
 WHITE = TO_XYZ @ np.ones(3)
 APART = 15.0
 
