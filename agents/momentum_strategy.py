@@ -19,11 +19,13 @@ from typing import Any, Literal, NamedTuple
 from marketsim.agents.checks import check_choice, to_duration, to_number, to_share, to_whole
 from marketsim.agents.classifier import Classifier, bring_along, load, make, save
 from marketsim.agents.machine_learning import OutcomeLearner
+from marketsim.agents.rules.credit import Credit
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.market_data import Bar
+from marketsim.domain.market_data import Bar, Report
 from marketsim.domain.order import Side
 from marketsim.errors import InvalidValueError
 from marketsim.trading.agent import Agent
+from marketsim.trading.order import Order
 
 FEATURES = ("return_1", "return_lookback", "volume_ratio", "range_position", "volatility")
 """What the model sees of the bars; see ``BarWindow.row``."""
@@ -63,6 +65,13 @@ def join(parts: Sequence[Part], threshold: float) -> Signal:
     return Signal(
         action, abs(joined), f"{told}; confidence {abs(joined):.2f} {way} {relation} {threshold:.2f}: {action}"
     )
+
+
+def supporters(parts: Sequence[Part], action: str) -> str:
+    """The parts that speak for an action, by the first word of their reason; "" for none."""
+    way = {"BUY": 1, "SELL": -1}.get(action, 0)
+    names = [part.reason.split(" ", 1)[0] for part in parts if way and part.direction == way and part.weight > 0.0]
+    return f"{action.lower()}: {' and '.join(names)}" if names else ""
 
 
 class BarWindow:
@@ -125,6 +134,7 @@ class _Desk:
         self.learner = learner
         self.bars = 0  # since the model learned last
         self.signal: Signal | None = None
+        self.rule = ""  # the parts that spoke for it
 
 
 @dataclass
@@ -184,15 +194,24 @@ class MomentumStrategy(Agent):
 
     def on_start(self) -> None:
         """A window of bars and a learner for each instrument."""
+        self._credit = Credit(self)
+        self._why: dict[int, tuple[str, str]] = {}  # rule and reason of its orders
+        self._begin()
+
+    def _begin(self) -> None:
         self._begun = self._seeing()
         self.desks = {i.symbol: self._new_desk(i) for i in self.instruments}
         for desk in self.desks.values():
             self.subscribe(desk.instrument, bars=self.bar, venue=desk.venue)
 
+    def on_fill(self, order: Order, report: Report) -> None:
+        """Say what the order came from."""
+        self._credit.fill(report, *self._why.get(order.client_order_id, ("", "")))
+
     def on_parameters(self) -> None:
         """What it sees and learns with begins anew when it was changed; the rest is read where it is used."""
         if self._seeing() != self._begun:
-            self.on_start()
+            self._begin()
 
     def bring_along(self) -> None:
         """Load what the models learn with."""
@@ -204,7 +223,9 @@ class MomentumStrategy(Agent):
         desk = self.desks[bar.instrument.symbol]
         if bar.venue != desk.venue or bar.interval != self.bar or not desk.window.add(bar):
             return
-        desk.signal = signal = join(self.parts(desk.window, self._predicted(desk)), self.confidence_threshold)
+        parts = self.parts(desk.window, self._predicted(desk))
+        desk.signal = signal = join(parts, self.confidence_threshold)
+        desk.rule = supporters(parts, signal.action)
         told = {"instrument": bar.instrument.symbol, **signal._asdict(), "confidence": round(signal.confidence, 4)}
         self.note("signal", json.dumps(told))
         self._hold(desk, signal)
@@ -290,7 +311,8 @@ class MomentumStrategy(Agent):
         wanted = 0 if side is Side.SELL and not self.short else side * self._lots(desk)
         gap = wanted - held
         if held * side <= 0 and gap * side > 0:
-            self.order(side, desk.instrument, abs(gap), venue=desk.venue, tag=signal.action)
+            order = self.order(side, desk.instrument, abs(gap), venue=desk.venue, tag=signal.action)
+            self._why[order.client_order_id] = desk.rule, signal.reasoning
 
     def _lots(self, desk: _Desk) -> int:
         """Of a whole position at the latest close."""

@@ -16,6 +16,7 @@ from marketsim.agents.checks import check_choice, to_duration, to_whole
 from marketsim.agents.indicators.base import Moments
 from marketsim.agents.protection import PositionGuard, planned
 from marketsim.agents.rules.charts import Charts, Joined, check_multiple
+from marketsim.agents.rules.credit import Credit
 from marketsim.agents.rules.exits import Exit, Exits, parse_exits
 from marketsim.agents.rules.rule import Need, Rule, parse
 from marketsim.agents.sizing import Percent, Results, Sizing, Trade
@@ -42,7 +43,7 @@ class _Side:
     def __init__(self, side: int, enter: Rule, exits: tuple[Exit, ...], charts: Charts) -> None:
         self.side = side
         condition = enter.bind(charts)
-        self.evaluate, self.reason = condition.evaluate, condition.reason
+        self.evaluate, self.reason, self.label = condition.evaluate, condition.reason, condition.label
         self.exits = Exits(exits, charts, side)
 
 
@@ -61,6 +62,7 @@ class _Desk:
         self.entered = 0  # bar of the entry
         self.since = 0  # ns of the first fill
         self.close = 0.0  # currency
+        self.why = self.leaving = ("", "")  # rule and reason of the latest entry, and of the latest close at market
         self.flattened = False  # risk control has begun to close the position, without reports
         self.told: set[tuple[str, int]] = set()  # exits of the position that were told: why, and at which level
         self.tick, self.lot = instrument.tick, float(instrument.lot_size)
@@ -217,6 +219,7 @@ class RuleStrategy(Agent):
         self._begun = self._looks()
         self._holds: set[tuple[str, str]] = set()  # scope and rule of what keeps it from entering
         self._lengths = {int(self.timeframe)}
+        self._credit = Credit(self)
         self._desks = {instrument.symbol: _Desk(self, instrument) for instrument in self.instruments}
 
     def on_parameters(self) -> None:
@@ -262,6 +265,7 @@ class RuleStrategy(Agent):
         guard = desk.guard
         if report.kind is _TRADE:
             desk.results.fill(report.side * report.quantity, float(report.price))
+            self._give_credit(desk, report, order)
             if order is desk.entry and not guard.lots:
                 self._protect(desk, report)
         guard.on_report(report, order)
@@ -332,6 +336,7 @@ class RuleStrategy(Agent):
             if desk.entry is not None:
                 self.cancel(desk.entry)
             self.note("exit", f"close {_WORDS[active.side]} {desk.instrument.symbol} at {desk.close:.8g}: {reason}")
+            desk.leaving = active.exits.label, reason
             guard.close(reason)
 
     def _wait(self, desk: _Desk) -> None:
@@ -353,10 +358,8 @@ class RuleStrategy(Agent):
         ticks = round(desk.close / desk.tick)
         price = None if self.entry_orders == "market" else ticks - signal.side * self.offset
         level = None if stop is None else ticks - signal.side * max(1, round(stop / desk.tick))
-        self.note(
-            "signal",
-            f"{_WORDS[signal.side]} {lots} {desk.instrument.symbol} at {desk.close:.8g}: {signal.reason()}",
-        )
+        desk.why = signal.label(), signal.reason()
+        self.note("signal", f"{_WORDS[signal.side]} {lots} {desk.instrument.symbol} at {desk.close:.8g}: {desk.why[1]}")
         desk.active, desk.entered, desk.rest = signal, desk.bars, desk.bars + self.cooldown
         force = TimeInForce.IOC if price is None else TimeInForce.GTC
         desk.entry = self.order(
@@ -402,6 +405,14 @@ class RuleStrategy(Agent):
             targets=[(max(1, at(target.distance, 1)), target.share) for target in levels.targets],
             breakeven=None if levels.breakeven is None else at(levels.breakeven, 1),
         )
+
+    def _give_credit(self, desk: _Desk, report: Report, order: Order | None) -> None:
+        """Which rule the order came from; one of risk control has none."""
+        why = desk.guard.why(order)
+        if order is desk.entry and order is not None:
+            self._credit.fill(report, *desk.why)
+        elif why:
+            self._credit.fill(report, *(desk.leaving if why == desk.leaving[1] else (why, why)))
 
     def _tell_exit(self, desk: _Desk, report: Report, order: Order | None) -> None:
         """Say once of each level why exits stood there; after the last the cooldown begins."""

@@ -36,8 +36,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from marketsim.analysis import performance
-from marketsim.analysis.fills import Fills
+from marketsim.analysis.fills import Fills, Rows
 from marketsim.analysis.prices import clock_grid, step_of
+from marketsim.analysis.rule_notes import RuleNotes, rule_notes
 from marketsim.analysis.tape import Floats, Ints, quotient, the_instrument
 from marketsim.domain.units import SECOND, duration
 from marketsim.errors import InvalidValueError, did_you_mean
@@ -173,27 +174,30 @@ class Accounts:
 
         The last row is at ``end`` and equals ``pnl``. ``every`` is a duration; about 1,000 points by default.
         """
-        fills = self._fills
         times = self._clock(every)
         owner, names = self._owners(by)
         total = np.zeros((len(names), len(times)))
-        for number, tape in enumerate(fills.tapes.values()):
-            chosen = fills.market == number
-            cell = owner[fills.agent[chosen]] * len(times) + np.searchsorted(times, fills.time[chosen], "left")
-            shape = (len(names), len(times))
-            size = len(names) * len(times)
-            lots, price = fills.lots[chosen], fills.price[chosen]
-            held = np.bincount(cell, lots, size).reshape(shape).cumsum(axis=1)
-            flow = np.bincount(cell, -lots * price, size).reshape(shape).cumsum(axis=1)
-            paid = np.bincount(cell, fills.fee[chosen], size).reshape(shape).cumsum(axis=1)
-            marks = fills.scaled(number, tape.marks_at(times))
-            mine = fills.paid.account % len(fills.tapes) == number
-            place = owner[fills.paid.account[mine] // len(fills.tapes)] * len(times)
-            place = place + np.searchsorted(times, fills.paid.time[mine], "left")
-            funded = np.bincount(place, fills.paid.amount[mine], size).reshape(shape).cumsum(axis=1)
-            total += (flow + held * marks) * fills.unit[number] - paid + funded
+        for number in range(len(self._fills.tapes)):
+            profit, _ = _over_time(self._fills, number, times, owner, len(names))
+            total += profit
         total = np.round(total, 9) + 0.0
         return pd.DataFrame(total.T, index=pd.Index(times, name="time"), columns=pd.Index(names, name=by))
+
+    def worth(self, agent: str, every: object = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """P&L since ``start``, and value of the position at the mark, of one agent: a column an instrument, currency.
+
+        On the clock of ``equity``, of which the first table is one agent's by instrument.
+        """
+        self[agent]  # an unknown name is refused with the nearest one
+        times, symbols = self._clock(every), list(self._fills.tapes)
+        owner = np.where(np.arange(len(self.names)) == self.names.index(agent), 0, 1)
+        both = [_over_time(self._fills, number, times, owner, 2) for number in range(len(symbols))]
+        index, columns = pd.Index(times, name="time"), pd.Index(symbols, name="instrument")
+        profit, value = (
+            pd.DataFrame(np.column_stack([found[part][0] for found in both]), index=index, columns=columns)
+            for part in (0, 1)
+        )
+        return profit, value
 
     def inventory(
         self, every: object = None, *, instrument: str | None = None, by: Literal["agent", "family"] = "agent"
@@ -217,9 +221,11 @@ class Accounts:
         Columns ``agent``, ``family``, ``instrument``, ``side`` (+1 long, -1 short), ``quantity`` (units),
         ``entry_time``, ``exit_time`` (ns), ``entry_price``, ``exit_price``, ``gross`` (currency), ``fees`` (currency,
         negative when paid, shared by quantity), ``pnl`` = gross + fees, ``pnl_percent`` (of entry price · quantity),
-        ``holding_time`` (ns). An opening position enters at ``start`` at its mark.
+        ``holding_time`` (ns). An opening position enters at ``start`` at its mark. ``strategy`` is the agent's type;
+        ``entry_order`` and ``exit_order`` are ids (0: none, such as an opening position, or unknown); ``entry_rule``,
+        ``exit_rule``, ``entry_reason``, ``exit_reason`` are what the agent said of them, "" where it said nothing.
         """
-        return _round_trip_table(self._fills)
+        return _round_trip_table(self._fills, rule_notes(self._tables))
 
     def performance(self, every: object = "1min", periods_per_year: float = 1.0) -> pd.DataFrame:
         """Performance of each agent from its P&L changes over ``every`` and its round trips (index ``agent``).
@@ -244,6 +250,75 @@ class Accounts:
             for number, name in enumerate(self.names)
         ]
         return pd.DataFrame(rows, index=pd.Index(self.names, name="agent"))
+
+    def initial_cash(self, agent: str) -> float:
+        """Cash at the beginning of the run, in currency."""
+        return float(self._fills.initial_cash[self.names.index(agent)])
+
+    def main_instrument(self, agent: str) -> str:
+        """The instrument in which an agent traded the largest value; "" where there are none."""
+        symbols = list(self._fills.tapes)
+        value = self.by_instrument["value"].to_numpy().reshape(len(self.names), -1)[self.names.index(agent)]
+        return symbols[int(value.argmax())] if symbols else ""
+
+    def position(self, agent: str, instrument: str, times: Ints) -> Floats:
+        """An agent's position in one instrument at each of ``times`` (ns, in order), in units."""
+        fills, symbols = self._fills, list(self._fills.tapes)
+        begin, end = self._rows_of(self.names.index(agent) * len(symbols) + symbols.index(instrument))
+        rows = self._sorted[begin:end]
+        held = np.concatenate(([0.0], np.cumsum(fills.lots[rows])))
+        return np.asarray(held[np.searchsorted(fills.time[rows], times, "right")] * fills.tapes[instrument].lot)
+
+    @cached_property
+    def _sorted(self) -> Rows:
+        return self._fills.held()[0]
+
+    def _rows_of(self, account: int) -> tuple[int, int]:
+        """Where the fills of an account lie in the order of ``_sorted``."""
+        ends = self._ends
+        return int(ends[account]), int(ends[account + 1])
+
+    @cached_property
+    def _ends(self) -> Ints:
+        count = np.bincount(self._fills.account, minlength=len(self.names) * len(self._fills.tapes))
+        return np.concatenate(([0], np.cumsum(count))).astype(np.int64)
+
+    def inventory_moments(self, agent: str, instrument: str) -> tuple[float, float]:
+        """Mean and standard deviation over time of an agent's position in one instrument, in units."""
+        mean, deviation = self._moments
+        place = self.names.index(agent) * len(self._fills.tapes) + list(self._fills.tapes).index(instrument)
+        return float(mean[place]), float(deviation[place])
+
+    @cached_property
+    def _moments(self) -> tuple[Floats, Floats]:
+        return self._fills.inventory_moments()
+
+    def exposure(self) -> Floats:
+        """Share of the measured time in which each agent held a position, in the order of ``names``."""
+        return self._fills.exposed()
+
+    def execution_quality(self) -> pd.DataFrame:
+        """What each agent's fills cost against two prices, by value (index ``agent``); positive is a cost.
+
+        ``slippage_bps``: side · (price - mid just before the fill), over that mid. ``vwap_bps``: the same against the
+        mean price of all trades of the measured time. NaN without fills.
+        """
+        fills = self._fills
+        real = ~fills.opening & (fills.venue >= 0)
+        market, lots = fills.market[real], fills.lots[real] * fills.lot[fills.market[real]]
+        price = fills.prices_of(market, fills.price[real])
+        before = fills.prices_of(market, fills.marks(0)[0][real])
+        vwaps = [
+            float((tape.price * tape.quantity).sum() / tape.quantity.sum()) if len(tape.price) else float("nan")
+            for tape in fills.tapes.values()
+        ]
+        vwap = np.array(vwaps)[market] if len(vwaps) else before
+        found = {}
+        for name, benchmark in (("slippage_bps", before), ("vwap_bps", vwap)):
+            cost = np.bincount(fills.agent[real], lots * (price - benchmark), len(self.names))
+            worth = np.bincount(fills.agent[real], np.abs(lots) * benchmark, len(self.names))
+            found[name] = 1e4 * quotient(cost.astype(np.float64), worth.astype(np.float64))
+        return pd.DataFrame(found, index=pd.Index(self.names, name="agent"))
 
     def _clock(self, every: object) -> Ints:
         start, end = int(self._tables.start), int(self._tables.end)
@@ -271,6 +346,25 @@ def accounts(tables: MarketTables, *, horizon: object = "5s") -> Accounts:
 def round_trips(tables: MarketTables) -> pd.DataFrame:
     """``accounts(tables).round_trips``."""
     return accounts(tables).round_trips
+
+
+def _over_time(fills: Fills, number: int, times: Ints, owner: Rows, owners: int) -> tuple[Floats, Floats]:
+    """P&L, and value of the position, in one instrument on a clock: a row an owner, in currency."""
+    shape, size = (owners, len(times)), owners * len(times)
+    chosen = fills.market == number
+    cell = owner[fills.agent[chosen]] * len(times) + np.searchsorted(times, fills.time[chosen], "left")
+
+    def running(cells: Rows, values: Floats) -> Floats:
+        return np.bincount(cells, values, size).reshape(shape).cumsum(axis=1)
+
+    lots, price = fills.lots[chosen], fills.price[chosen]
+    marks = fills.scaled(number, list(fills.tapes.values())[number].marks_at(times))
+    held, flow, paid = running(cell, lots), running(cell, -lots * price), running(cell, fills.fee[chosen])
+    mine = fills.paid.account % len(fills.tapes) == number
+    place = owner[fills.paid.account[mine] // len(fills.tapes)] * len(times)
+    funded = running(place + np.searchsorted(times, fills.paid.time[mine], "left"), fills.paid.amount[mine])
+    value = np.abs(held * marks) * np.sign(held) * fills.unit[number]
+    return (flow + held * marks) * fills.unit[number] - paid + funded, value
 
 
 def _profit_columns(fills: Fills, horizon: int) -> dict[str, Floats]:
@@ -390,7 +484,7 @@ def _measures(equity: Floats, times: Ints, periods_per_year: float) -> dict[str,
     }
 
 
-def _round_trip_table(fills: Fills) -> pd.DataFrame:
+def _round_trip_table(fills: Fills, notes: RuleNotes) -> pd.DataFrame:
     pieces = fills.matched
     entry, exit_ = pieces.entry, pieces.exit
     market = fills.market[entry]
@@ -401,6 +495,7 @@ def _round_trip_table(fills: Fills) -> pd.DataFrame:
     fees = -(fee_a_lot[entry] + fee_a_lot[exit_]) * pieces.lots
     entry_price, exit_price = fills.prices_of(market, fills.price[entry]), fills.prices_of(market, fills.price[exit_])
     agent = fills.agent[entry]
+    said_of = notes.of(fills)
     table = pd.DataFrame(
         {
             "agent": np.asarray(fills.names, dtype=object)[agent],
@@ -417,6 +512,13 @@ def _round_trip_table(fills: Fills) -> pd.DataFrame:
             "pnl": gross + fees,
             "pnl_percent": 100.0 * (gross + fees) / (np.abs(fills.price[entry] * pieces.lots) * unit),
             "holding_time": fills.time[exit_] - fills.time[entry],
+            "strategy": np.asarray(fills.type, dtype=object)[agent],
+            "entry_order": fills.order[entry],
+            "exit_order": fills.order[exit_],
+            "entry_rule": notes.rules[said_of[entry]],
+            "exit_rule": notes.rules[said_of[exit_]],
+            "entry_reason": notes.reasons[said_of[entry]],
+            "exit_reason": notes.reasons[said_of[exit_]],
         }
     )
     return table.iloc[np.argsort(table["exit_time"].to_numpy(), kind="stable")].reset_index(drop=True)

@@ -14,6 +14,10 @@ which is s (x p + (X − x) e − X d) + fees, the difference between the portfo
 "The implementation shortfall: paper versus reality", Journal of Portfolio Management 14 (3), 1988, 4–9; the delay as in
 W. Wagner and M. Edwards, "Best execution", Financial Analysts Journal 49 (1), 1993, 65–71. Positive is a cost
 throughout. Money of contracts counts with their multiplier; of inverse ones it is nominal, in the currency of quotes.
+
+Three z-scores set the price against a benchmark and its scatter in the interval, and a score says which share of the
+market traded at worse prices: the relative performance measure of R. Kissell and M. Glantz, "Optimal trading
+strategies" (2003), by volume.
 """
 
 from __future__ import annotations
@@ -69,6 +73,10 @@ COLUMNS: dict[str, str] = {
     "vwap_bps": "float64",
     "twap_bps": "float64",
     "close_bps": "float64",
+    "arrival_z": "float64",  # cost against arrival, in standard deviations of the mid over so long a time
+    "vwap_z": "float64",  # against the VWAP, in standard deviations of the prices traded, by volume
+    "twap_z": "float64",  # against the TWAP, in standard deviations of the mid, by time
+    "score": "float64",  # 0 … 100: share of the volume in the interval at worse prices, half of what was at its own
 }
 """Columns of ``executions``: name and type."""
 
@@ -283,7 +291,33 @@ def _row(parent: _Parent, market: _Market, run_end: int) -> dict[str, Any]:
         "vwap_bps": _bps(side, average, vwap),
         "twap_bps": _bps(side, average, twap),
         "close_bps": _bps(side, average, close),
+        **_scores(market, side, average, begin, end, (arrival, vwap, twap)),
     }
+
+
+def _scores(
+    market: _Market, side: int, average: float, begin: int, end: int, benchmarks: tuple[float, float, float]
+) -> dict[str, float]:
+    """z-scores against arrival, VWAP and TWAP, positive is a cost; and the share of the volume that did worse."""
+    tape = market.tape
+    prices, sizes = _traded(market, begin, end)
+    volume = float(sizes.sum())
+    worse = float(sizes[side * (prices - average) > 1e-9].sum()) + 0.5 * float(
+        sizes[np.abs(prices - average) <= 1e-9].sum()
+    )
+    inside = tape.quote_time[(tape.quote_time > begin) & (tape.quote_time < end)]
+    edges = np.concatenate(([begin], inside, [max(end, begin)])).astype(np.int64)
+    marks, lasted = tape.marks_at(edges), np.diff(edges)
+    arrival, vwap, twap = benchmarks
+    spreads = {
+        "arrival": float(np.sqrt((np.diff(marks) ** 2).sum())),
+        "vwap": float(np.sqrt((sizes * (prices - vwap) ** 2).sum() / volume)) if volume else 0.0,
+        "twap": float(np.sqrt((lasted * (marks[:-1] - twap) ** 2).sum() / lasted.sum())) if end > begin else 0.0,
+    }
+    gaps = {"arrival": average - arrival, "vwap": average - vwap, "twap": average - twap}
+    nothing = float("nan")
+    found = {f"{name}_z": side * gaps[name] / spreads[name] if spreads[name] > 0 else nothing for name in gaps}
+    return found | {"score": 100.0 * worse / volume if volume and not np.isnan(average) else nothing}
 
 
 def _bps(side: int, average: float, benchmark: float) -> float:
@@ -292,12 +326,17 @@ def _bps(side: int, average: float, benchmark: float) -> float:
 
 def _market_vwap(market: _Market, begin: int, end: int) -> tuple[float, float]:
     """Units traded by anybody in [begin, end], and their mean price."""
+    prices, sizes = _traded(market, begin, end)
+    volume = float(sizes.sum())
+    value = float((prices * sizes).sum())
+    return volume, value / volume if volume else float("nan")
+
+
+def _traded(market: _Market, begin: int, end: int) -> tuple[Floats, Floats]:
+    """Prices and units of everybody's trades in [begin, end]."""
     time = column(market.trades, "time", np.int64)
     inside = slice(int(np.searchsorted(time, begin, "left")), int(np.searchsorted(time, end, "right")))
-    sizes = column(market.trades, "quantity", np.float64)[inside]
-    volume = float(sizes.sum())
-    value = float((column(market.trades, "price", np.float64)[inside] * sizes).sum())
-    return volume, value / volume if volume else float("nan")
+    return column(market.trades, "price", np.float64)[inside], column(market.trades, "quantity", np.float64)[inside]
 
 
 def _mean_mark(tape: Tape, begin: int, end: int) -> float:

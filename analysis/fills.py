@@ -73,6 +73,9 @@ class Fills:
     maker: Flags
     opening: Flags
     queue_time: Ints
+    order: Ints  # its id; 0 of an opening leg, and where it is unknown
+    venue: Rows  # number in ``venues``; -1 of an opening leg, and of the end of a contract
+    venues: list[str]
     orders: Orders
     contracts: list[Instrument]
     paid: Payments
@@ -95,6 +98,8 @@ class Fills:
         waited = _queue_times(tables, market)
         taker, maker = _codes(trades["taker"], names), _codes(trades["maker"], names)
         unknown = np.full(len(time), -1, dtype=np.int64)
+        venues = [str(venue) for venue in pd.unique(trades["venue"])]
+        place = _codes(trades["venue"], venues)
         fee = [column(trades, name, np.float64) for name in ("taker_fee", "maker_fee")]
         # Interleaved, the maker's leg of a trade directly after the taker's: time order stays.
         legs = _Legs(
@@ -106,6 +111,8 @@ class Fills:
             fee=_interleave(fee[0], fee[1]),
             maker=_interleave(np.zeros(len(time), bool), np.ones(len(time), bool)),
             queue_time=_interleave(unknown, waited),
+            order=_interleave(column(trades, "taker_order", np.int64), column(trades, "maker_order", np.int64)),
+            venue=_interleave(place, place),
         )
         payments = getattr(tables, "payments", None)
         if payments is not None and len(payments):
@@ -124,6 +131,7 @@ class Fills:
             opening=opening,
             orders=_orders(orders, names, symbols, int(tables.start), int(tables.end)),
             contracts=contracts,
+            venues=venues,
             paid=_paid(payments, names, symbols, int(tables.start), int(tables.end)),
             **legs.__dict__,
         )
@@ -180,16 +188,57 @@ class Fills:
             after[rows] = self.scaled(number, tape.marks_at(np.minimum(times + horizon, tape.end)))
         return before, after
 
+    def held(self) -> tuple[Rows, Floats, Floats]:
+        """Fills sorted by account and time (positions of rows), and the lots held before and after each."""
+        order = np.argsort(self.account, kind="stable")
+        account, running = self.account[order], np.cumsum(self.lots[order])
+        first = np.searchsorted(account, account, "left")
+        after = running - np.where(first > 0, running[first - 1], 0.0) if len(order) else running
+        return order, after - self.lots[order], after
+
+    def exposed(self) -> Floats:
+        """Share of [start, end] in which each agent held anything, one value an agent."""
+        tape = next(iter(self.tapes.values()), None)
+        if tape is None or not len(self.lots):
+            return np.zeros(len(self.names))
+        order, before, after = self.held()
+        change = np.zeros(len(order))
+        change[order] = (after != 0).astype(float) - (before != 0)
+        order = np.argsort(self.agent, kind="stable")
+        agent, time, open_ = self.agent[order], self.time[order], np.cumsum(change[order])
+        first = np.searchsorted(agent, agent, "left")
+        open_ -= np.where(first > 0, open_[first - 1], 0.0)
+        last = np.append(agent[1:] != agent[:-1], True)
+        until = np.where(last, tape.end, np.append(time[1:], tape.end))
+        span = max(tape.end - tape.start, 1)
+        return np.bincount(agent, (open_ > 0) * (until - time), len(self.names)) / span
+
+    def inventory_moments(self) -> tuple[Floats, Floats]:
+        """Mean and standard deviation over time of the position of each account over [start, end], in units."""
+        count = len(self.names) * len(self.tapes)
+        tape = next(iter(self.tapes.values()), None)
+        if tape is None or not len(self.lots):
+            return np.zeros(count), np.zeros(count)
+        order, _, after = self.held()
+        account, time = self.account[order], self.time[order]
+        last = np.append(account[1:] != account[:-1], True)
+        lasted = np.where(last, tape.end, np.append(time[1:], tape.end)) - time
+        span = max(tape.end - tape.start, 1)
+        mean = np.bincount(account, after * lasted, count) / span
+        gap = after - mean[account]
+        flat = span - np.bincount(account, lasted, count)  # before the first fill the position is 0
+        square = (np.bincount(account, gap * gap * lasted, count) + mean**2 * flat) / span
+        lot = np.tile(self.lot, len(self.names))
+        return mean * lot, np.sqrt(square) * lot
+
     def position_sizes(self) -> tuple[Floats, Floats]:
         """Largest, and mean over time, of the absolute position of each account over [start, end], in units."""
         count = len(self.names) * len(self.tapes)
         largest, mean = np.zeros(count), np.zeros(count)
         if len(self.lots) == 0:
             return largest, mean
-        order = np.argsort(self.account, kind="stable")
-        account, time, running = self.account[order], self.time[order], np.cumsum(self.lots[order])
-        first = np.searchsorted(account, account, "left")
-        held = np.abs(running - np.where(first > 0, running[first - 1], 0.0))
+        order, _, held = self.held()
+        account, time, held = self.account[order], self.time[order], np.abs(held)
         tape = next(iter(self.tapes.values()))
         last = np.append(account[1:] != account[:-1], True)
         until = np.where(last, tape.end, np.append(time[1:], tape.end))
@@ -212,6 +261,8 @@ class _Legs:
     fee: Floats
     maker: Flags
     queue_time: Ints
+    order: Ints
+    venue: Rows
 
     def with_ends(
         self,
@@ -234,6 +285,8 @@ class _Legs:
             fee=np.zeros(len(ended)),
             maker=np.zeros(len(ended), dtype=bool),
             queue_time=np.full(len(ended), -1, dtype=np.int64),
+            order=np.zeros(len(ended), dtype=np.int64),
+            venue=np.full(len(ended), -1, dtype=np.intp),
         )
         joined = _Legs(
             **{name: np.concatenate((values, ends.__dict__[name])) for name, values in self.__dict__.items()}
@@ -266,6 +319,8 @@ def _with_opening(
         fee=np.zeros(len(rows)),
         maker=np.zeros(len(rows), dtype=bool),
         queue_time=np.full(len(rows), -1, dtype=np.int64),
+        order=np.zeros(len(rows), dtype=np.int64),
+        venue=np.full(len(rows), -1, dtype=np.intp),
     )
     late = legs.take(np.arange(early, len(legs.time)))
     joined = {name: np.concatenate((values, late.__dict__[name])) for name, values in opened.__dict__.items()}

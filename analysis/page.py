@@ -27,6 +27,7 @@ from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resili
 from marketsim.analysis.page_labels import label_log, label_section
 from marketsim.analysis.page_mechanisms import mechanisms
 from marketsim.analysis.page_parts import cards, document, facts, image, table, turned_table
+from marketsim.analysis.page_performance import measures_part, rule_section
 from marketsim.analysis.page_risk import risk_log, risk_section
 from marketsim.analysis.page_signals import signal_log, signal_section
 from marketsim.analysis.page_words import (
@@ -41,6 +42,7 @@ from marketsim.analysis.page_words import (
 )
 from marketsim.analysis.picture import picture
 from marketsim.analysis.prices import step_of
+from marketsim.analysis.rule_notes import rule_notes
 from marketsim.analysis.spreads import effective_spread, price_improvement, realized_spread
 from marketsim.analysis.stylized import stylized_facts
 from marketsim.analysis.summary import Summary, number, summarize
@@ -107,6 +109,7 @@ def _body(
     yield from parts
     figure = _figure if sum(map(len, parts)) < ROOM else _left_out
     yield from signal_section(tables, figure)
+    yield from rule_section(tables, books, currency, figure)
     yield from label_section(tables, figure)
     yield from risk_section(tables, books, figure)
     yield _terms()
@@ -129,6 +132,7 @@ def _contents(tables: MarketTables, agents: bool, worked: bool, manifest: object
     parts += [("agents", "Agents")] if agents else []
     parts += [("executions", "Executions")] if worked else []
     parts += [("signals", "Signals")] if len(signal_log(tables)) else []
+    parts += [("rules", "Rules")] if len(rule_notes(tables).orders) else []
     parts += [("labels", "Labels")] if len(label_log(tables)) else []
     parts += [("risk", "Risk")] if len(risk_log(tables)) else []
     parts += [("terms", "Terms")]
@@ -275,6 +279,7 @@ def _agents(tables: MarketTables, books: Accounts, currency: str) -> Iterator[st
         "Zero is a new best; the dot marks the deepest fall. A line that never comes back to zero has not recovered.",
     )
     yield _agent_table(tables, books, currency)
+    yield from measures_part(tables, books)
     yield "</section>"
 
 

@@ -123,6 +123,14 @@ def turned_table(frame: pd.DataFrame, first: str, columns: Sequence[Column], cap
     return _table(first, [escape(str(key)) for key in frame.index], rows, caption)
 
 
+def text_table(
+    heads: Sequence[str], first: str, rows: Sequence[tuple[str, str, Sequence[str]]], caption: str = ""
+) -> str:
+    """A table of words: of each row its name, unit and cells."""
+    lines = [(f"{escape(name)}{_unit(unit)}", [_cell(cell, "") for cell in cells]) for name, unit, cells in rows]
+    return _table(first, [escape(head) for head in heads], lines, caption)
+
+
 def _table(first: str, head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], caption: str) -> str:
     headings = "".join(f'<th scope="col">{words}</th>' for words in (escape(first), *head))
     lines = "".join(f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>' for name, cells in rows)

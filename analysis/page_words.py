@@ -71,6 +71,7 @@ EXECUTION_COLUMNS: tuple[Column, ...] = (
     ("vwap_bps", "to VWAP", "bps", ",.2f"),
     ("twap_bps", "to TWAP", "bps", ",.2f"),
     ("close_bps", "to close", "bps", ",.2f"),
+    ("score", "score", "0 … 100", ",.0f"),
 )
 FACT_COLUMNS: tuple[Column, ...] = (
     ("observations", "returns", "", ",.0f"),
@@ -91,6 +92,8 @@ TERMS = {
     "Shortfall": "What an execution cost against the mid when it was given: delay until it began, trading, what the "
     "part that was not done would cost at its end, and fees. Positive is a cost, also against VWAP, TWAP and close.",
     "Arrival": "The moment at which an execution begins; its price is the mid just before it.",
+    "Score": "The share of the market's volume in the interval that traded at worse prices than the execution: 50 is "
+    "the middle of the market.",
     "Volatility": "Root of the mean squared 10 s log return of the mid, scaled to one minute, in bps.",
     "Indicative price": "At which an auction would trade if it ended now; positions are marked at it until it does.",
     "Funding": "Paid by the longs of a perpetual to its shorts, or the other way round, to hold its price near the "

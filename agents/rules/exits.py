@@ -56,6 +56,10 @@ class Watch:
         """Why the position is to be closed now, after so many bars and ns; "" when it is not."""
         return ""
 
+    def label(self) -> str:
+        """The same without what was seen; "" where the reason is the same each time."""
+        return ""
+
 
 class Exit:
     """Base of every exit. ``share`` below 1 closes a part."""
@@ -307,6 +311,9 @@ class _Clock(Watch):
             return f"time: held for {format_duration(held // SECOND * SECOND or held)}"
         return ""
 
+    def label(self) -> str:
+        return "time"
+
 
 @dataclass
 class Time(Exit):
@@ -328,12 +335,15 @@ class Time(Exit):
 
 class _RuleWatch(Watch):
     def __init__(self, condition: Condition) -> None:
-        self._reason = condition.reason
+        self._reason, self._label = condition.reason, condition.label
         self.evaluate = condition.evaluate
         self.holds: bool | None = None
 
     def due(self, bars: int, held: int) -> str:
         return self._reason() if self.holds else ""
+
+    def label(self) -> str:
+        return self._label()
 
 
 @dataclass
@@ -398,6 +408,7 @@ class Exits:
     def __init__(self, exits: tuple[Exit, ...], charts: Charts, side: int) -> None:
         self._watches = [told.bind(charts, side) for told in exits]
         self._ruled = [watch for watch in self._watches if isinstance(watch, _RuleWatch)]
+        self.label = ""  # of what was due last
 
     def update(self) -> None:
         """A bar of the base is over: rules are evaluated, whether there is a position or not."""
@@ -425,7 +436,11 @@ class Exits:
 
     def due(self, bars: int, held: int) -> str:
         """Why the position is to be closed now; "" when it is not."""
-        return next(filter(None, (watch.due(bars, held) for watch in self._watches)), "")
+        for watch in self._watches:
+            if reason := watch.due(bars, held):
+                self.label = watch.label() or reason
+                return reason
+        return ""
 
 
 def _least(one: float | None, other: float | None) -> float | None:

@@ -40,10 +40,11 @@ class Need(NamedTuple):
 class Condition:
     """A rule on the charts of a market. ``evaluate`` is called once after each bar of the base.
 
-    ``several`` tells whether the reason is of several parts, which need brackets inside of another joint.
+    ``several`` tells whether the reason is of several parts, which need brackets inside of another joint. ``label`` is
+    the reason without what was seen, the same each time, so that what came of it can be added up.
     """
 
-    __slots__ = ("evaluate", "reason", "several")
+    __slots__ = ("evaluate", "label", "reason", "several")
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Condition:
         self.evaluate = evaluate
         self.reason = reason
         self.several = several
+        self.label = reason
 
     def part(self) -> str:
         """The reason as a part of a longer one."""
@@ -107,6 +109,10 @@ def _parts(rule: Rule, joint: type) -> tuple[Rule, ...]:
     return rule.rules if isinstance(rule, (AllOf, AnyOf)) and type(rule) is joint else (rule,)
 
 
+def _bracketed(condition: Condition) -> str:
+    return f"({condition.label()})" if condition.several() else condition.label()
+
+
 def name_of(rule: Rule) -> str:
     """Its name in scenario files."""
     return REGISTRY.name_of("rule", type(rule))
@@ -130,7 +136,9 @@ class AllOf(Rule):
             found = [part() for part in parts]
             return False if False in found else None if None in found else True
 
-        return Condition(evaluate, lambda: " and ".join(one.part() for one in conditions), lambda: True)
+        made = Condition(evaluate, lambda: " and ".join(one.part() for one in conditions), lambda: True)
+        made.label = lambda: " and ".join(_bracketed(one) for one in conditions)
+        return made
 
     def needs(self) -> Iterator[Need]:
         """What any of them looks at."""
@@ -177,7 +185,13 @@ class AnyOf(Rule):
             true = holding()
             return len(true) > 1 or any(one.several() for one in true)
 
-        return Condition(evaluate, reason, several)
+        def label() -> str:
+            true = holding()
+            return true[0].label() if len(true) == 1 else " or ".join(_bracketed(one) for one in true)
+
+        made = Condition(evaluate, reason, several)
+        made.label = label
+        return made
 
     def needs(self) -> Iterator[Need]:
         """What any of them looks at."""
@@ -245,17 +259,19 @@ class Lately(Rule):
     def bind(self, charts: Charts) -> Condition:
         """Counts the bars since its rule was true, and keeps why it was."""
         inner, length = self.rule.bind(charts), self.bars
-        age, why = length, ""
+        age, why, label = length, "", ""
 
         def evaluate() -> bool | None:
-            nonlocal age, why
+            nonlocal age, why, label
             found = inner.evaluate()
             age += 1
             if found:
-                age, why = 0, inner.part()
+                age, why, label = 0, inner.part(), _bracketed(inner)
             return True if age < length else found
 
-        return Condition(evaluate, lambda: f"{why}{f' {age} bars ago' if age else ''}")
+        made = Condition(evaluate, lambda: f"{why}{f' {age} bars ago' if age else ''}")
+        made.label = lambda: f"{label} within {length} bars"
+        return made
 
     def needs(self) -> Iterator[Need]:
         """What its rule looks at."""
@@ -294,7 +310,9 @@ class Leaf(Rule):
     def bind(self, charts: Charts) -> Condition:
         """On the chart of its timeframe."""
         chart = charts.chart(self._length())
-        return self.judge([chart.series(parse_line(line)) for line in self.lines()], chart)
+        made = self.judge([chart.series(parse_line(line)) for line in self.lines()], chart)
+        made.label = self.words
+        return made
 
     def needs(self) -> Iterator[Need]:
         """Its lines."""

@@ -5,7 +5,7 @@ shows itself; ``figure.savefig("price.png", dpi=150)`` writes it.
 """
 
 from marketsim.analysis.figures.after_trades import impact
-from marketsim.analysis.figures.agents import drawdown, equity, inventory, pnl_parts
+from marketsim.analysis.figures.agents import drawdown, equity, equity_and_trades, inventory, pnl_parts
 from marketsim.analysis.figures.book import depth
 from marketsim.analysis.figures.market import price_and_quotes, spread_and_activity
 from marketsim.analysis.figures.reactions import latency
@@ -17,6 +17,7 @@ __all__ = [
     "depth",
     "drawdown",
     "equity",
+    "equity_and_trades",
     "impact",
     "interruptions",
     "inventory",

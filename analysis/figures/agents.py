@@ -17,12 +17,14 @@ from matplotlib.figure import Figure
 from marketsim.analysis.accounting import PARTS, Accounts, accounts
 from marketsim.analysis.figures import style
 from marketsim.analysis.performance import max_drawdown
+from marketsim.analysis.tape import Tape, the_instrument
 from marketsim.domain.units import SECOND
 
 if TYPE_CHECKING:
     from marketsim.domain.tables import MarketTables
 
 MOST_LINES = 8
+MOST_TRADES = 150
 OTHERS = "others"  # the sum of all families that are not drawn
 COLOURS = (*style.PALETTE, style.GREY)
 PART_NAMES = {
@@ -61,6 +63,85 @@ def equity(
     axes.set_title("P&L by agent" if agents else "P&L by family (sum)")
     _finish(axes, tables, curves)
     return figure
+
+
+@style.styled
+def equity_and_trades(
+    tables: MarketTables,
+    agent: str,
+    *,
+    instrument: str | None = None,
+    books: Accounts | None = None,
+    width: float = style.WIDTH,
+) -> Figure:
+    """An agent's P&L with every trade that it closed, and the price with where it entered and left.
+
+    Of more than MOST_TRADES the largest gains and losses are marked. ``instrument``: the one that it traded most by
+    default; the P&L is that of all.
+    """
+    books = books or accounts(tables)
+    books[agent]  # an unknown name is refused with the nearest one
+    symbol = books.main_instrument(agent) if instrument is None else the_instrument(tables, instrument)
+    figure = style.canvas(width, 5.2)
+    if not symbol or not books[agent].fills:
+        return style.empty(figure, f"{agent} traded nothing")
+    tape = Tape.of(tables, symbol)
+    top, bottom = style.panels(figure, 2, heights=(1.0, 1.0))
+    curve = books.equity()[agent]
+    trips = books.round_trips
+    trips = trips[(trips["agent"] == agent) & (trips["instrument"] == symbol)]
+    closed, shown = _closed(trips)
+    top.axhline(0, color=style.GREY, linewidth=0.7)
+    top.plot(*style.thin(curve.index.to_numpy(), curve.to_numpy()), color=style.BLACK, linewidth=1.1)
+    at = np.interp(shown["exit_time"], curve.index.to_numpy(), curve.to_numpy())
+    gain = shown["pnl"].to_numpy() > 0
+    for chosen, marker, colour, name in ((gain, "^", style.GREEN, "gain"), (~gain, "v", style.VERMILLION, "loss")):
+        if chosen.any():
+            times = shown["exit_time"].to_numpy()[chosen] / SECOND
+            top.scatter(times, at[chosen], s=24, marker=marker, color=colour, edgecolors="white", linewidths=0.4,
+                        label=name, zorder=3)  # fmt: skip
+    bottom.plot(*style.thin(tape.quote_time, tape.mid), color=style.GREY, linewidth=0.8, drawstyle="steps-post")
+    _draw_ends(bottom, shown)
+    of = f", {len(shown)} largest of {len(closed):,} trades" if len(shown) < len(closed) else f", {len(closed)} trades"
+    style.head(top, f"{agent}: P&L{of}", width)
+    style.head(bottom, f"{symbol}: mid", width)
+    top.set_ylabel(f"P&L ({_currency(tables)})")
+    bottom.set_ylabel(f"price ({tape.currency})")
+    for axes in (top, bottom):
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, fontsize=8, handletextpad=0.2,
+                        columnspacing=1.0, borderaxespad=0.1)  # fmt: skip
+        style.plain_numbers(axes, sign=axes is top)
+        style.time_axis(axes, tables.start, tables.end, local=tape.local_time)
+    return figure
+
+
+def _closed(trips: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Round trips that one order opened and one closed as one trade; all of them, and those that are marked."""
+    trips = trips.assign(paid=trips["entry_price"] * trips["quantity"], got=trips["exit_price"] * trips["quantity"])
+    groups = trips.groupby(["entry_order", "exit_order", "side"], sort=False)
+    trades = groups.agg(
+        entry_time=("entry_time", "min"), exit_time=("exit_time", "max"), quantity=("quantity", "sum"),
+        paid=("paid", "sum"), got=("got", "sum"), pnl=("pnl", "sum"),
+    ).reset_index()  # fmt: skip
+    trades["entry_price"], trades["exit_price"] = (
+        trades["paid"] / trades["quantity"],
+        trades["got"] / trades["quantity"],
+    )
+    largest = np.argsort(-trades["pnl"].abs().to_numpy(np.float64), kind="stable")[:MOST_TRADES]
+    return trades, trades.iloc[np.sort(largest)]
+
+
+def _draw_ends(axes: Axes, trades: pd.DataFrame) -> None:
+    """Buys and sells of entries, and where they were left."""
+    for side, marker, colour, name in ((1, "^", style.BUY, "long"), (-1, "v", style.SELL, "short")):
+        mine = trades[trades["side"] == side]
+        if len(mine):
+            axes.scatter(mine["entry_time"] / SECOND, mine["entry_price"], s=22, marker=marker, color=colour,
+                         edgecolors="white", linewidths=0.4, label=f"{name} entry", zorder=3)  # fmt: skip
+    if len(trades):
+        axes.scatter(trades["exit_time"] / SECOND, trades["exit_price"], s=14, marker="x", color=style.BLACK,
+                     linewidths=0.9, label="exit", zorder=3)  # fmt: skip
 
 
 @style.styled

@@ -220,6 +220,13 @@ class Run:
         return tables.orders(self.history, self.manifest)
 
     @cached_property
+    def order_prices(self) -> pd.DataFrame:
+        """Where orders stood that were replaced or repriced, columns of ``results.order_prices.ORDER_PRICES``."""
+        from marketsim.results.order_prices import order_prices
+
+        return order_prices(self._events, self.manifest)
+
+    @cached_property
     def phases(self) -> pd.DataFrame:
         """Every change of a market's phase, columns PHASES."""
         from marketsim.results import phases

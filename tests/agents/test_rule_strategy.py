@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,14 @@ class Desk:
 
     @property
     def notes(self) -> list[tuple[str, str]]:
-        return self.venue.notes
+        """What it said of signals and exits."""
+        return [(key, value) for key, value in self.venue.notes if key != "rule"]
+
+    @property
+    def credits(self) -> list[tuple[int, str, str]]:
+        """What it said its orders came from: number, rule and reason."""
+        told = [json.loads(value) for key, value in self.venue.notes if key == "rule"]
+        return [(said["order"], said["rule"], said["reason"]) for said in told]
 
     @property
     def standing(self) -> list[tuple[str, int, int]]:
@@ -69,10 +77,12 @@ def test_a_signal_is_an_entry_with_its_stop_and_its_reason() -> None:
     assert entry.tag == "entry stop=9810"  # 2 % below 100.10
     assert desk.standing == [("STOP", 10, 9_810)]
     assert desk.notes == [("signal", "long 10 ABC at 100.1: close 100.1 crosses above 100")]
+    assert desk.credits == [(1, "close crosses above 100", "close 100.1 crosses above 100")]
     desk.venue.move(9_800, 100)
     desk.venue.settle()
     assert desk.venue.position == 0
     assert desk.notes[-1] == ("exit", "stop-loss of long ABC at 98")
+    assert desk.credits[-1][1:] == ("stop-loss", "stop-loss")
 
 
 def test_exits_are_measured_from_the_fill_and_not_from_the_bar() -> None:
@@ -170,6 +180,7 @@ def test_a_rule_closes_a_position_at_market() -> None:
     desk.bar(10_005)
     assert desk.venue.position == 0
     assert desk.notes[-1] == ("exit", "close long ABC at 100.05: close 100.05 down from 100.1")
+    assert desk.credits[-1] == (2, "close falling", "close 100.05 down from 100.1")
 
 
 def test_time_closes_a_position() -> None:
@@ -179,6 +190,7 @@ def test_time_closes_a_position() -> None:
     desk.bar(10_010)
     assert desk.venue.position == 0
     assert desk.notes[-1][1].endswith("time: held for 2 bars")
+    assert desk.credits[-1][1:] == ("time", "time: held for 2 bars")
 
 
 def test_a_close_that_found_nobody_is_tried_again_with_the_next_bar() -> None:
