@@ -9,10 +9,12 @@ from marketsim.analysis.figures.agents import drawdown, equity, equity_and_trade
 from marketsim.analysis.figures.book import depth
 from marketsim.analysis.figures.market import price_and_quotes, spread_and_activity
 from marketsim.analysis.figures.reactions import latency
+from marketsim.analysis.figures.returns import agent_summary, monthly_heat_map, return_distribution
 from marketsim.analysis.figures.sessions import auction, interruptions, trading_days
 from marketsim.analysis.figures.stylized import stylized_facts
 
 __all__ = [
+    "agent_summary",
     "auction",
     "depth",
     "drawdown",
@@ -22,8 +24,10 @@ __all__ = [
     "interruptions",
     "inventory",
     "latency",
+    "monthly_heat_map",
     "pnl_parts",
     "price_and_quotes",
+    "return_distribution",
     "spread_and_activity",
     "stylized_facts",
     "trading_days",

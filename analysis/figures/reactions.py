@@ -52,7 +52,7 @@ def latency(tables: MarketTables, instrument: str | None = None, *, width: float
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("time since somebody else changed quotes or traded")
     axes.set_ylabel("share of orders")
-    style.head(axes, f"{symbol}: how soon orders follow (dots: medians)", width)
+    style.head(axes, f"{symbol}: how soon orders follow" + ("" if narrow else " (dots: medians)"), width)
     return figure
 
 
