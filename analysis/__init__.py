@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.prices import mid_returns, mid_series, realized_volatility
     from marketsim.analysis.queue_race import QueueRace, birth_death_law
     from marketsim.analysis.queues import queue_intensities
+    from marketsim.analysis.reactions import reaction_times
     from marketsim.analysis.reference_market import compare_with_published, reference_measures
     from marketsim.analysis.running_performance import RunningAccount, RunningReturns, RunningTrades
     from marketsim.analysis.scorecard import benchmark_returns, inventory_half_life, performance_table
@@ -217,6 +218,7 @@ _HOMES = {
     "prices": ("mid_returns", "mid_series", "realized_volatility"),
     "queue_race": ("QueueRace", "birth_death_law"),
     "queues": ("queue_intensities",),
+    "reactions": ("reaction_times",),
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
     "figures.contracts": ("clearing_figure",),
@@ -347,6 +349,7 @@ __all__ = [
     "queue_intensities",
     "quote_imbalance",
     "quoted_spread",
+    "reaction_times",
     "realized_spread",
     "realized_volatility",
     "reference_figure",

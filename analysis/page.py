@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from marketsim.analysis import figures
+from marketsim.analysis import explorer, figures
 from marketsim.analysis.accounting import Accounts, accounts
 from marketsim.analysis.execution_report import executions, largest, named_orders
 from marketsim.analysis.figures.executions import execution_figure
@@ -79,7 +79,7 @@ def report(
     written.
     """
     books = accounts(tables) if books is None else books
-    text = document(title, _body(tables, books, title, manifest, notice, remarks))
+    text = document(title, _body(tables, books, title, manifest, notice, remarks), explorer.script())
     return _write(Path(path), text)
 
 
@@ -210,6 +210,7 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
         f"{number(row['low'], ',.2f')} and {number(row['high'], ',.2f')}. The close look (orange above) shows how the "
         "quotes answer trades: buys should sit on the ask, sells on the bid.",
     )
+    yield explorer.price_view(tape)
     yield _figure(
         lambda width: figures.spread_and_activity(tape, width=width),
         f"{name}: spread, trades a minute and volatility over time",
@@ -224,6 +225,7 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
         "Left: how much rests at each level on average. Right: dark cells are walls of quantity; white inside the book "
         "are empty prices. A lasting difference between the colours is pressure on one side.",
     )
+    yield explorer.book_view(tables, tape)
     for shown in mechanisms(tables, name):
         yield _figure(shown.draw, shown.alt, shown.words)
     kyle = kyle_lambda(tape)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -36,6 +38,7 @@ nav a{color:#0b5c8f;margin-right:1rem;white-space:nowrap;display:inline-block;pa
 .box{background:#fff;border:1px solid #e5e7eb;border-radius:.5rem;margin:1rem 0;padding:.9rem}
 figure{margin:0}
 figure img{display:block;width:100%;height:auto}
+.explorer canvas{display:block;width:100%;height:24rem;touch-action:pan-y;cursor:crosshair;outline-offset:2px}
 figcaption{font-size:.92rem;color:#374151;padding-top:.5rem;max-width:46rem}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;min-width:100%}
@@ -56,24 +59,31 @@ summary{cursor:pointer;font-weight:600;padding:.2rem 0}
 pre{overflow-x:auto;font-size:.82rem;line-height:1.45;margin:.75rem 0 0;white-space:pre}
 footer{color:#4b5563;font-size:.85rem;margin-top:2rem}
 @media (max-width:640px){main{padding:1rem .6rem 2rem}.box{padding:.6rem}.card b{font-size:1.15rem}h1{font-size:1.4rem}}
-@media print{body{background:#fff}.box,.card{break-inside:avoid}}
+@media print{body{background:#fff}.explorer{display:none}.box,.card{break-inside:avoid}}
 """
 
 # A page that may load nothing at all: the browser itself enforces that no request leaves.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def document(title: str, body: Iterable[str]) -> str:
-    """A whole page."""
+def document(title: str, body: Iterable[str], script: str = "") -> str:
+    """A whole page. ``script``: the only one that it may run."""
+    policy = POLICY + (f"; script-src '{hash_of(script)}'" if script else "")
+    ending = f"<script>{script}</script>\n" if script else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<link rel="icon" href="data:,">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(body)
-        + "\n</main>\n</body>\n</html>\n"
+        + f"\n</main>\n{ending}</body>\n</html>\n"
     )
+
+
+def hash_of(script: str) -> str:
+    """What a Content-Security-Policy calls a script that stands in the page."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
 
 
 def cards(items: Sequence[tuple[str, str]]) -> str:

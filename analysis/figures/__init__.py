@@ -8,10 +8,13 @@ from marketsim.analysis.figures.after_trades import impact
 from marketsim.analysis.figures.agents import drawdown, equity, equity_and_trades, inventory, pnl_parts
 from marketsim.analysis.figures.book import depth
 from marketsim.analysis.figures.market import price_and_quotes, spread_and_activity
+from marketsim.analysis.figures.reactions import latency
+from marketsim.analysis.figures.returns import agent_summary, monthly_heat_map, return_distribution
 from marketsim.analysis.figures.sessions import auction, interruptions, trading_days
 from marketsim.analysis.figures.stylized import stylized_facts
 
 __all__ = [
+    "agent_summary",
     "auction",
     "depth",
     "drawdown",
@@ -20,8 +23,11 @@ __all__ = [
     "impact",
     "interruptions",
     "inventory",
+    "latency",
+    "monthly_heat_map",
     "pnl_parts",
     "price_and_quotes",
+    "return_distribution",
     "spread_and_activity",
     "stylized_facts",
     "trading_days",

@@ -92,7 +92,7 @@ def _draw_profile(axes: Axes, book: pd.DataFrame) -> None:
 def _draw_heat(axes: Axes, book: pd.DataFrame, trading: Flags, tick: float, currency: str) -> LogNorm:
     mid = 0.5 * (book["ask_1"].to_numpy(dtype=float) + book["bid_1"].to_numpy(dtype=float))
     mid[~trading] = np.nan
-    sides = {side: _cells(book, side) for side in ("bid", "ask")}
+    sides = {side: book_cells(book, side) for side in ("bid", "ask")}
     around = _travelled_far(mid, sides)
     if around:
         sides = {side: (place, price - mid[place], quantity) for side, (place, price, quantity) in sides.items()}
@@ -103,7 +103,7 @@ def _draw_heat(axes: Axes, book: pd.DataFrame, trading: Flags, tick: float, curr
     rows = int(np.clip(round((high - low) / tick), 2, ROWS))
     time = book["time"].to_numpy() / SECOND
     extent = (time[0], time[-1] + float(np.median(np.diff(time))), low, high)
-    images = {side: _raster(cells, len(book), rows, low, high) for side, cells in sides.items()}
+    images = {side: raster(cells, len(book), rows, low, high) for side, cells in sides.items()}
     shown = np.concatenate([image[image > 0] for image in images.values()])
     top = float(np.quantile(shown, 0.995))
     norm = LogNorm(max(float(np.quantile(shown, 0.02)), top / 1000), top * 1.001, clip=True)
@@ -149,8 +149,8 @@ def _travelled_far(mid: Floats, sides: dict[str, Cells]) -> bool:
     return bool(len(offsets)) and float(np.ptp(known)) > 8 * float(np.quantile(offsets, 0.9))
 
 
-def _cells(book: pd.DataFrame, side: str) -> Cells:
-    """Column number, price and quantity of every level that was there."""
+def book_cells(book: pd.DataFrame, side: str) -> Cells:
+    """Column number, price and quantity of every level of a side that was there."""
     levels = range(1, levels_in(book) + 1)
     price = np.concatenate([book[f"{side}_{n}"].to_numpy(dtype=float) for n in levels])
     quantity = np.concatenate([book[f"{side}_quantity_{n}"].to_numpy(dtype=float) for n in levels])
@@ -159,7 +159,8 @@ def _cells(book: pd.DataFrame, side: str) -> Cells:
     return column[kept], price[kept], quantity[kept]
 
 
-def _raster(cells: Cells, columns: int, rows: int, low: float, high: float) -> Floats:
+def raster(cells: Cells, columns: int, rows: int, low: float, high: float) -> Floats:
+    """Quantities in ``rows`` stretches of price from ``low`` to ``high``: rows × columns, the lowest price first."""
     column, price, quantity = cells
     inside = (price > low) & (price < high)
     row = ((price[inside] - low) / (high - low) * rows).astype(np.intp)

@@ -59,7 +59,7 @@ def _draw_marks(axes: Axes, run: ClearedTables, marks: pd.DataFrame, payments: p
     axes.plot(_seconds(marks), marks["index"], color=style.ORANGE, label="index")
     axes.plot(_seconds(marks), marks["mark"], color=style.BLUE, label="mark")
     calls = payments[payments["kind"] == "MARGIN_CALL"]
-    axes.plot(_seconds(calls), calls["price"], "o", color=style.OLIVE, markersize=3, label="margin call")
+    axes.plot(_seconds(calls), calls["price"], "o", color=style.BROWN, markersize=3, label="margin call")
     forced = payments[payments["kind"] == "LIQUIDATION"]
     calls_long = _is_long(run, forced)
     for chosen, marker, words in ((calls_long, "v", "long liquidated"), (~calls_long, "^", "short liquidated")):

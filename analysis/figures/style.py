@@ -1,7 +1,7 @@
 """How figures look: colours, type, time axes, labels at the end of lines. It draws no market.
 
-Colours are Okabe and Ito's, which stay apart for colour-blind eyes and in print. Nothing here touches pyplot or the
-user's own Matplotlib settings.
+Colours are Okabe and Ito's but for two, and stay apart for colour-blind eyes (tests simulate them) and in print.
+Nothing here touches pyplot or the user's own Matplotlib settings.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from marketsim.domain.units import SECOND
 P = ParamSpec("P")
 Floats = npt.NDArray[np.float64]
 
-BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#AA4499"
-ORANGE, SKY, OLIVE, BLACK = "#E69F00", "#56B4E9", "#8A8A00", "#222222"
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#AA3377"
+ORANGE, SKY, BROWN, BLACK = "#E69F00", "#56B4E9", "#7A4B2A", "#222222"
 GREY, LIGHT = "#6B7280", "#E5E7EB"
-PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, OLIVE, BLACK)
+PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BROWN, BLACK)
 BID, ASK, BUY, SELL = BLUE, VERMILLION, BLUE, VERMILLION
 
 # The user's own file of settings must not change a report; the backend is not ours to touch.

@@ -35,13 +35,12 @@ def test_it_holds_headlines_tables_figures_and_the_manifest(written: Path) -> No
     assert "<h1>Makers &amp; &lt;takers&gt;</h1>" in text
     assert "Stopped." in text
     assert ">6,000</b><span>trades" in text
-    assert text.count("<figure") == 9
-    assert text.count("<figcaption") == 9
+    assert text.count("<figure") == 9 + 2  # and two to zoom into
     for words in ("noise", "learner", "adverse selection", "Kyle&#x27;s lambda", "Sharpe", "CVaR"):
         assert words in text
     assert "seed: 7" in text
     assert "path: a/b" in text
-    assert "<script" not in text
+    assert re.findall(r"<script[^>]*>", text) == ['<script type="application/json">'] * 2 + ["<script>"]
     assert "&lt;script&gt;" in text
 
 
@@ -51,6 +50,8 @@ def test_it_asks_nothing_of_any_network(written: Path) -> None:
     assert addresses
     assert all(address.startswith(("data:", "#")) for address in addresses)
     outside = re.sub(r'"data:[^"]*"', '""', text)
+    assert "fetch(" not in outside
+    assert "script-src 'sha256-" in outside
     assert "http://" not in outside
     assert "https://" not in outside
     assert "url(" not in outside
@@ -189,7 +190,42 @@ def test_in_a_browser_nothing_is_missing_asked_for_or_wider_than_the_screen(
     heights = tab.evaluate("[...document.querySelectorAll('section')].map(s => s.getBoundingClientRect().height)")
     assert len(heights) == 4
     assert min(heights) > 50
+    _zoom_into_every_view(tab)
+    assert complaints == []
     tab.close()
+
+
+def _zoom_into_every_view(tab: Any) -> None:
+    """Wheel, keys, dragging and a double click change what is drawn, and the last brings all of it back."""
+    views = tab.query_selector_all("figure.explorer canvas")
+    assert len(views) == 2
+    pixels = "c => c.toDataURL()"
+    for view in views:
+        view.scroll_into_view_if_needed()
+        box = view.bounding_box()
+        whole = view.evaluate(pixels)
+        assert view.evaluate("c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size > 20"), (
+            "an empty view"
+        )
+        tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
+        tab.mouse.wheel(0, 1)  # the page scrolls while nobody has clicked
+        view.scroll_into_view_if_needed()
+        box = view.bounding_box()
+        tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + 60)
+        seen = [whole]
+        for act in (
+            lambda: tab.mouse.wheel(0, -400),
+            lambda: tab.keyboard.press("ArrowRight"),
+            lambda: tab.keyboard.press("+"),
+        ):
+            act()
+            tab.wait_for_timeout(120)
+            seen.append(view.evaluate(pixels))
+        assert len(set(seen)) == 4
+        tab.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + 60)
+        tab.mouse.move(5, 5)
+        tab.wait_for_timeout(120)
+        assert view.evaluate(pixels) == whole
 
 
 def test_risk_is_told_where_there_is_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ NEEDED = {
     "fee_wars", "lossy_feed", "training_market", "execution_race",
 }  # fmt: skip
 NEEDED |= {"opening_auction", "volatility_halt", "three_days"}
-NEEDED |= {"market_making_glft"}
+NEEDED |= {"market_making_glft", "latency_of_a_maker", "inventory_skew", "flash_crash_with_halts", "noise_share"}
 NEEDED |= {"flash_crash", "index_arbitrage", "momentum_strategy", "spoofing"}
 NEEDED |= {"opening_auction", "volatility_halt", "three_days", "risk_limits"}
 QUIET = {"reference_day", "reference_hour"}  # a trade a second
