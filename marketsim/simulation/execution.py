@@ -6,6 +6,7 @@ a full disk) leaves a readable result that is marked incomplete. It decides noth
 
 from __future__ import annotations
 
+import copy
 import time as wall
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -25,9 +26,11 @@ from marketsim.simulation.recorder import Recorder
 if TYPE_CHECKING:
     from marketsim.network.topology import Topology
     from marketsim.population.agent import CompiledAgent
+    from marketsim.results.log import EventLog
     from marketsim.results.run import Run
     from marketsim.scenario.spec import ScenarioSpec
     from marketsim.simulation.profile import Profiler
+    from marketsim.simulation.snapshot import Snapshot
     from marketsim.trading.agent import Agent
     from marketsim.trading.feed import FeedModel
 
@@ -89,9 +92,38 @@ class Execution:
         return self._recorder.folder
 
     @property
+    def log(self) -> EventLog:
+        """Where its events go."""
+        return self._recorder.log
+
+    @property
     def events(self) -> int:
         """Events handled so far, compiled and Python."""
         return self.world.engine.events + self.world.environment.handled
+
+    def digest_so_far(self) -> str:
+        """The digest of what has happened so far: that of a run that came no further and whose session went on."""
+        if self._run is None:
+            self.world.core.flush()
+        return self._recorder.log.digest_so_far()
+
+    def snapshot(self) -> Snapshot:
+        """Keep this moment of a market whose agents are all compiled, to go on from it as often as one likes.
+
+        This run ends here. Raises InvalidValueError where Python runs an agent.
+        """
+        from marketsim.simulation.snapshot import Snapshot
+
+        return Snapshot(self)
+
+    def going_on(self, spec: ScenarioSpec, recorder: Recorder) -> Execution:
+        """The same world, recorded from now on as another run. For snapshots."""
+        other = copy.copy(self)
+        other.spec, other._recorder, other._run = spec, recorder, None
+        other._began, other._timings = wall.perf_counter(), dict.fromkeys(self._timings, 0.0)
+        recorder.describe(self.world)
+        self.world.core.write_to(recorder.log)
+        return other
 
     def advance(self, until: int | str) -> None:
         """Run to a time: ns of the clock, or text such as "10min" after the start. Events at that time wait."""

@@ -28,12 +28,15 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Keeps what happens in one run; in memory, or in a folder that gets its name when everything is in it."""
+    """Keeps what happens in one run; in memory, or in a folder that gets its name when everything is in it.
 
-    def __init__(self, spec: ScenarioSpec, folder: str | Path | None) -> None:
+    after: a closed log that the run goes on from, in memory.
+    """
+
+    def __init__(self, spec: ScenarioSpec, folder: str | Path | None, *, after: EventLog | None = None) -> None:
         self._partial = folders.reserve(Path(folder)) if folder is not None else None
         try:
-            self.log = EventLog(self._partial / folders.EVENTS if self._partial is not None else None)
+            self.log = EventLog(self._partial / folders.EVENTS if self._partial is not None else None, after=after)
             self._manifest = Manifest(
                 name=spec.name,
                 seed=spec.seed,
