@@ -72,35 +72,39 @@ def replicate_all(
     *,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-    measures: Measuring = measures_of,
-) -> list[Measures]:
+    measures: Any = measures_of,
+    work: Callable[[Any, int, Any], Any] = replicate,
+) -> list[Any]:
     """The measures of each (scenario, seed), in the order given; ``progress(done, all)`` after each run.
 
-    measures: what a run is boiled down to; a function of a module, which other processes can find.
+    measures: what a run is boiled down to; a function of a module, which other processes can find. work: what is done
+    with a scenario, a seed and ``measures`` (then anything that ``work`` takes), where that is not one run.
     """
     if not jobs:
         raise InvalidValueError("there is nothing to run: give at least one seed")
     count = min(workers or os.cpu_count() or 1, len(jobs))
-    results: list[Measures | None] = [None] * len(jobs)
-    found = _inline(jobs, measures) if count == 1 else _spread(jobs, count, measures)
+    results: list[Any] = [None] * len(jobs)
+    found = _inline(jobs, measures, work) if count == 1 else _spread(jobs, count, measures, work)
     for done, (index, numbers) in enumerate(found, start=1):
         results[index] = numbers
         if progress is not None:
             progress(done, len(jobs))
-    return [numbers for numbers in results if numbers is not None]
+    return results
 
 
-def _inline(jobs: Sequence[tuple[Mapping[str, Any], int]], measures: Measuring) -> Iterator[tuple[int, Measures]]:
+def _inline(
+    jobs: Sequence[tuple[Mapping[str, Any], int]], measures: Any, work: Callable[[Any, int, Any], Any]
+) -> Iterator[tuple[int, Any]]:
     for index, (given, seed) in enumerate(jobs):
-        yield index, replicate(given, seed, measures)
+        yield index, work(given, seed, measures)
 
 
 def _spread(
-    jobs: Sequence[tuple[Mapping[str, Any], int]], workers: int, measures: Measuring
-) -> Iterator[tuple[int, Measures]]:
+    jobs: Sequence[tuple[Mapping[str, Any], int]], workers: int, measures: Any, work: Callable[[Any, int, Any], Any]
+) -> Iterator[tuple[int, Any]]:
     others = set(active_children())
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts) as pool:
-        waiting = {pool.submit(replicate, given, seed, measures): index for index, (given, seed) in enumerate(jobs)}
+        waiting = {pool.submit(work, given, seed, measures): index for index, (given, seed) in enumerate(jobs)}
         try:
             while waiting:
                 finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
