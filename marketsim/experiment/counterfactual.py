@@ -25,7 +25,7 @@ from marketsim.analysis.resampling import resamples
 from marketsim.domain.units import SECOND, duration, format_duration, format_time
 from marketsim.errors import InvalidValueError, StoreError, did_you_mean
 from marketsim.experiment.fork import How, Lines, Plan, start
-from marketsim.experiment.replication import Given, replicate_all, spec_of
+from marketsim.experiment.replication import Given, spec_of, work_all
 from marketsim.scenario.spec import ScenarioSpec
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def counterfactual(
     watch = _Watch(plan.times, plan.keys, plan.orders, plan.instrument, plan.venue, points, how)
     mapping = plan.spec.to_dict()
     jobs = [(mapping, seed) for seed in chosen]
-    found = replicate_all(jobs, workers=workers, progress=progress, measures=watch, work=_follow)
+    found = work_all(jobs, _follow, watch, workers=workers, progress=progress)
     return Counterfactual(
         plan.spec.name, plan.instrument, plan.venue, found[0].how, chosen, plan.times, plan.orders,
         np.array(points, np.int64), plan.terms.tick, confidence, band,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -144,7 +145,7 @@ class Plan:
         key, given = self.keys[moment], _described(self.order(moment, number))
         return self.spec.with_overrides({f"agents.{key}.{name}": value for name, value in given.items()})
 
-    @property
+    @cached_property
     def terms(self) -> Instrument:
         """The instrument of the orders."""
         return self.spec.instrument(self.instrument)
