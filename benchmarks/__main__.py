@@ -22,6 +22,7 @@ PARTS = (
     "risk",
     "gym",
     "replay",
+    "forks",
     "memory",
     "compilation",
     "processes",

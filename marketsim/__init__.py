@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from marketsim.exchange.book import OrderBook
     from marketsim.exchange.core import MatchingCore
     from marketsim.experiment.comparison import compare
+    from marketsim.experiment.counterfactual import counterfactual
+    from marketsim.experiment.fork import fork
     from marketsim.experiment.tournament import tournament
     from marketsim.experiment.verification import verify
     from marketsim.kernel.environment import Environment
@@ -102,6 +104,8 @@ _HOMES = {
     "exchange.book": ("OrderBook",),
     "exchange.core": ("MatchingCore",),
     "experiment.comparison": ("compare",),
+    "experiment.counterfactual": ("counterfactual",),
+    "experiment.fork": ("fork",),
     "experiment.tournament": ("tournament",),
     "experiment.verification": ("verify",),
     "kernel.environment": ("Environment",),
@@ -212,7 +216,9 @@ __all__ = [  # noqa: RUF022 - in plain order
     "agents",
     "analysis",
     "compare",
+    "counterfactual",
     "feed_delays",
+    "fork",
     "from_dict",
     "from_json",
     "gateway",

@@ -8,6 +8,7 @@ import typer
 
 from marketsim.cli.check import check
 from marketsim.cli.compare import compare
+from marketsim.cli.impact import impact
 from marketsim.cli.init import init
 from marketsim.cli.keys import keys
 from marketsim.cli.listing import listing
@@ -58,6 +59,7 @@ app.command()(init)
 app.command()(report)
 app.command()(compare)
 app.command()(tournament)
+app.command()(impact)
 app.command()(verify)
 app.command()(replay)
 app.command()(serve)

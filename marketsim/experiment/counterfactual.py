@@ -301,6 +301,12 @@ def label_of(order: Intervention) -> str:
     return words
 
 
+def check_unit(given: str) -> Unit:
+    """One of UNITS, or InvalidValueError."""
+    _choice("unit", given, UNITS)
+    return given  # type: ignore[return-value]
+
+
 # --- one seed, in whatever process ---
 
 
