@@ -344,7 +344,7 @@ def _follow(given: Mapping[str, Any], seed: int, watch: _Watch) -> _Seen:
     """All forks of one seed."""
     spec = ScenarioSpec.from_dict({**given, "seed": seed})
     plan = Plan(spec, watch.times, watch.keys, watch.orders, watch.instrument, watch.venue)
-    lines = Lines(plan, start, watch.how)
+    lines = Lines(plan, start, watch.how, told=False)
     times, orders, points = len(watch.times), len(watch.orders), len(watch.points)
     seen = _Seen(
         lines.how,

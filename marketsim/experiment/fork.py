@@ -156,12 +156,14 @@ class Lines:
 
     Each execution stands at its time, ready to go on; it is closed when the next one is asked for. The base line has
     None for the order, comes last of its time, and is itself the way to the next.
+
+    told: whether somebody will look at the runs' own scenarios; making them takes a while.
     """
 
-    def __init__(self, plan: Plan, start: Start, how: How = "auto") -> None:
+    def __init__(self, plan: Plan, start: Start, how: How = "auto", *, told: bool = True) -> None:
         if how not in _HOW:
             raise InvalidValueError(f"how={how!r} is unknown{did_you_mean(how, _HOW)}; use one of {', '.join(_HOW)}")
-        self._plan, self._start = plan, start
+        self._plan, self._start, self._told = plan, start, told
         self._base = start(plan.spec)
         if how == "auto":
             how = "replay" if self._base.world.sessions else "snapshot"
@@ -179,7 +181,8 @@ class Lines:
             snapshot = line.snapshot()
             for number in range(len(plan.orders)):
                 changes = {plan.keys[moment]: plan.order(moment, number)}
-                yield moment, number, snapshot.go_on(plan.spec_with(moment, number), changes)
+                spec = plan.spec_with(moment, number) if self._told else plan.spec
+                yield moment, number, snapshot.go_on(spec, changes)
             line = snapshot.go_on(plan.spec)
             yield moment, None, line
         line.finish()

@@ -69,6 +69,7 @@ class Execution:
         self._began = wall.perf_counter()
         self._timings = {"code": 0.0, "engine": 0.0}
         self._run: Run | None = None
+        self._under_way = [self]  # shared by all that go on from a snapshot of this world: the one that does
         require_memory(spec, agents or {})
         self._profiler = _profiler(spec, stepped) if profile else None
         self._recorder = Recorder(spec, folder)
@@ -116,13 +117,16 @@ class Execution:
 
         return Snapshot(self)
 
-    def going_on(self, spec: ScenarioSpec, recorder: Recorder) -> Execution:
-        """The same world, recorded from now on as another run. For snapshots."""
-        other = copy.copy(self)
-        other.spec, other._recorder, other._run = spec, recorder, None
+    def stop_all(self) -> None:
+        """Close whatever is under way in this world, be it another continuation. For snapshots."""
+        self._under_way[0].finish()
+
+    def going_on(self, spec: ScenarioSpec) -> Execution:
+        """The same world, whose run was closed here, recorded from now on as another one. For snapshots."""
+        other = self._under_way[0] = copy.copy(self)
+        other.spec, other._run, other._recorder = spec, None, Recorder(spec, after=self._recorder)
         other._began, other._timings = wall.perf_counter(), dict.fromkeys(self._timings, 0.0)
-        recorder.describe(self.world)
-        self.world.core.write_to(recorder.log)
+        self.world.core.write_to(other.log)
         return other
 
     def advance(self, until: int | str) -> None:

@@ -30,23 +30,25 @@ if TYPE_CHECKING:
 class Recorder:
     """Keeps what happens in one run; in memory, or in a folder that gets its name when everything is in it.
 
-    after: a closed log that the run goes on from, in memory.
+    after: the recorder of a run that is closed and that this one goes on from, in memory, with the same participants.
     """
 
-    def __init__(self, spec: ScenarioSpec, folder: str | Path | None, *, after: EventLog | None = None) -> None:
+    def __init__(self, spec: ScenarioSpec, folder: str | Path | None = None, *, after: Recorder | None = None) -> None:
         self._partial = folders.reserve(Path(folder)) if folder is not None else None
         try:
-            self.log = EventLog(self._partial / folders.EVENTS if self._partial is not None else None, after=after)
+            self.log = EventLog(self._partial / folders.EVENTS if self._partial is not None else None, after=None if after is None else after.log)
             self._manifest = Manifest(
                 name=spec.name,
                 seed=spec.seed,
                 spec=spec.to_dict(),
-                versions=versions(metadata.version("marketsim")),
+                versions=versions(metadata.version("marketsim")) if after is None else after._manifest.versions,
                 date="" if spec.local_time is None else spec.local_time.date.isoformat(),
                 time_zone="" if spec.local_time is None else spec.local_time.time_zone,
                 start=spec.start,
                 end=spec.end,
                 warm_up=spec.warm_up,
+                markets=() if after is None else after._manifest.markets,
+                agents=() if after is None else after._manifest.agents,
             )
         except BaseException:
             self._remove()

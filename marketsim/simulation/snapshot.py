@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from marketsim.errors import InvalidValueError
 from marketsim.kernel.mark import Mark
-from marketsim.simulation.recorder import Recorder
 
 if TYPE_CHECKING:
     from marketsim.population.agent import CompiledAgent
@@ -42,23 +41,22 @@ class Snapshot:
         self.prefix = execution.finish()
         owners = (world.environment, world.engine, world.core, world.network, world.house)
         self._mark = Mark(*(owner for owner in owners if owner is not None))
-        self._last = execution
-        self._log = execution.log
+        self._origin = execution
 
     def go_on(
         self, spec: ScenarioSpec | None = None, changes: Mapping[str, CompiledAgent] | None = None
     ) -> Execution:
-        """The market at this moment, ready to go on; whatever went on from here before is closed.
+        """The market at this moment, ready to go on; whatever of this market is under way is closed.
 
-        changes: agents by key that have done nothing yet and get new parameters; ``spec`` is the scenario with them.
+        changes: agents by key that have done nothing yet and get new parameters. spec: the scenario with them, as the
+            run tells it.
         """
-        self._last.finish()
+        self._origin.stop_all()
         self._mark.back()
-        given = self._last.spec if spec is None else spec
-        self._last = self._last.going_on(given, Recorder(given, None, after=self._log))
+        execution = self._origin.going_on(spec or self._origin.spec)
         for key, agent in (changes or {}).items():
-            _rewrite(self._last.world, key, agent)
-        return self._last
+            _rewrite(execution.world, key, agent)
+        return execution
 
 
 def python_agents(world: World) -> list[str]:
