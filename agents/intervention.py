@@ -101,7 +101,8 @@ class Intervention(CompiledAgent):
     quantity: float = field(default=0.0, metadata={"help": "units, of all pieces together; 0 does nothing"})
     pieces: int = field(default=1, metadata={"help": "orders that it is cut into"})
     over: int | str = field(
-        default="0s", metadata={"unit": "duration", "help": "time from the first piece to the end of the last one's turn"}
+        default="0s",
+        metadata={"unit": "duration", "help": "time from the first piece to the end of the last one's turn"},
     )
     orders: Literal["market", "limit"] = field(
         default="market", metadata={"help": "market orders, or limits at the best price of its side"}

@@ -1,4 +1,4 @@
-"""The page of a counterfactual: what was asked, headline numbers, the curves, a table of the orders. It measures nothing."""
+"""The page of a counterfactual: what was asked, headline numbers, curves, a table of the orders. It measures nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from marketsim.analysis.summary import number
 
 _READING = (
     "Both markets are the same up to the order, and everybody draws the same random numbers in both: the difference is "
-    "the order's doing. A band that holds zero says that nothing is known yet, and more seeds tell more. What is left at "
+    "the order's doing. A band that holds zero says that nothing is known yet; more seeds tell more. What is left at "
     "the end of the horizon is called lasting: its mean over the last tenth."
 )
 
@@ -58,7 +58,7 @@ def _body(
 
 
 def _headlines(orders: pd.DataFrame, unit: str) -> Iterator[tuple[str, str]]:
-    largest = orders.loc[orders["quantity"].idxmax()]
+    largest = orders.iloc[int(orders["quantity"].to_numpy().argmax())]
     name = largest["order"]
     yield number(largest["peak"], "+,.2f"), f"{unit}, peak impact of {name}"
     yield number(largest["lasting"], "+,.2f"), f"{unit}, what lasts of it"

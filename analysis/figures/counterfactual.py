@@ -14,7 +14,12 @@ UNIT_WORDS = {"bps": "bps of the mid", "currency": "currency", "ticks": "ticks",
 
 @style.styled
 def counterfactual_figure(
-    curves: pd.DataFrame, orders: pd.DataFrame, unit: str = "bps", confidence: float = 0.95, *, width: float = style.WIDTH
+    curves: pd.DataFrame,
+    orders: pd.DataFrame,
+    unit: str = "bps",
+    confidence: float = 0.95,
+    *,
+    width: float = style.WIDTH,
 ) -> Figure:
     """Mean impact over time with its band, an order a line; beside it peak and lasting impact by quantity.
 

@@ -152,7 +152,7 @@ class Counterfactual:
         return pd.DataFrame(dict(zip(names, (*columns, without, self.with_order.ravel()), strict=True)))
 
     def forks(self) -> pd.DataFrame:
-        """A row a continuation: ``seed``, ``at`` (ns), ``order`` ("" without one), ``executed``, ``paid``, ``digest``."""
+        """A row a continuation: ``seed``, ``at`` (ns), ``order`` ("" for none), ``executed``, ``paid``, ``digest``."""
         import pandas as pd
 
         rows = [
@@ -180,7 +180,12 @@ class Counterfactual:
     def save(self, folder: str | Path, unit: Unit = "bps", *, parquet: bool = False) -> list[Path]:
         """Write curves, summary, forks (with digests), every mid, the figure and the page; the paths."""
         place = Path(folder)
-        frames = {"curves": self.table(unit), "orders": self.summary(unit), "forks": self.forks(), "mids": self.values()}
+        frames = {
+            "curves": self.table(unit),
+            "orders": self.summary(unit),
+            "forks": self.forks(),
+            "mids": self.values(),
+        }
         try:
             place.mkdir(parents=True, exist_ok=True)
             paths = [_written(frame, place / name, parquet) for name, frame in frames.items()]
@@ -256,7 +261,7 @@ def counterfactual(
 
     scenario: a simulation, its spec, or a file or the name of a scenario.
     at: when: time of day such as ``"10:30"``, or time after the start such as ``"30min"``; several are averaged.
-    buy, sell: units of market orders, one or several sizes; each size is a fork of its own, all share the market without.
+    buy, sell: units of market orders, one or several sizes; each is a fork of its own, all share the market without.
     orders: any ``ms.agents.Intervention`` besides (limits, pieces).
     seeds: how many (then 1, 2, 3 …), or which ones; at least two.
     horizon: how long the price is followed. every: between two points of the curve; a sixtieth when left out.
@@ -415,7 +420,7 @@ def _choice(name: str, given: str, choices: Sequence[str]) -> None:
 def _sized(
     side: Literal["buy", "sell"], sizes: float | Sequence[float], pieces: int, over: str | int
 ) -> list[Intervention]:
-    several = sizes if isinstance(sizes, (Sequence, np.ndarray)) and not isinstance(sizes, str) else (sizes,)
+    several = sizes if isinstance(sizes, (list, tuple, range, np.ndarray)) else (sizes,)
     try:
         return [Intervention(side=side, quantity=size, pieces=pieces, over=over) for size in several]
     except InvalidValueError as error:
@@ -425,7 +430,7 @@ def _sized(
 def _points(plan: Plan, horizon: str | int, every: str | int | None) -> tuple[int, ...]:
     """ns after the order, 0 and the horizon among them."""
     length = duration(horizon)
-    step = max(length // _POINTS, 1) if every is None else duration(every)
+    step = -(-length // _POINTS) if every is None else duration(every)
     if length <= 0 or step <= 0:
         raise InvalidValueError(f"horizon={horizon!r}, every={every!r}: both must be above zero")
     if length // step > _MOST_POINTS:
@@ -433,9 +438,11 @@ def _points(plan: Plan, horizon: str | int, every: str | int | None) -> tuple[in
     last = plan.times[-1] + length
     if last > plan.spec.end:
         raise InvalidValueError(
-            f"horizon={horizon!r}: {format_time(last)} lies after the end of the run, {format_time(plan.spec.end)}; fork "
-            "earlier, follow the price for less time, or let the scenario last longer (duration)"
+            f"horizon={horizon!r}: {format_time(last)} lies after the end of the run, {format_time(plan.spec.end)}; "
+            "fork earlier, follow the price for less time, or let the scenario last longer (duration)"
         )
+    if every is None:
+        return tuple(sorted({length * place // _POINTS for place in range(_POINTS + 1)}))
     return (*range(0, length, step), length)
 
 

@@ -9,7 +9,7 @@ Both ways give the same digests. It measures nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -90,13 +90,14 @@ def fork(
     if end <= plan.times[0]:
         raise InvalidValueError(f"until={until!r}: it lies before the fork at {format_time(plan.times[0])}; end later")
     lines = Lines(plan, _starter(scenario), how)
-    found = {order: _ended(execution, end) for _, order, execution in lines}
-    return Fork(plan.times[0], lines.how, plan.keys[0], plan.orders, found[None], tuple(map(found.get, range(len(orders)))))  # type: ignore[arg-type]
+    found: dict[int | None, Run] = {order: _ended(execution, end) for _, order, execution in lines}
+    runs = tuple(found[number] for number in range(len(orders)))
+    return Fork(plan.times[0], lines.how, plan.keys[0], plan.orders, found[None], runs)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """When a market is forked, and with what: its scenario with a sleeping agent (``keys``) for each of ``times`` (ns)."""
+    """When a market is forked, and with what: its scenario with a sleeping agent (of ``keys``) for each time (ns)."""
 
     spec: ScenarioSpec
     times: tuple[int, ...]
@@ -118,7 +119,7 @@ class Plan:
     ) -> Plan:
         """Check everything and put the sleeping agents in."""
         if not at or not orders:
-            raise InvalidValueError("a fork needs a time and an order at least: at=\"10min\", Intervention(quantity=500)")
+            raise InvalidValueError('a fork needs a time and an order at least: at="10min", Intervention(quantity=500)')
         times = tuple(sorted({moment_of(spec, moment, "at") for moment in at}))
         symbol, place = _market(spec, instrument, venue)
         for order in orders:
@@ -211,7 +212,7 @@ def moment_of(spec: ScenarioSpec, given: str | int, name: str) -> int:
         else:
             time = int(given)
     except InvalidValueError as error:
-        raise InvalidValueError(f'{name}={given!r}: {error}; use a time of day or a time after the start') from None
+        raise InvalidValueError(f"{name}={given!r}: {error}; use a time of day or a time after the start") from None
     last = spec.end - 1 if name == "at" else spec.end
     if not spec.start <= time <= last:
         raise InvalidValueError(
@@ -255,7 +256,8 @@ def _market(spec: ScenarioSpec, instrument: str | None, venue: str | None) -> tu
     """Symbol and venue; the first ones that fit where they are left out."""
     if instrument is not None and instrument not in spec.instruments:
         raise InvalidValueError(
-            f"instrument={instrument!r}: {spec.name} has none of this symbol{did_you_mean(instrument, spec.instruments)}"
+            f"instrument={instrument!r}: {spec.name} has none of this symbol"
+            f"{did_you_mean(instrument, spec.instruments)}"
         )
     if venue is not None and venue not in spec.venues:
         raise InvalidValueError(f"venue={venue!r}: {spec.name} has none of this name{did_you_mean(venue, spec.venues)}")

@@ -16,7 +16,9 @@ class Mark:
     """The attributes of some objects, and the contents of all tables that they own."""
 
     def __init__(self, *owners: object) -> None:
-        self._owners = [(owner, [(name, value, _copied(value)) for name, value in vars(owner).items()]) for owner in owners]
+        self._owners = [
+            (owner, [(name, value, _copied(value)) for name, value in vars(owner).items()]) for owner in owners
+        ]
         tables = {id(table): table for owner in owners for table in _tables_of(vars(owner).values())}
         self._tables = [table.remember() for table in tables.values()]
 

@@ -35,20 +35,24 @@ class Recorder:
 
     def __init__(self, spec: ScenarioSpec, folder: str | Path | None = None, *, after: Recorder | None = None) -> None:
         self._partial = folders.reserve(Path(folder)) if folder is not None else None
+        before = None if after is None else after._manifest
         try:
-            self.log = EventLog(self._partial / folders.EVENTS if self._partial is not None else None, after=None if after is None else after.log)
-            self._manifest = Manifest(
+            self.log: EventLog = EventLog(
+                self._partial / folders.EVENTS if self._partial is not None else None,
+                after=None if after is None else after.log,
+            )
+            self._manifest: Manifest = Manifest(
                 name=spec.name,
                 seed=spec.seed,
                 spec=spec.to_dict(),
-                versions=versions(metadata.version("marketsim")) if after is None else after._manifest.versions,
+                versions=versions(metadata.version("marketsim")) if before is None else before.versions,
                 date="" if spec.local_time is None else spec.local_time.date.isoformat(),
                 time_zone="" if spec.local_time is None else spec.local_time.time_zone,
                 start=spec.start,
                 end=spec.end,
                 warm_up=spec.warm_up,
-                markets=() if after is None else after._manifest.markets,
-                agents=() if after is None else after._manifest.agents,
+                markets=() if before is None else before.markets,
+                agents=() if before is None else before.agents,
             )
         except BaseException:
             self._remove()

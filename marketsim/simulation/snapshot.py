@@ -43,9 +43,7 @@ class Snapshot:
         self._mark = Mark(*(owner for owner in owners if owner is not None))
         self._origin = execution
 
-    def go_on(
-        self, spec: ScenarioSpec | None = None, changes: Mapping[str, CompiledAgent] | None = None
-    ) -> Execution:
+    def go_on(self, spec: ScenarioSpec | None = None, changes: Mapping[str, CompiledAgent] | None = None) -> Execution:
         """The market at this moment, ready to go on; whatever of this market is under way is closed.
 
         changes: agents by key that have done nothing yet and get new parameters. spec: the scenario with them, as the
