@@ -1,4 +1,4 @@
-"""The page of a counterfactual: what was asked, headline numbers, curves, a table of the orders. It measures nothing."""
+"""The page of a counterfactual: what was asked, headline numbers, the curves, a table. It measures nothing."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def impact(
     ] = None,
     pieces: Annotated[int, typer.Option("--pieces", help="Orders into which each size is cut.")] = 1,
     over: Annotated[str, typer.Option("--over", metavar="TIME", help="Time over which the pieces are spread.")] = "0s",
-    instrument: Annotated[str | None, typer.Option("--instrument", help="What is traded; the first if left out.")] = None,
+    instrument: Annotated[str | None, typer.Option("--instrument", help="Traded; the first when left out.")] = None,
     venue: Annotated[str | None, typer.Option("--venue", help="Where; the first that trades it when left out.")] = None,
     latency: Annotated[
         str | None, typer.Option("--latency", help="Of the order; the network's own when left out.")
