@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 import marketsim as ms
 
@@ -57,6 +58,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "rules": png(ms.analysis.signal_figure(ready("rule_strategies", duration and "4min"), "dip_buyer")),
         "square_root_law": png(ms.analysis.metaorder_figure(worked_metaorders(duration))),
         "tournament": png(cup(duration).figure()),
+        "counterfactual": png(forks(duration).figure()),
         "risk": png(ms.analysis.risk_figure(risk_limits(duration))),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
@@ -315,6 +317,17 @@ def cup(duration: str | None) -> Any:
     pieces = {} if duration is None else {"duration": duration, "warm_up": "0s"}
     spec = ms.load("market_maker_tournament", pieces).spec
     return ms.tournament(spec, seeds=20 if duration is None else 2, workers=None if duration is None else 1)
+
+
+def forks(duration: str | None) -> Any:
+    """The forks of the market of docs/counterfactual-impact.md; two seeds when a duration is given."""
+    page = (HERE / "counterfactual-impact.md").read_text(encoding="utf-8")
+    scenario = re.search(r"^```yaml\n(# followers.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert scenario is not None
+    market = ms.load(yaml.safe_load(scenario.group(1)))
+    at, seeds = (["100s", "160s", "220s", "280s"], 40) if duration is None else ("100s", 2)
+    workers = None if duration is None else 1
+    return ms.counterfactual(market, at, [100, 300, 600], seeds=seeds, horizon="1min", workers=workers)
 
 
 def reference_days(duration: str | None) -> list[Any]:
