@@ -29,7 +29,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table.loc[7, MEASURES] = np.nan
     return sweep_report(
         table, PATHS, MEASURES, tmp_path_factory.mktemp("sweep") / "deep" / "report.html", title="Sweep of <small>",
-        units={PATHS[1]: "us"}, log=[PATHS[1]], runs=75, varied=["a: 1, 2"], design="a grid", manifest={"seeds": [1, 2]},
+        units={PATHS[1]: "us"}, log=[PATHS[1]], runs=75, varied=["a: 1, 2"], design="a grid",
+        manifest={"seeds": [1, 2]},
     )  # fmt: skip
 
 

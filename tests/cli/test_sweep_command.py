@@ -46,14 +46,14 @@ def test_a_study_file_says_it_all_and_options_say_it_better(marketsim: Any, plac
     )
     result = marketsim("sweep", study, "--workers", 1)
     assert result.exit_code == 0, result.output
-    assert "3 points, 1 seeds, 3 runs" in result.stdout
+    assert "3 points, 1 seed, 3 runs" in result.stdout
     assert {row["seed"] for row in lines(place / "kept")} == {7}
     study.write_text(
         "scenario: market.yaml\npoints: small.csv\nset: {duration: 4s}\nmeasures: [market.*.trades]\n", "utf-8"
     )
     result = marketsim("sweep", study, "--seeds", 1, "--workers", 1, "--out", "more")
     assert result.exit_code == 0, result.output
-    assert "2 points, 1 seeds, 2 runs" in result.stdout
+    assert "2 points, 1 seed, 2 runs" in result.stdout
 
 
 @pytest.mark.parametrize(
