@@ -26,6 +26,7 @@ PARTS = (
     "memory",
     "compilation",
     "processes",
+    "sweep",
     "gateway",
 )
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from marketsim.experiment.comparison import compare
     from marketsim.experiment.counterfactual import counterfactual
     from marketsim.experiment.fork import fork
+    from marketsim.experiment.sweep import Sweep, sweep
     from marketsim.experiment.tournament import tournament
     from marketsim.experiment.verification import verify
     from marketsim.kernel.environment import Environment
@@ -106,6 +107,7 @@ _HOMES = {
     "experiment.comparison": ("compare",),
     "experiment.counterfactual": ("counterfactual",),
     "experiment.fork": ("fork",),
+    "experiment.sweep": ("Sweep", "sweep"),
     "experiment.tournament": ("tournament",),
     "experiment.verification": ("verify",),
     "kernel.environment": ("Environment",),
@@ -207,6 +209,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "Simulation",
     "Spike",
     "Status",
+    "Sweep",
     "TimeInForce",
     "TradePrint",
     "TruncatedNormal",
@@ -227,6 +230,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "policies",
     "policy",
     "report",
+    "sweep",
     "to_dict",
     "to_json",
     "tournament",

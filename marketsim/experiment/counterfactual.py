@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,9 +24,10 @@ from numpy.typing import NDArray
 from marketsim.agents.intervention import Intervention
 from marketsim.analysis.resampling import resamples
 from marketsim.domain.units import SECOND, duration, format_duration, format_time
-from marketsim.errors import InvalidValueError, StoreError, did_you_mean
+from marketsim.errors import InvalidValueError, SimulationError, StoreError, did_you_mean
 from marketsim.experiment.fork import How, Lines, Plan, start
-from marketsim.experiment.replication import Given, spec_of, work_all
+from marketsim.experiment.pool import spread
+from marketsim.experiment.replication import Given, spec_of
 from marketsim.scenario.spec import ScenarioSpec
 
 if TYPE_CHECKING:
@@ -286,9 +288,7 @@ def counterfactual(
         raise InvalidValueError(f"orders: {', '.join(map(label_of, given))}: each may be there once")
     points = _points(plan, horizon, every)
     watch = _Watch(plan.times, plan.keys, plan.orders, plan.instrument, plan.venue, points, how)
-    mapping = plan.spec.to_dict()
-    jobs = [(mapping, seed) for seed in chosen]
-    found = work_all(jobs, _follow, watch, workers=workers, progress=progress)
+    found = _follow_all(partial(_follow, plan.spec.to_dict(), watch), chosen, workers, progress)
     return Counterfactual(
         plan.spec.name, plan.instrument, plan.venue, found[0].how, chosen, plan.times, plan.orders,
         np.array(points, np.int64), plan.terms.tick, confidence, band,
@@ -345,7 +345,25 @@ class _Seen:
 _SEEN = ("mid", "spread", "without", "with_order", "executed", "paid", "digests")
 
 
-def _follow(given: Mapping[str, Any], seed: int, watch: _Watch) -> _Seen:
+def _follow_all(
+    follow: Callable[[int], _Seen],
+    seeds: tuple[int, ...],
+    workers: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> list[_Seen]:
+    """What was seen under each seed; a failure is an error with its seed."""
+    found: dict[int, _Seen] = {}
+    with closing(spread(follow, seeds, workers)) as outcomes:
+        for place, outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise SimulationError(f"the fork with seed {seeds[place]} failed: {outcome}") from outcome
+            found[place] = outcome
+            if progress is not None:
+                progress(len(found), len(seeds))
+    return [found[place] for place in range(len(seeds))]
+
+
+def _follow(given: Mapping[str, Any], watch: _Watch, seed: int) -> _Seen:
     """All forks of one seed."""
     spec = ScenarioSpec.from_dict({**given, "seed": seed})
     plan = Plan(spec, watch.times, watch.keys, watch.orders, watch.instrument, watch.venue)

@@ -6,12 +6,15 @@ nothing about the market.
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
 
 from marketsim.errors import StoreError
 from marketsim.results import folder as folders
@@ -25,6 +28,15 @@ from marketsim.scenario.spec import ScenarioSpec
 
 if TYPE_CHECKING:
     from marketsim.simulation.assembly import World
+
+
+_ENTRIES = TypeAdapter(tuple[AgentEntry, ...])  # all at once: there may be a hundred thousand
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """They stay what they are for as long as a process lives, and finding them takes as long as a short run."""
+    return versions(metadata.version("marketsim"))
 
 
 class Recorder:
@@ -45,7 +57,7 @@ class Recorder:
                 name=spec.name,
                 seed=spec.seed,
                 spec=spec.to_dict(),
-                versions=versions(metadata.version("marketsim")) if before is None else before.versions,
+                versions=_versions(),
                 date="" if spec.local_time is None else spec.local_time.date.isoformat(),
                 time_zone="" if spec.local_time is None else spec.local_time.time_zone,
                 start=spec.start,
@@ -74,16 +86,18 @@ class Recorder:
                 MarketEntry.of(market.number, market.venue, market.instrument, fees)
                 for market, fees in zip(world.markets, world.fees, strict=True)
             ),
-            agents=tuple(
-                AgentEntry(
-                    number=participant.number,
-                    name=participant.name,
-                    family=participant.family,
-                    type=participant.type,
-                    initial_cash=float(participant.initial_cash),
-                    collateral={currency: str(amount) for currency, amount in participant.collateral.items()} or None,
-                )
-                for participant in sorted(world.participants, key=lambda participant: participant.number)
+            agents=_ENTRIES.validate_python(
+                [
+                    {
+                        "number": participant.number,
+                        "name": participant.name,
+                        "family": participant.family,
+                        "type": participant.type,
+                        "initial_cash": float(participant.initial_cash),
+                        "collateral": {money: str(amount) for money, amount in participant.collateral.items()} or None,
+                    }
+                    for participant in sorted(world.participants, key=lambda participant: participant.number)
+                ]
             ),
         )
         if self._partial is not None:

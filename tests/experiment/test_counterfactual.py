@@ -238,7 +238,7 @@ def test_a_unit_that_is_none_is_refused() -> None:
 
 def test_a_fork_that_fails_names_its_seed() -> None:
     spec = market(maker={"type": "market_maker"})
-    with pytest.raises(SimulationError, match=r'the run with seed 7 failed: .*use how="replay"'):
+    with pytest.raises(SimulationError, match=r'the fork with seed 7 failed: .*use how="replay"'):
         counterfactual(spec, "20s", 100, seeds=[7, 8], horizon="10s", how="snapshot", workers=1)
 
 
