@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from marketsim.agents.hawkes_flow import HawkesFlow
     from marketsim.agents.heuristic_belief import HeuristicBelief
     from marketsim.agents.index_arbitrage import IndexArbitrage
+    from marketsim.agents.intervention import Intervention
     from marketsim.agents.ladder_maker import LadderMaker
     from marketsim.agents.large_seller import LargeSeller
     from marketsim.agents.layering import Layering
@@ -76,6 +77,7 @@ _HOMES = {
     "Iceberg": "execution.iceberg",
     "ImplementationShortfall": "execution.implementation_shortfall",
     "IndexArbitrage": "index_arbitrage",
+    "Intervention": "intervention",
     "LadderMaker": "ladder_maker",
     "LargeSeller": "large_seller",
     "Layering": "layering",
@@ -129,6 +131,7 @@ __all__ = [
     "Iceberg",
     "ImplementationShortfall",
     "IndexArbitrage",
+    "Intervention",
     "LadderMaker",
     "LargeSeller",
     "Layering",

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.double_auctions import DoubleAuction, double_auction, profit_dispersion, smiths_alpha
     from marketsim.analysis.execution_report import execution_holdings, executions, volume_curve
     from marketsim.analysis.figures.contracts import clearing_figure
+    from marketsim.analysis.figures.counterfactual import counterfactual_figure
     from marketsim.analysis.figures.double_auction import double_auction_figure
     from marketsim.analysis.figures.executions import execution_figure
     from marketsim.analysis.figures.league import league_figure
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
+    from marketsim.analysis.page_counterfactual import counterfactual_page
     from marketsim.analysis.performance import (
         Drawdown,
         annualized_return,
@@ -227,6 +229,8 @@ _HOMES = {
     "figures.stress": ("stress_figure",),
     "figures.signals": ("signal_figure",),
     "figures.league": ("league_figure",),
+    "figures.counterfactual": ("counterfactual_figure",),
+    "page_counterfactual": ("counterfactual_page",),
     "figures.metaorders": ("metaorder_figure",),
     "figures.risk": ("risk_figure",),
     "figures.rules": ("rule_figure",),
@@ -298,6 +302,8 @@ __all__ = [
     "conditional_value_at_risk",
     "consolidated_quotes",
     "correlation",
+    "counterfactual_figure",
+    "counterfactual_page",
     "crossed_figure",
     "crossed_times",
     "cumulative_returns",

@@ -80,7 +80,7 @@ def report(
     """
     books = accounts(tables) if books is None else books
     text = document(title, _body(tables, books, title, manifest, notice, remarks), explorer.script())
-    return _write(Path(path), text)
+    return write_page(Path(path), text)
 
 
 def _body(
@@ -114,7 +114,7 @@ def _body(
     yield from risk_section(tables, books, figure)
     yield _terms()
     if manifest:
-        yield _manifest(manifest)
+        yield manifest_section(manifest)
     yield "<footer>Made by marketsim. Simulated time throughout; prices are in currency, quantities in units.</footer>"
 
 
@@ -349,7 +349,8 @@ def _terms() -> str:
     )
 
 
-def _manifest(manifest: Mapping[str, Any] | str) -> str:
+def manifest_section(manifest: Mapping[str, Any] | str) -> str:
+    """The section "Scenario": what was run, folded away."""
     if isinstance(manifest, str):
         text = manifest
     else:
@@ -363,7 +364,7 @@ def _manifest(manifest: Mapping[str, Any] | str) -> str:
     )
 
 
-def _write(path: Path, text: str) -> Path:
+def write_page(path: Path, text: str) -> Path:
     """Whole or not at all: written beside its place, then moved there."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -22,9 +22,11 @@ PARTS = (
     "risk",
     "gym",
     "replay",
+    "forks",
     "memory",
     "compilation",
     "processes",
+    "sweep",
     "gateway",
 )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 import marketsim as ms
 
@@ -60,6 +61,8 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "equity_and_trades": png(figures.equity_and_trades(measured, "dip")),
         "square_root_law": png(ms.analysis.metaorder_figure(worked_metaorders(duration))),
         "tournament": png(cup(duration).figure()),
+        "counterfactual": png(forks(duration).figure()),
+        "sweep": png(crowds(duration).figure()),
         "risk": png(ms.analysis.risk_figure(risk_limits(duration))),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
@@ -318,6 +321,28 @@ def cup(duration: str | None) -> Any:
     pieces = {} if duration is None else {"duration": duration, "warm_up": "0s"}
     spec = ms.load("market_maker_tournament", pieces).spec
     return ms.tournament(spec, seeds=20 if duration is None else 2, workers=None if duration is None else 1)
+
+
+def forks(duration: str | None) -> Any:
+    """The forks of the market of docs/counterfactual-impact.md; two seeds when a duration is given."""
+    page = (HERE / "counterfactual-impact.md").read_text(encoding="utf-8")
+    scenario = re.search(r"^```yaml\n(# followers.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert scenario is not None
+    market = ms.load(yaml.safe_load(scenario.group(1)))
+    at, seeds = (["100s", "160s", "220s", "280s"], 40) if duration is None else ("100s", 2)
+    workers = None if duration is None else 1
+    return ms.counterfactual(market, at, [100, 300, 600], seeds=seeds, horizon="1min", workers=workers)
+
+
+def crowds(duration: str | None) -> Any:
+    """How many agents of two kinds; four short runs when a duration is given."""
+    over = {"agents.value.count": [20, 60, 100, 140], "agents.momentum.count": [5, 25, 60, 120]}
+    measures = ["market.ABM.trades", "market.ABM.spread_bps", "market.ABM.volatility_bps", "agents.value.pnl"]
+    if duration is not None:
+        over, measures = {path: values[:2] for path, values in over.items()}, measures[:2]
+    market = ms.load("reference_hour", {"duration": duration or "1h"})
+    many = duration is None
+    return ms.sweep(market, over, seeds=10 if many else 1, measures=measures, workers=None if many else 1)
 
 
 def reference_days(duration: str | None) -> list[Any]:

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from marketsim.exchange.book import OrderBook
     from marketsim.exchange.core import MatchingCore
     from marketsim.experiment.comparison import compare
+    from marketsim.experiment.counterfactual import counterfactual
+    from marketsim.experiment.fork import fork
+    from marketsim.experiment.sweep import Sweep, sweep
     from marketsim.experiment.tournament import tournament
     from marketsim.experiment.verification import verify
     from marketsim.kernel.environment import Environment
@@ -102,6 +105,9 @@ _HOMES = {
     "exchange.book": ("OrderBook",),
     "exchange.core": ("MatchingCore",),
     "experiment.comparison": ("compare",),
+    "experiment.counterfactual": ("counterfactual",),
+    "experiment.fork": ("fork",),
+    "experiment.sweep": ("Sweep", "sweep"),
     "experiment.tournament": ("tournament",),
     "experiment.verification": ("verify",),
     "kernel.environment": ("Environment",),
@@ -203,6 +209,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "Simulation",
     "Spike",
     "Status",
+    "Sweep",
     "TimeInForce",
     "TradePrint",
     "TruncatedNormal",
@@ -212,7 +219,9 @@ __all__ = [  # noqa: RUF022 - in plain order
     "agents",
     "analysis",
     "compare",
+    "counterfactual",
     "feed_delays",
+    "fork",
     "from_dict",
     "from_json",
     "gateway",
@@ -221,6 +230,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "policies",
     "policy",
     "report",
+    "sweep",
     "to_dict",
     "to_json",
     "tournament",

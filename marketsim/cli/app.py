@@ -8,6 +8,7 @@ import typer
 
 from marketsim.cli.check import check
 from marketsim.cli.compare import compare
+from marketsim.cli.impact import impact
 from marketsim.cli.init import init
 from marketsim.cli.keys import keys
 from marketsim.cli.listing import listing
@@ -15,6 +16,7 @@ from marketsim.cli.replay import replay
 from marketsim.cli.report import report
 from marketsim.cli.run import run
 from marketsim.cli.serve import serve
+from marketsim.cli.sweep import sweep
 from marketsim.cli.tournament import tournament
 from marketsim.cli.trade import trade
 from marketsim.cli.verify import verify
@@ -57,7 +59,9 @@ app.command()(check)
 app.command()(init)
 app.command()(report)
 app.command()(compare)
+app.command()(sweep)
 app.command()(tournament)
+app.command()(impact)
 app.command()(verify)
 app.command()(replay)
 app.command()(serve)

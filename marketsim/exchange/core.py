@@ -474,6 +474,13 @@ class MatchingCore:
         """Hand the rows written so far to the log."""
         self._swap_chunk(_CHUNK)
 
+    def write_to(self, log: ChunkSource) -> None:
+        """Rows go to another log from now on; flush those so far first."""
+        self._log = log
+        self._core.rows["log_count"] = 0
+        self._take_chunk(log.next_chunk(None, 0, _CHUNK))
+        self._publish()
+
     def make_room_for_ids(self, largest: int) -> None:
         """Make room for order ids up to ``largest``."""
         self._grow_slots(max(2 * len(self._slots), largest + 1))

@@ -222,6 +222,17 @@ class Table:
             self.rows = rows
             self._register()
 
+    def remember(self) -> Callable[[], None]:
+        """What takes the table back to how it is now: the same memory, so that every address to it holds again."""
+        rows, held = self.rows, self.rows.view(np.uint8).copy()
+
+        def back() -> None:
+            rows.view(np.uint8)[:] = held
+            self.rows = rows
+            self._register()
+
+        return back
+
     def chain(self, first: int, then: int = 0, link: str = "next") -> int:
         """Link the records from ``first`` on into a free list that goes on with ``then``, 0 for none; how many."""
         self.rows[link][first:] = np.append(np.arange(first + 1, len(self)), then)

@@ -91,6 +91,25 @@ class PartEvents:
         return result
 
 
+class JoinedEvents:
+    """The rows of several logs, one after the other."""
+
+    def __init__(self, logs: Sequence[Events]) -> None:
+        self._logs = tuple(logs)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._logs))
+
+    def blocks(self, columns: Sequence[str] = COLUMNS) -> Iterator[Block]:
+        """See Events."""
+        for log in self._logs:
+            yield from log.blocks(columns)
+
+    def rows(self) -> NDArray[Any]:
+        """See Events."""
+        return np.concatenate([np.empty(0, EVENT), *(log.rows() for log in self._logs)])
+
+
 def block_rows(block: Block) -> NDArray[Any]:
     """The rows of a block that has all columns (dtype EVENT)."""
     rows = np.empty(len(block["time"]), EVENT)

@@ -24,7 +24,7 @@ from marketsim.domain.event import EVENT
 from marketsim.errors import StoreError
 from marketsim.kernel.compiled import Table
 from marketsim.results.annotations import Annotations
-from marketsim.results.events import Events, MemoryEvents, PartEvents
+from marketsim.results.events import Events, JoinedEvents, MemoryEvents, PartEvents
 
 CHUNK = 8_192  # rows; small ones are hashed while the run goes on, and stay in the processor's caches
 RING = 4  # chunks that go round
@@ -39,12 +39,19 @@ class EventLog:
     folder: where Parquet parts go; None keeps rows in memory, and beyond ``memory`` rows in a temporary folder that
         lives as long as somebody holds the events.
     annotations: what else is remembered; enters the digest behind the rows, if there is any.
+    after: a closed log without annotations that this one, in memory, goes on from: its rows come first.
     """
 
-    def __init__(self, folder: Path | None = None, *, memory: int = MEMORY, chunk: int = CHUNK) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, memory: int = MEMORY, chunk: int = CHUNK, after: EventLog | None = None
+    ) -> None:
         self.annotations = Annotations()
         self._archive: _Archive = _Memory(memory) if folder is None else _Parts(folder)
         self._clerk = _Clerk(self._archive)
+        self._after = after
+        if after is not None:
+            after.close()
+            self._clerk.digest = after._clerk.digest.copy()
         self._chunk = chunk
         self._out: _HandOut | None = None
         self._digest: str | None = None
@@ -53,7 +60,7 @@ class EventLog:
     @property
     def rows(self) -> int:
         """Rows stored so far; after ``close`` all of them."""
-        return self._clerk.rows
+        return self._clerk.rows + (0 if self._after is None else self._after.rows)
 
     def next_chunk(self, full: Table | None, used: int, needed: int) -> Table:
         """Take the first ``used`` rows of a chunk and hand out one with room for at least ``needed`` rows.
@@ -88,11 +95,21 @@ class EventLog:
         if self._digest is None:
             self._clerk.finish()
             self._clerk.complain()
-            digest = self._clerk.digest
-            if len(self.annotations):
-                digest.update(self.annotations.digest())
-            self._digest = digest.hexdigest()
+            self._digest = self._digest_so_far()
         return self._digest
+
+    def digest_so_far(self) -> str:
+        """What ``close`` would answer if nothing came after the rows that were handed over; the log stays open."""
+        if self._digest is None:
+            self._clerk.stop()
+            self._clerk.complain()
+        return self._digest or self._digest_so_far()
+
+    def _digest_so_far(self) -> str:
+        digest = self._clerk.digest.copy()
+        if len(self.annotations):
+            digest.update(self.annotations.digest())
+        return digest.hexdigest()
 
     @property
     def work(self) -> dict[str, int]:
@@ -102,13 +119,14 @@ class EventLog:
     @property
     def events(self) -> Events:
         """What was stored: all rows after ``close``, or after a failure those that could be kept."""
-        return self._archive.events()
+        own = self._archive.events()
+        return own if self._after is None else JoinedEvents((self._after.events, own))
 
     def salvage(self) -> Events:
         """After a failure: stop, and keep what was stored before it."""
         self._clerk.stop()
         self._archive.abandon()
-        return self._archive.events()
+        return self.events
 
     def _free_chunk(self, needed: int) -> Table:
         """One that is long enough; a short one leaves the ring for it."""

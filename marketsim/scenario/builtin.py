@@ -33,6 +33,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "iceberg": f"{_AGENTS}.execution.iceberg:Iceberg",
         "implementation_shortfall": f"{_AGENTS}.execution.implementation_shortfall:ImplementationShortfall",
         "index_arbitrage": f"{_AGENTS}.index_arbitrage:IndexArbitrage",
+        "intervention": f"{_AGENTS}.intervention:Intervention",
         "ladder_maker": f"{_AGENTS}.ladder_maker:LadderMaker",
         "large_seller": f"{_AGENTS}.large_seller:LargeSeller",
         "layering": f"{_AGENTS}.layering:Layering",

@@ -6,6 +6,7 @@ a full disk) leaves a readable result that is marked incomplete. It decides noth
 
 from __future__ import annotations
 
+import copy
 import time as wall
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -25,9 +26,11 @@ from marketsim.simulation.recorder import Recorder
 if TYPE_CHECKING:
     from marketsim.network.topology import Topology
     from marketsim.population.agent import CompiledAgent
+    from marketsim.results.log import EventLog
     from marketsim.results.run import Run
     from marketsim.scenario.spec import ScenarioSpec
     from marketsim.simulation.profile import Profiler
+    from marketsim.simulation.snapshot import Snapshot
     from marketsim.trading.agent import Agent
     from marketsim.trading.feed import FeedModel
 
@@ -66,6 +69,7 @@ class Execution:
         self._began = wall.perf_counter()
         self._timings = {"code": 0.0, "engine": 0.0}
         self._run: Run | None = None
+        self._under_way = [self]  # shared by all that go on from a snapshot of this world: the one that does
         require_memory(spec, agents or {})
         self._profiler = _profiler(spec, stepped) if profile else None
         self._recorder = Recorder(spec, folder)
@@ -89,9 +93,41 @@ class Execution:
         return self._recorder.folder
 
     @property
+    def log(self) -> EventLog:
+        """Where its events go."""
+        return self._recorder.log
+
+    @property
     def events(self) -> int:
         """Events handled so far, compiled and Python."""
         return self.world.engine.events + self.world.environment.handled
+
+    def digest_so_far(self) -> str:
+        """The digest of what has happened so far: that of a run that came no further and whose session went on."""
+        if self._run is None:
+            self.world.core.flush()
+        return self._recorder.log.digest_so_far()
+
+    def snapshot(self) -> Snapshot:
+        """Keep this moment of a market whose agents are all compiled, to go on from it as often as one likes.
+
+        This run ends here. Raises InvalidValueError where Python runs an agent.
+        """
+        from marketsim.simulation.snapshot import Snapshot
+
+        return Snapshot(self)
+
+    def stop_all(self) -> None:
+        """Close whatever is under way in this world, be it another continuation. For snapshots."""
+        self._under_way[0].finish()
+
+    def going_on(self, spec: ScenarioSpec) -> Execution:
+        """The same world, whose run was closed here, recorded from now on as another one. For snapshots."""
+        other = self._under_way[0] = copy.copy(self)
+        other.spec, other._run, other._recorder = spec, None, Recorder(spec, after=self._recorder)
+        other._began, other._timings = wall.perf_counter(), dict.fromkeys(self._timings, 0.0)
+        self.world.core.write_to(other.log)
+        return other
 
     def advance(self, until: int | str) -> None:
         """Run to a time: ns of the clock, or text such as "10min" after the start. Events at that time wait."""

@@ -6,12 +6,15 @@ nothing about the market.
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
 
 from marketsim.errors import StoreError
 from marketsim.results import folder as folders
@@ -27,23 +30,41 @@ if TYPE_CHECKING:
     from marketsim.simulation.assembly import World
 
 
-class Recorder:
-    """Keeps what happens in one run; in memory, or in a folder that gets its name when everything is in it."""
+_ENTRIES = TypeAdapter(tuple[AgentEntry, ...])  # all at once: there may be a hundred thousand
 
-    def __init__(self, spec: ScenarioSpec, folder: str | Path | None) -> None:
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """They stay what they are for as long as a process lives, and finding them takes as long as a short run."""
+    return versions(metadata.version("marketsim"))
+
+
+class Recorder:
+    """Keeps what happens in one run; in memory, or in a folder that gets its name when everything is in it.
+
+    after: the recorder of a run that is closed and that this one goes on from, in memory, with the same participants.
+    """
+
+    def __init__(self, spec: ScenarioSpec, folder: str | Path | None = None, *, after: Recorder | None = None) -> None:
         self._partial = folders.reserve(Path(folder)) if folder is not None else None
+        before = None if after is None else after._manifest
         try:
-            self.log = EventLog(self._partial / folders.EVENTS if self._partial is not None else None)
-            self._manifest = Manifest(
+            self.log: EventLog = EventLog(
+                self._partial / folders.EVENTS if self._partial is not None else None,
+                after=None if after is None else after.log,
+            )
+            self._manifest: Manifest = Manifest(
                 name=spec.name,
                 seed=spec.seed,
                 spec=spec.to_dict(),
-                versions=versions(metadata.version("marketsim")),
+                versions=_versions(),
                 date="" if spec.local_time is None else spec.local_time.date.isoformat(),
                 time_zone="" if spec.local_time is None else spec.local_time.time_zone,
                 start=spec.start,
                 end=spec.end,
                 warm_up=spec.warm_up,
+                markets=() if before is None else before.markets,
+                agents=() if before is None else before.agents,
             )
         except BaseException:
             self._remove()
@@ -65,16 +86,18 @@ class Recorder:
                 MarketEntry.of(market.number, market.venue, market.instrument, fees)
                 for market, fees in zip(world.markets, world.fees, strict=True)
             ),
-            agents=tuple(
-                AgentEntry(
-                    number=participant.number,
-                    name=participant.name,
-                    family=participant.family,
-                    type=participant.type,
-                    initial_cash=float(participant.initial_cash),
-                    collateral={currency: str(amount) for currency, amount in participant.collateral.items()} or None,
-                )
-                for participant in sorted(world.participants, key=lambda participant: participant.number)
+            agents=_ENTRIES.validate_python(
+                [
+                    {
+                        "number": participant.number,
+                        "name": participant.name,
+                        "family": participant.family,
+                        "type": participant.type,
+                        "initial_cash": float(participant.initial_cash),
+                        "collateral": {money: str(amount) for money, amount in participant.collateral.items()} or None,
+                    }
+                    for participant in sorted(world.participants, key=lambda participant: participant.number)
+                ]
             ),
         )
         if self._partial is not None:

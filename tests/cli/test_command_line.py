@@ -12,7 +12,7 @@ import pytest
 
 import marketsim as package
 
-COMMANDS = ("run", "check", "init", "report", "compare", "tournament", "verify", "replay", "list", "keys")
+COMMANDS = ("run", "check", "init", "report", "compare", "tournament", "impact", "verify", "replay", "list", "keys")
 HEAVY = (
     "numba",
     "numpy",

@@ -269,6 +269,14 @@ def test_rules(tmp_path: Path) -> None:
     assert _is_picture(tmp_path / "out" / "rules.png")
 
 
+def test_sweep(tmp_path: Path) -> None:
+    shown = _run(tmp_path, "16_sweep.py", "2min", "2", "out")
+    rows = re.findall(r"^ *\d+ +[\d.]+ +2 +[\d.]+ +", shown, re.MULTILINE)
+    assert len(rows) == 12
+    assert (tmp_path / "out" / "report.html").exists()
+    assert len((tmp_path / "out" / "runs.jsonl").read_text(encoding="utf-8").splitlines()) == 24
+
+
 # --- the pictures ---
 
 

@@ -1,0 +1,83 @@
+"""The page of a counterfactual: what was asked, headline numbers, the curves, a table. It measures nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from marketsim.analysis.figures.counterfactual import UNIT_WORDS, counterfactual_figure
+from marketsim.analysis.page import NARROW, WIDE, write_page
+from marketsim.analysis.page_parts import cards, document, image, table
+from marketsim.analysis.page_words import Column
+from marketsim.analysis.picture import picture
+from marketsim.analysis.summary import number
+
+_READING = (
+    "Both markets are the same up to the order, and everybody draws the same random numbers in both: the difference is "
+    "the order's doing. A band that holds zero says that nothing is known yet; more seeds tell more. What is left at "
+    "the end of the horizon is called lasting: its mean over the last tenth."
+)
+
+
+def counterfactual_page(
+    path: str | Path,
+    curves: pd.DataFrame,
+    orders: pd.DataFrame,
+    unit: str,
+    confidence: float,
+    *,
+    title: str,
+    facts: Mapping[str, str],
+) -> Path:
+    """Write the page to ``path``: one file that needs no network. The tables are those of the figure.
+
+    facts: how it was found out, in words by what they tell. Raises StoreError when it cannot be written.
+    """
+    return write_page(Path(path), document(title, _body(curves, orders, unit, confidence, title, facts)))
+
+
+def _body(
+    curves: pd.DataFrame, orders: pd.DataFrame, unit: str, confidence: float, title: str, facts: Mapping[str, str]
+) -> Iterator[str]:
+    yield f'<header><h1>{escape(title)}</h1><p class="lead">{escape(" · ".join(facts.values()))}</p></header>'
+    yield cards(list(_headlines(orders, unit)))
+    yield image(
+        picture(counterfactual_figure(curves, orders, unit, confidence, width=WIDE)),
+        picture(counterfactual_figure(curves, orders, unit, confidence, width=NARROW)),
+        "Mean difference of the mid with and without the order over time, with its band",
+        _READING,
+    )
+    words = f"Impact and cost in {UNIT_WORDS.get(unit, unit)}; positive where the price went with the order."
+    yield table(orders.set_index("order"), "order", _columns(unit, confidence), words)
+    lines = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(words)}</dd></div>" for name, words in facts.items())
+    yield f'<section><h2>How it was found out</h2><dl class="box facts">{lines}</dl></section>'
+    yield "<footer>Made by marketsim. Simulated time throughout; quantities are in units.</footer>"
+
+
+def _headlines(orders: pd.DataFrame, unit: str) -> Iterator[tuple[str, str]]:
+    largest = orders.iloc[int(orders["quantity"].to_numpy().argmax())]
+    name = largest["order"]
+    yield number(largest["peak"], "+,.2f"), f"{unit}, peak impact of {name}"
+    yield number(largest["lasting"], "+,.2f"), f"{unit}, what lasts of it"
+    yield number(largest["cost"], "+,.2f"), f"{unit}, what it paid beyond the mid"
+    yield number(largest["gain"], ",.1f"), "times narrower for the common chance"
+    yield f"{largest['seeds']}", "seeds"
+
+
+def _columns(unit: str, confidence: float) -> tuple[Column, ...]:
+    inside = f"{confidence * 100:.4g} %"
+    return (
+        ("executed", "executed", "units", ",.0f"),
+        ("cost", "cost", unit, ",.2f"),
+        ("peak", "peak", unit, ",.2f"),
+        ("peak_seconds", "peak after", "s", ",.1f"),
+        ("lasting", "lasting", unit, ",.2f"),
+        ("low", "from", inside, ",.2f"),
+        ("high", "to", inside, ",.2f"),
+        ("left", "left", "of the peak", ".0%"),
+        ("gain", "gain of pairing", "times", ",.1f"),
+        ("seeds", "seeds", "", ",.0f"),
+    )
