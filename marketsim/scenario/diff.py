@@ -35,7 +35,12 @@ class Difference:
 
 def diff(left: ScenarioSpec, right: ScenarioSpec) -> list[Difference]:
     """Every value that differs, in the order of the canonical form; a section that one lacks is one difference."""
-    return list(_differences((), left.to_dict(), right.to_dict()))
+    return differences(left.to_dict(), right.to_dict())
+
+
+def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Difference]:
+    """The same of two mappings, such as two sections of one scenario."""
+    return list(_differences((), left, right))
 
 
 def format_diff(differences: Iterable[Difference]) -> str:
