@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.double_auctions import DoubleAuction, double_auction, profit_dispersion, smiths_alpha
     from marketsim.analysis.execution_report import execution_holdings, executions, volume_curve
+    from marketsim.analysis.figures.comparison import forest_figure, pairs_figure
     from marketsim.analysis.figures.contracts import clearing_figure
     from marketsim.analysis.figures.double_auction import double_auction_figure
     from marketsim.analysis.figures.executions import execution_figure
@@ -55,6 +56,13 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
+    from marketsim.analysis.paired import (
+        PairedDifference,
+        paired_difference,
+        power_of,
+        seeds_needed,
+        smallest_difference,
+    )
     from marketsim.analysis.performance import (
         Drawdown,
         annualized_return,
@@ -132,6 +140,7 @@ _HOMES = {
     ),
     "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
+    "paired": ("PairedDifference", "paired_difference", "power_of", "seeds_needed", "smallest_difference"),
     "performance": (
         "Drawdown",
         "annualized_return",
@@ -156,6 +165,7 @@ _HOMES = {
     "queues": ("queue_intensities",),
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
+    "figures.comparison": ("forest_figure", "pairs_figure"),
     "figures.contracts": ("clearing_figure",),
     "figures.executions": ("execution_figure",),
     "figures.double_auction": ("double_auction_figure",),
@@ -200,6 +210,7 @@ __all__ = [
     "HawkesFit",
     "ImpactFit",
     "KyleLambda",
+    "PairedDifference",
     "QueueRace",
     "Resiliency",
     "Summary",
@@ -233,6 +244,7 @@ __all__ = [
     "fit_hawkes",
     "fit_impact",
     "flows_by_venue",
+    "forest_figure",
     "hawkes_log_likelihood",
     "hill_tail_index",
     "impact_curve",
@@ -251,7 +263,10 @@ __all__ = [
     "metaorders",
     "mid_returns",
     "mid_series",
+    "paired_difference",
+    "pairs_figure",
     "payoff_ratio",
+    "power_of",
     "price_improvement",
     "profit_dispersion",
     "profit_factor",
@@ -269,12 +284,14 @@ __all__ = [
     "returns_of",
     "risk_figure",
     "round_trips",
+    "seeds_needed",
     "seen_and_true",
     "sharpe",
     "sign_autocorrelation",
     "signal_figure",
     "simulate_hawkes",
     "skewness",
+    "smallest_difference",
     "smiths_alpha",
     "sortino",
     "spread_bps",

@@ -6,10 +6,10 @@ correction for how many there are, and power: how many seeds a difference needs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, inf, isfinite, nan, sqrt
+from math import ceil, inf, isfinite, log2, nan, sqrt
 from typing import Any
 
 import numpy as np
@@ -99,11 +99,15 @@ def paired_difference(left: npt.ArrayLike, right: npt.ArrayLike, confidence: flo
 
 
 def paired_p(difference: float, error: float, count: int) -> float:
-    """The p-value of the paired t-test, two-sided; differences that are all zero are no evidence (1)."""
+    """The p-value of the paired t-test, two-sided.
+
+    Differences that are all zero are no evidence (1). Of those that are all one other number, as whole numbers and
+    prices in ticks can be by chance, Student's law knows nothing: then it is that of the sign test, 2^(1 - n).
+    """
     from scipy.stats import t
 
     if error == 0.0:
-        return 1.0 if difference == 0.0 else 0.0
+        return 1.0 if difference == 0.0 else 2.0 ** (1 - count)
     return float(2.0 * t.sf(abs(difference) / error, count - 1))
 
 
@@ -153,11 +157,19 @@ def _back(ordered: Floats, order: npt.NDArray[np.intp]) -> Floats:
     return found
 
 
-_CORRECTED = {
+def _bonferroni(p: Floats) -> Floats:
+    return np.minimum(p * len(p), 1.0)
+
+
+def _uncorrected(p: Floats) -> Floats:
+    return p
+
+
+_CORRECTED: dict[str, Callable[[Floats], Floats]] = {
     "holm": holm,
     "benjamini-hochberg": _benjamini_hochberg,
-    "bonferroni": lambda p: np.minimum(p * len(p), 1.0),
-    "none": lambda p: p,
+    "bonferroni": _bonferroni,
+    "none": _uncorrected,
 }
 
 
@@ -172,7 +184,8 @@ def seeds_needed(
     difference, deviation: of the paired differences, in the same unit; a pilot comparison gives the second.
     power: the chance to see it. tests: among how many the level is divided (Bonferroni), for a comparison of many
     measures. Exact by the noncentral t law (J. Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988).
-    Raises InvalidValueError for what can never be seen.
+    Differences without deviation need as many as the sign test does. Raises InvalidValueError for what can never be
+    seen.
     """
     level = _level(confidence, tests)
     _checked(power, level)
@@ -180,7 +193,7 @@ def seeds_needed(
         raise InvalidValueError(f"difference={difference}: give what is to be seen, a number other than zero")
     _check_deviation(deviation)
     if deviation == 0.0:
-        return 2
+        return ceil(1.0 - log2(level))
     return _seeds(abs(difference) / deviation, power, level)
 
 
@@ -188,9 +201,10 @@ def power_of(seeds: int, difference: float, deviation: float, *, confidence: flo
     """The chance that a paired t-test of so many seeds sees a difference; see ``seeds_needed``."""
     _check_seeds(seeds)
     _check_deviation(deviation)
+    level = _level(confidence, tests)
     if deviation == 0.0:
-        return 1.0 if difference else 1.0 - confidence
-    return _power(seeds, abs(difference) / deviation, _level(confidence, tests))
+        return float(difference != 0.0 and 2.0 ** (1 - seeds) <= level)
+    return _power(seeds, abs(difference) / deviation, level)
 
 
 def smallest_difference(
@@ -219,9 +233,11 @@ def _seeds(effect: float, power: float, level: float) -> int:
     """The smallest count whose power is enough: from the normal law's answer outwards, then by halving."""
     from scipy.stats import norm
 
-    guess = ((norm.isf(level / 2.0) + norm.isf(1.0 - power)) / effect) ** 2
+    guess = float(((norm.isf(level / 2.0) + norm.isf(1.0 - power)) / effect) ** 2)
     if guess > _MOST:
-        raise InvalidValueError(f"a difference of {effect:.2g} deviations needs more than {_MOST:,} seeds: no run sees it")
+        raise InvalidValueError(
+            f"a difference of {effect:.2g} deviations needs more than {_MOST:,} seeds: no run sees it"
+        )
     low, high = 1, max(ceil(guess), 2)
     while _power(high, effect, level) < power:
         low, high = high, high + max(high // 8, 1)

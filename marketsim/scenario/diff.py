@@ -17,6 +17,9 @@ class _Absent:
     def __repr__(self) -> str:
         return "(nothing)"
 
+    def __reduce__(self) -> str:
+        return "ABSENT"  # the same one in every process
+
 
 ABSENT: Final = _Absent()
 
@@ -28,6 +31,11 @@ class Difference:
     path: str
     left: Any
     right: Any
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Both values as they are written."""
+        return _text(self.left), _text(self.right)
 
     def __str__(self) -> str:
         return f"{self.path}: {_text(self.left)} → {_text(self.right)}"
@@ -45,7 +53,7 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Diffe
 
 def format_diff(differences: Iterable[Difference]) -> str:
     """A line for each difference, values in columns; "no differences" for none."""
-    rows = [(difference.path, _text(difference.left), _text(difference.right)) for difference in differences]
+    rows = [(difference.path, *difference.texts) for difference in differences]
     if not rows:
         return "no differences"
     wide, middle = (max(len(row[column]) for row in rows) for column in (0, 1))
