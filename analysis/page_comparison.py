@@ -118,8 +118,8 @@ def _body(found: Compared, title: str) -> Iterator[str]:
     yield f"<header><h1>{escape(title)}</h1>{_lead(found)}{_contents(many, len(failures) > 0)}</header>"
     if len(failures):
         yield (
-            f'<p class="notice" role="alert">{len(failures)} of {len(found.seeds) * len(found.names)} runs failed. They and '
-            "their pairs are left out; they are listed below.</p>"
+            f'<p class="notice" role="alert">{len(failures)} of {len(found.seeds) * len(found.names)} runs failed. '
+            "They and their pairs are left out; they are listed below.</p>"
         )
     yield cards(_headlines(found, rows))
     yield from _changes(found, rows, order)
@@ -239,8 +239,8 @@ def _forest(found: Compared, rows: pd.DataFrame, order: list[str]) -> Iterator[s
             lambda width: forest_figure(rows, order, confidence=found.confidence, width=width),
             "Differences with their intervals, with and without common seeds, and the gain of pairing",
             "Coloured: the interval of the paired differences. Grey: what it would be with independent seeds. The "
-            "right side is the factor between them; its square is how many times more seeds independent runs would need. A "
-            f"full dot differs, all comparisons taken into account.{more}",
+            "right side is the factor between them; its square is how many times more seeds independent runs would "
+            f"need. A full dot differs, all comparisons taken into account.{more}",
         )
     else:
         yield "<p>Every measure is equal under every seed: there is nothing to draw.</p>"

@@ -147,7 +147,7 @@ def holm(p: Floats) -> Floats:
 def _benjamini_hochberg(p: Floats) -> Floats:
     """The k-th smallest of m is multiplied by m / k, and none is larger than one behind it."""
     order = np.argsort(p, kind="stable")
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
+    scaled = p[order] * (len(p) / np.arange(1, len(p) + 1))
     return _back(np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0), order)
 
 

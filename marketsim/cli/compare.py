@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isnan
+from math import isfinite, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -163,11 +163,14 @@ def _split(text: str) -> list[str]:
 
 
 def _wish(text: str) -> tuple[str, float]:
-    measure, _, number = text.rpartition("=")
+    measure, equals, number = text.rpartition("=")
     try:
-        return measure.strip(), float(number) if measure else float("nan")
+        difference = float(number) if equals else 0.0
     except ValueError:
-        raise InvalidValueError(f"--see {text}: write MEASURE=NUMBER, such as agents.mm.pnl=5") from None
+        difference = 0.0
+    if difference == 0.0 or not isfinite(difference):
+        raise InvalidValueError(f"--see {text}: write MEASURE=NUMBER, such as agents.mm.pnl=5; not zero")
+    return measure.strip(), difference
 
 
 # --- what is told ---
