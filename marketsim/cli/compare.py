@@ -122,18 +122,16 @@ def _read(
 ) -> tuple[list[ScenarioSpec], tuple[str, ...]]:
     """The scenarios, and names where the files' own would not tell variants apart."""
     from marketsim.cli.scenarios import read
-    from marketsim.experiment.comparison import variant_name
+    from marketsim.experiment.comparison import variant_names
 
     if variants and (len(given) > 1 or right):
         raise InvalidValueError("--variant: variants are of one scenario; leave out the others and --set-b")
     files = [*given, given[0]] if right and len(given) == 1 else list(given)
     own = {0: left, 1: right}
     specs = [read(file, [*settings, *own.get(place, ())]) for place, file in enumerate(files)]
-    told = []
-    for path, value in (pair for text in variants for pair in _variant(text)):
-        specs.append(read(files[0], [*settings, *left, f"{path}={value}"]))
-        told.append(variant_name(path, value))
-    return specs, (specs[0].name, *told) if variants else ()
+    changed = [pair for text in variants for pair in _variant(text)]
+    specs += [read(files[0], [*settings, *left, f"{path}={value}"]) for path, value in changed]
+    return specs, (specs[0].name, *variant_names(changed)) if variants else ()
 
 
 def _variant(text: str) -> list[tuple[str, str]]:

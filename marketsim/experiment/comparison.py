@@ -306,9 +306,11 @@ def compare(
     )  # fmt: skip
 
 
-def variant_name(path: str, value: Any) -> str:
-    """What a variant is called: the end of its path and its value."""
-    return f"{path.rpartition('.')[2]}={value}"
+def variant_names(variants: Sequence[tuple[str, Any]]) -> tuple[str, ...]:
+    """What variants are called: the end of the path and the value, or the whole path where ends are alike."""
+    short = [f"{path.rpartition('.')[2]}={value}" for path, value in variants]
+    whole = [f"{path}={value}" for path, value in variants]
+    return tuple(one if short.count(one) == 1 else other for one, other in zip(short, whole, strict=True))
 
 
 # --- inner: what runs ---
@@ -352,11 +354,9 @@ def _plan(
         raise InvalidValueError("agents and variants: compare either agents of one market, or variants of it")
     if agents:
         return _Plan(_named(agents, names, agents), (specs[0],), _known_agents(specs[0], agents))
-    told = [spec.name for spec in specs]
-    for path, values in variants.items():
-        for value in values:
-            specs.append(specs[0].with_overrides({path: value}))
-            told.append(variant_name(path, value))
+    changed = [(path, value) for path, values in variants.items() for value in values]
+    told = [*(spec.name for spec in specs), *variant_names(changed)]
+    specs += [specs[0].with_overrides({path: value}) for path, value in changed]
     if len(specs) < 2:
         raise InvalidValueError("there is nothing to compare with: give two scenarios, or one with agents or variants")
     return _Plan(_named(_apart(told), names, told), tuple(specs))

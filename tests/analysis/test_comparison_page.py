@@ -37,7 +37,7 @@ def compared(names: tuple[str, ...] = NAMES, seeds: int = 12, *, failing: bool =
         outcomes[names[1]] = (Failed(1, "the <queue> overflowed", "AgentError"), *outcomes[names[1]][1:])
     rows, only = comparison._rows(names, outcomes, 0.95, "holm")
     told = (Difference("agents.mm.gamma", 0.1, ABSENT), Difference("agents.mm.latency", "1ms", "5ms"))
-    changes = {name: () if alike else told for name in names[1:]}
+    changes = dict.fromkeys(names[1:], () if alike else told)
     failures = {name: tuple(one for one in found if isinstance(one, Failed)) for name, found in outcomes.items()}
     return Comparison(
         "base", names, tuple(range(1, seeds + 1)), 0.95, "holm", False, rows, changes, only, failures, outcomes

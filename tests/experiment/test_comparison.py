@@ -15,7 +15,7 @@ from statistical import runs
 import marketsim as ms
 from marketsim.errors import InvalidValueError, SimulationError, StoreError
 from marketsim.experiment import comparison
-from marketsim.experiment.comparison import Comparison, compare, variant_name
+from marketsim.experiment.comparison import Comparison, compare
 from marketsim.experiment.replication import Failed
 from marketsim.scenario.spec import ScenarioSpec
 
@@ -198,7 +198,7 @@ def test_variants_of_one_scenario() -> None:
     assert [str(change.path) for change in found.changes["rate=8/s"]] == ["agents.noise.rate"]
     means = [found.of("market.ABC.trades", name).right for name in found.names[1:]]
     assert found.rows[0].left < means[0] < means[1]
-    assert variant_name("agents.mm.gamma", 0.1) == "gamma=0.1"
+    assert comparison.variant_names([("a.g", 0.1), ("b.g", 0.1), ("b.g", 1)]) == ("a.g=0.1", "b.g=0.1", "g=1")
 
 
 def test_agents_are_compared_within_the_same_runs() -> None:
@@ -345,7 +345,7 @@ def _of_the_one(run: Any) -> dict[str, float]:
 @pytest.mark.statistical
 def test_a_strategy_compared_with_itself_is_hardly_ever_found_different() -> None:
     """The same strategy under two names, so that it draws other numbers; the market around it draws the same."""
-    count, seeds = runs(50, 400), 6
+    count, seeds = runs(40, 400), 5
 
     def side(name: str) -> list[Any]:
         spec = scenario(3.0, **{name: {"type": "noise", "count": 3, "rate": 3.0}}).to_dict()
