@@ -118,7 +118,7 @@ def _body(found: Compared, title: str) -> Iterator[str]:
     yield f"<header><h1>{escape(title)}</h1>{_lead(found)}{_contents(many, len(failures) > 0)}</header>"
     if len(failures):
         yield (
-            f'<p class="notice" role="alert">{len(failures)} of {len(found.seeds) * len(found.names)} runs failed. '
+            f'<p class="notice" role="alert">{len(failures)} of {_runs(found)} runs failed. '
             "They and their pairs are left out; they are listed below.</p>"
         )
     yield cards(_headlines(found, rows))
@@ -328,6 +328,10 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 def _breakable(names: pd.Series[str] | pd.Index[str]) -> pd.Index[str]:
     """Names that may go on in the next line behind a dot, so that a phone has room for numbers."""
     return pd.Index([str(name).replace(".", ".\u200b") for name in names])
+
+
+def _runs(found: Compared) -> int:
+    return len(found.seeds) * (1 if found.agents else len(found.names))
 
 
 def _percent(found: Compared) -> str:

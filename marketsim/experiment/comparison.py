@@ -84,8 +84,8 @@ class Comparison:
 
     ``names``: of the compared, the base first. ``rows``: a Paired for each of the others and each measure that both
     have. ``changes``: by name, where its scenario (or section) differs from the base's. ``only``: measures by the one
-    that has them alone. ``failures``: runs that failed. ``agents``: whether agents of the same runs are compared.
-    ``outcomes``: by name, what each seed gave.
+    that has them alone. ``failures``: runs that failed, by name (of agents by their scenario's). ``agents``: whether
+    agents of the same runs are compared. ``outcomes``: by name, what each seed gave.
     """
 
     scenario: str
@@ -300,6 +300,8 @@ def compare(
     _require_measures(plan, outcomes, measures)
     rows, only = _rows(plan.names, outcomes, confidence, correction)
     failures = {name: tuple(one for one in outcomes[name] if isinstance(one, Failed)) for name in plan.names}
+    if plan.agents:  # of one run all of them have failed
+        failures = {plan.specs[0].name: failures[plan.names[0]]}
     return Comparison(
         plan.specs[0].name, plan.names, chosen, confidence, correction, bool(plan.agents), rows, plan.changes(), only,
         failures, outcomes,

@@ -46,9 +46,9 @@ def diff(left: ScenarioSpec, right: ScenarioSpec) -> list[Difference]:
     return differences(left.to_dict(), right.to_dict())
 
 
-def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[Difference]:
-    """The same of two mappings, such as two sections of one scenario."""
-    return list(_differences((), left, right))
+def differences(left: Any, right: Any, under: str = "") -> list[Difference]:
+    """The same of any two plain values: mappings, lists, scalars. under: a first step of all paths."""
+    return list(_differences((under,) if under else (), left, right))
 
 
 def format_diff(differences: Iterable[Difference]) -> str:

@@ -189,6 +189,17 @@ def test_an_agent_that_raises_under_some_seeds_stops_no_other() -> None:
     assert found.of("market.ABC.trades").equal
 
 
+def test_a_failed_run_of_agents_is_told_once(given: Any) -> None:
+    def played(name: str, seed: int) -> Any:
+        numbers = {f"agents.{agent}.pnl": float(seed) for agent in MAKERS}
+        return Failed(seed, "no", "AgentError") if seed == 2 else numbers
+
+    given(played)
+    found = compare(scenario(**MAKERS), agents=list(MAKERS), seeds=4, measures="pnl")
+    assert found.failed()[["name", "seed"]].to_numpy().tolist() == [["small", 2]]
+    assert found.of("pnl").seeds == 3
+
+
 # --- what is compared ---
 
 
