@@ -136,6 +136,7 @@ def test_corrections_correct_upwards_and_keep_the_order(p: list[float]) -> None:
     assert (corrected(values, "benjamini-hochberg") <= holm(values) + 1e-15).all()
 
 
+@pytest.mark.slow  # statsmodels takes seconds to load
 @pytest.mark.parametrize("name", paired.CORRECTIONS[:3])
 def test_corrections_agree_with_statsmodels(name: str) -> None:
     multitest = pytest.importorskip("statsmodels.stats.multitest")
@@ -156,6 +157,7 @@ def test_what_is_missing_is_no_test() -> None:
 # --- power ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("effect", "seeds"), [(0.5, 20), (0.2, 50), (1.2, 6), (3.0, 3), (0.05, 2000)])
 def test_power_agrees_with_statsmodels(effect: float, seeds: int) -> None:
     test = pytest.importorskip("statsmodels.stats.power").TTestPower()
