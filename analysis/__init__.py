@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.attribution import benchmark_attribution, rule_contribution
     from marketsim.analysis.double_auctions import DoubleAuction, double_auction, profit_dispersion, smiths_alpha
     from marketsim.analysis.execution_report import execution_holdings, executions, volume_curve
+    from marketsim.analysis.figures.comparison import forest_figure, pairs_figure
     from marketsim.analysis.figures.contracts import clearing_figure
     from marketsim.analysis.figures.counterfactual import counterfactual_figure
     from marketsim.analysis.figures.double_auction import double_auction_figure
@@ -71,6 +72,13 @@ if TYPE_CHECKING:
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
     from marketsim.analysis.page_counterfactual import counterfactual_page
+    from marketsim.analysis.paired import (
+        PairedDifference,
+        paired_difference,
+        power_of,
+        seeds_needed,
+        smallest_difference,
+    )
     from marketsim.analysis.performance import (
         Drawdown,
         annualized_return,
@@ -182,6 +190,7 @@ _HOMES = {
     ),
     "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
+    "paired": ("PairedDifference", "paired_difference", "power_of", "seeds_needed", "smallest_difference"),
     "performance": (
         "Drawdown",
         "annualized_return",
@@ -223,6 +232,7 @@ _HOMES = {
     "reactions": ("reaction_times",),
     "reference_market": ("compare_with_published", "reference_measures"),
     "figures.reference_market": ("reference_figure",),
+    "figures.comparison": ("forest_figure", "pairs_figure"),
     "figures.contracts": ("clearing_figure",),
     "figures.executions": ("execution_figure",),
     "figures.double_auction": ("double_auction_figure",),
@@ -271,6 +281,7 @@ __all__ = [
     "HawkesFit",
     "ImpactFit",
     "KyleLambda",
+    "PairedDifference",
     "QueueRace",
     "Resiliency",
     "RunningAccount",
@@ -323,6 +334,7 @@ __all__ = [
     "fit_hawkes",
     "fit_impact",
     "flows_by_venue",
+    "forest_figure",
     "gain_to_pain",
     "hawkes_log_likelihood",
     "hill_tail_index",
@@ -347,8 +359,11 @@ __all__ = [
     "mid_series",
     "monthly_returns",
     "omega",
+    "paired_difference",
+    "pairs_figure",
     "payoff_ratio",
     "performance_table",
+    "power_of",
     "price_improvement",
     "profit_dispersion",
     "profit_factor",
@@ -370,12 +385,14 @@ __all__ = [
     "round_trips",
     "rule_contribution",
     "rule_figure",
+    "seeds_needed",
     "seen_and_true",
     "sharpe",
     "sign_autocorrelation",
     "signal_figure",
     "simulate_hawkes",
     "skewness",
+    "smallest_difference",
     "smiths_alpha",
     "sortino",
     "spread_bps",

@@ -49,6 +49,8 @@ small{font-weight:400;color:#6b7280;font-size:.8em}
 thead small{display:block;white-space:nowrap}
 .box>p{font-size:.92rem;color:#374151;margin:0 0 .5rem}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:0 2rem}
+.beside{display:grid;grid-template-columns:minmax(0,5fr) minmax(0,7fr);gap:0 1rem}
+.beside th,.beside>:first-child td{white-space:normal}.beside>:first-child td{overflow-wrap:anywhere}
 .facts div{display:flex;justify-content:space-between;border-bottom:1px solid #e5e7eb;padding:.3rem 0}
 .facts dt{margin:0}.facts dd{font-variant-numeric:tabular-nums;color:#111827}
 th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:#fff}
@@ -58,6 +60,8 @@ dl{margin:0;font-size:.92rem}dt{font-weight:600;margin-top:.6rem}dd{margin:0;col
 summary{cursor:pointer;font-weight:600;padding:.2rem 0}
 pre{overflow-x:auto;font-size:.82rem;line-height:1.45;margin:.75rem 0 0;white-space:pre}
 footer{color:#4b5563;font-size:.85rem;margin-top:2rem}
+@media (max-width:800px){.beside{display:block}}
+@media (max-width:640px){.names tbody th,.beside td{white-space:normal}}
 @media (max-width:640px){main{padding:1rem .6rem 2rem}.box{padding:.6rem}.card b{font-size:1.15rem}h1{font-size:1.4rem}}
 @media print{body{background:#fff}.explorer{display:none}.box,.card{break-inside:avoid}}
 """

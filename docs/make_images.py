@@ -63,12 +63,22 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "tournament": png(cup(duration).figure()),
         "counterfactual": png(forks(duration).figure()),
         "sweep": png(crowds(duration).figure()),
+        "comparison": png(comparison(duration)),
         "risk": png(ms.analysis.risk_figure(risk_limits(duration))),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
     for name, picture in pictures.items():
         (place / f"{name}.png").write_bytes(picture)
     return sorted(place.glob("*.png"))
+
+
+def comparison(duration: str | None) -> Any:
+    """The market of docs/comparing.md with three spreads of its market maker."""
+    text = re.search(r"^```yaml\n(.*?)^```", (HERE / "comparing.md").read_text(encoding="utf-8"), re.M | re.S)
+    assert text is not None, "comparing.md has no scenario"
+    market = ms.load(yaml.safe_load(text[1]), {"name": "market", "duration": duration or "60s", "warm_up": "0s"})
+    variants = {"agents.mm.target_spread": [0.02, 0.06]}
+    return ms.compare(market, variants=variants, seeds=3 if duration else 20, workers=1).figure()
 
 
 def double_auction() -> Any:

@@ -28,19 +28,24 @@ def main(seeds: str = "10", duration: str = "5min", folder: str = "out") -> None
     theory = ms.ScenarioSpec.from_dict({**MARKET, "name": "theory", "duration": duration}).with_overrides(
         {"agents.mm": {"type": "avellaneda_stoikov", "quantity": 50, "gamma": 0.1, "latency": "150us"}}
     )
-    found = ms.compare(rules, theory, int(seeds))
+    found = ms.compare(rules, theory, seeds=int(seeds), measures=SHOWN)
 
     table = found.table().set_index("measure")
-    print(table.loc[list(SHOWN)].drop(columns="seeds").round(3).to_string(), "\n")
+    columns = ["mean_base", "mean", "difference", "low", "high", "p_adjusted", "pairing_gain", "seeds_80"]
+    print(table[columns].round(3).to_string(), "\n")
     for measure, unit in (("agents.mm.pnl", "of P&L"), ("market.ABC.effective_spread_bps", "bps of effective spread")):
-        row = next(row for row in found.rows if row.measure == measure)
+        row = found.of(measure)
         told = "differs" if row.differs else "may be chance"
         print(f"{row.difference:+.2f} {unit} ({row.low:+.2f} to {row.high:+.2f}): {told}; pairing gains {row.gain:.1f}")
+    profit = found.of("agents.mm.pnl")
+    print(f"these seeds see {profit.smallest_difference():.1f} of P&L; half of it needs "
+          f"{profit.seeds_needed(profit.smallest_difference() / 2)}")  # fmt: skip
 
     Path(folder).mkdir(parents=True, exist_ok=True)
     path = Path(folder) / "compare.csv"
     found.values().to_csv(path, index=False)
     print(f"every measure under every seed: {path}")
+    print(f"the report: {found.report(Path(folder) / 'compare.html')}")
 
 
 if __name__ == "__main__":  # the comparison starts processes, which read this file again

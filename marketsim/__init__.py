@@ -14,6 +14,7 @@ __version__ = "0.1.0.dev0"
 if TYPE_CHECKING:
     from marketsim import agents, analysis, gateway, gym, policies
     from marketsim.analysis.page import report
+    from marketsim.analysis.paired import seeds_needed
     from marketsim.domain.basket import Basket
     from marketsim.domain.forms import from_dict, from_json, to_dict, to_json
     from marketsim.domain.instrument import Instrument
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "analysis.page": ("report",),
+    "analysis.paired": ("seeds_needed",),
     "domain.basket": ("Basket",),
     "domain.forms": ("from_dict", "from_json", "to_dict", "to_json"),
     "domain.instrument": ("Instrument",),
@@ -231,6 +233,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "policy",
     "report",
     "sweep",
+    "seeds_needed",
     "to_dict",
     "to_json",
     "tournament",

@@ -1,59 +1,108 @@
-"""``marketsim compare``: two scenarios, or two settings of one, under the same seeds."""
+"""``marketsim compare``: scenarios, variants of one, or agents of one, under the same seeds."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import isfinite, isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from marketsim.cli.console import empty_table, output, say
+from marketsim.cli.console import empty_table, note, notices, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Debug, Settings
+from marketsim.cli.options import Browse, Debug, Settings
+from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from marketsim.cli.progress import CountProgress
-    from marketsim.experiment.comparison import Comparison, Paired
+    from marketsim.experiment.comparison import Comparison
+    from marketsim.scenario.spec import ScenarioSpec
+
+_P = {"holm": "p (Holm)", "benjamini-hochberg": "p (B-H)", "bonferroni": "p (Bonf.)", "none": "p"}
+SHOWN = 12  # measures of each comparison, unless all are wanted
+NARROW = 120  # columns of a terminal below which a table leaves out what matters least
 
 
 @guarded
 def compare(
-    left: Annotated[str, typer.Argument(metavar="A", help="A scenario file, or the name of a ready one.")],
-    right: Annotated[str, typer.Argument(metavar="B", help="Another one, or the same with other settings.")],
+    scenarios: Annotated[
+        list[str], typer.Argument(metavar="A [B …]", help="Scenario files, or names of ready ones; A is the base.")
+    ],
     seeds: Annotated[int, typer.Option("--seeds", help="Under how many seeds each of them runs.")] = 20,
     settings: Settings = None,
     left_settings: Annotated[
         list[str] | None, typer.Option("--set-a", metavar="PATH=VALUE", help="Change a value of A only.")
     ] = None,
     right_settings: Annotated[
-        list[str] | None, typer.Option("--set-b", metavar="PATH=VALUE", help="Change a value of B only.")
+        list[str] | None,
+        typer.Option("--set-b", metavar="PATH=VALUE", help="Change a value of B only; B is A where it is not given."),
     ] = None,
+    variants: Annotated[
+        list[str] | None,
+        typer.Option("--variant", metavar="PATH=V1,V2", help="Compare A with itself under these values of a path."),
+    ] = None,
+    agents: Annotated[
+        list[str] | None,
+        typer.Option("--agent", "-a", metavar="NAME", help="Compare agents of A within the same runs; repeat it."),
+    ] = None,
+    measures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--measure", "-m", metavar="PATTERN",
+            help='Judge these measures only, such as agents.mm.pnl or "market.*"; fewer are judged more sharply.',
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option("--by", metavar="MEASURE", help="What three or more are ranked by.")
+    ] = "",
+    smallest: Annotated[bool, typer.Option("--smallest", help="Rank the smallest first, as for costs.")] = False,
+    see: Annotated[
+        list[str] | None,
+        typer.Option("--see", metavar="MEASURE=DIFF", help="Tell how many seeds see a difference of this size."),
+    ] = None,
+    correction: Annotated[
+        str, typer.Option("--correction", help="For many comparisons: holm, benjamini-hochberg, bonferroni or none.")
+    ] = "holm",
     confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals, between 0 and 1.")] = 0.95,
+    everything: Annotated[bool, typer.Option("--all", help="Show every measure.")] = False,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes; as many as there are cores when left out.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Write differences.csv and values.csv (a row a run) there."),
+        typer.Option("--out", metavar="FOLDER", help="Write the tables, and values of every run, there."),
     ] = None,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet instead of CSV.")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write all of it as one HTML page.")
+    ] = None,
+    browse: Browse = False,
     debug: Debug = False,
-) -> None:
-    """Compare two scenarios under the same chance."""
+) -> None:  # fmt: skip
+    """Compare scenarios, variants or agents under the same chance."""
     from marketsim.cli.progress import CountProgress
-    from marketsim.cli.scenarios import read
     from marketsim.experiment.comparison import compare as comparison
 
-    first = read(left, [*(settings or ()), *(left_settings or ())])
-    second = read(right, [*(settings or ()), *(right_settings or ())])
+    wishes = [_wish(text) for text in see or ()]
+    specs, names = _read(scenarios, settings or (), left_settings or (), right_settings or (), variants or ())
     with CountProgress("runs") as progress:
         if workers != 1:
             compile_market(progress)
-        found = comparison(first, second, seeds, confidence=confidence, workers=workers, progress=progress)
-    _tell(found)
+        found = comparison(
+            *specs, seeds=seeds, agents=tuple(agents or ()), names=names, measures=tuple(measures or ()),
+            correction=correction, confidence=confidence, workers=workers, progress=progress,
+        )  # fmt: skip
+    _tell(found, everything or bool(measures), by, smallest)
+    for measure, difference in wishes:
+        _tell_seeds(found, measure, difference)
     if out is not None:
-        _write(found, out)
+        for path in found.save(out, parquet=parquet):
+            say(f"written {path}")
+    if report is not None or browse:
+        _write_report(found, report or Path("compare.html"), browse)
 
 
 def compile_market(progress: CountProgress) -> None:
@@ -65,69 +114,195 @@ def compile_market(progress: CountProgress) -> None:
         warm()
 
 
-def _tell(found: Comparison) -> None:
+# --- what is asked for ---
+
+
+def _read(
+    given: Sequence[str], settings: Sequence[str], left: Sequence[str], right: Sequence[str], variants: Sequence[str]
+) -> tuple[list[ScenarioSpec], tuple[str, ...]]:
+    """The scenarios, and names where the files' own would not tell variants apart."""
+    from marketsim.cli.scenarios import read
+    from marketsim.experiment.comparison import variant_names
+
+    if variants and (len(given) > 1 or right):
+        raise InvalidValueError("--variant: variants are of one scenario; leave out the others and --set-b")
+    files = [*given, given[0]] if right and len(given) == 1 else list(given)
+    own = {0: left, 1: right}
+    specs = [read(file, [*settings, *own.get(place, ())]) for place, file in enumerate(files)]
+    changed = [pair for text in variants for pair in _variant(text)]
+    specs += [read(files[0], [*settings, *left, f"{path}={value}"]) for path, value in changed]
+    return specs, (specs[0].name, *variant_names(changed)) if variants else ()
+
+
+def _variant(text: str) -> list[tuple[str, str]]:
+    """``PATH=V1,V2`` as pairs; commas inside brackets and quotes belong to a value."""
+    path, equals, values = text.partition("=")
+    if not equals or not path.strip() or not values.strip():
+        raise InvalidValueError(f"--variant {text}: write PATH=VALUE,VALUE, such as agents.mm.gamma=0.05,0.1")
+    return [(path.strip(), value.strip()) for value in _split(values)]
+
+
+def _split(text: str) -> list[str]:
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter in "[{(":
+            depth += 1
+        elif letter in "]})":
+            depth -= 1
+        if letter == "," and depth == 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def _wish(text: str) -> tuple[str, float]:
+    measure, equals, number = text.rpartition("=")
+    try:
+        difference = float(number) if equals else 0.0
+    except ValueError:
+        difference = 0.0
+    if difference == 0.0 or not isfinite(difference):
+        raise InvalidValueError(f"--see {text}: write MEASURE=NUMBER, such as agents.mm.pnl=5; not zero")
+    return measure.strip(), difference
+
+
+# --- what is told ---
+
+
+def _tell(found: Comparison, everything: bool, by: str, smallest: bool) -> None:
+    base, *others = found.names
+    where = "in the same runs" if found.agents else "the same chance for all"
+    say(f"{base} against {', '.join(others)}: {len(found.seeds)} seeds, {where}")
+    rows = found.table()
+    for name in others:
+        _tell_one(found, name, rows[rows["name"] == name].set_index("measure"), everything)
+    if len(found.names) > 2:
+        _tell_ranking(found, by, smallest)
+    _tell_failures(found)
+    if found.tests:
+        say()
+        _tell_method(found)
+
+
+def _tell_one(found: Comparison, name: str, rows: Any, everything: bool) -> None:
+    """The difference of the scenarios beside that of the results."""
     from marketsim.scenario.diff import format_diff
 
-    say(f"{found.names[0]} against {found.names[1]}, {len(found.seeds)} seeds, the same chance on both sides")
     say()
-    say("What differs in the scenarios:")
-    for line in format_diff(found.changes).splitlines():
+    say(f"{name} instead of {found.names[0]}. What differs in the {'sections' if found.agents else 'scenarios'}:")
+    for line in format_diff(found.changes[name]).splitlines():
         say(f"  {line}")
-    say()
-    output().print(_table(found))
-    equal = [row.measure for row in found.rows if _is_equal(row)]
+    if not found.changes[name]:
+        say("  (under one seed they give one run)" if not found.agents else "  (but they draw numbers of their own)")
+    interesting = [row.measure for row in found.interesting(name)]
+    shown = interesting if everything else interesting[:SHOWN]
+    if shown:
+        say()
+        output().print(_table(found, rows.loc[shown], name))
+    if len(shown) < len(interesting):
+        say(f"{len(interesting) - len(shown)} other measures, less sure: --all shows them")
+    equal = [row.measure for row in found.rows if row.name == name and row.equal]
     if equal:
         say(f"Equal under every seed: {', '.join(equal)}")
-    for name, measures in zip(found.names, (found.only_left, found.only_right), strict=True):
-        if measures:
-            say(f"Only in {name}: {', '.join(measures)}")
-    say(
-        f"* the {found.confidence * 100:.4g} % interval of the paired differences excludes zero; of many measures some "
-        "do by chance. Gain: how many times wider the interval would be without common random numbers."
-    )
+    missing = [row.measure for row in found.rows if row.name == name and isnan(row.p)]
+    if missing:
+        say(f"In fewer than two pairs of runs: {', '.join(missing)}")
+    for whose in (found.names[0], name):
+        if found.only[whose]:
+            alone = found.only[whose]
+            say(f"Only in {whose}: {', '.join(alone[:SHOWN])}{' …' if len(alone) > SHOWN else ''}")
 
 
-def _table(found: Comparison) -> Table:
+def _table(found: Comparison, rows: Any, name: str) -> Table:
+    from marketsim.analysis.comparison_words import cells
+
+    columns = [
+        ("mean_base", found.names[0]), ("mean", name), ("difference", "difference"),
+        ("interval", f"{found.confidence * 100:.4g} % interval"), ("p_adjusted", _P[found.correction]),
+        ("mark", ""), ("gain", "gain"),
+        ("seeds_80", "seeds"),
+    ]  # fmt: skip
+    if output().width < NARROW:
+        columns = [column for column in columns if column[0] not in ("mean_base", "mean", "seeds_80")]
     table = empty_table()
     table.add_column("measure", no_wrap=True)
-    for heading in (*found.names, "difference", f"{found.confidence * 100:.4g} % interval"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
-    table.add_column("gain", justify="right")
-    for row in found.rows:
-        if not _is_equal(row):
-            table.add_row(row.measure, *_cells(row), style="bold" if row.differs else None)
+    for key, heading in columns:
+        table.add_column(heading, justify="left" if key == "mark" else "right", no_wrap=True)
+    for measure, row in zip(rows.index, rows.to_dict("records"), strict=True):
+        told = cells(row)
+        table.add_row(measure, *(told[key] for key, _ in columns), style="bold" if row["differs"] else None)
     return table
 
 
-def _cells(row: Paired) -> list[str]:
-    """Means and interval with as many decimals as the interval is sure of."""
+def _tell_ranking(found: Comparison, by: str, smallest: bool) -> None:
+    from marketsim.analysis.comparison_words import decimals
     from marketsim.analysis.summary import number
 
-    form = f",.{_decimals(row.high - row.low)}f"
-    left, right = number(row.left, form), number(row.right, form)
-    difference, low, high = (number(value, f"+{form}") for value in (row.difference, row.low, row.high))
-    return [left, right, difference, f"{low} … {high}", "*" if row.differs else "", number(row.gain, ",.1f")]
+    measure = by or found.main
+    ranked = found.ranking(measure, largest=not smallest)
+    form = f",.{decimals(float((ranked['high'] - ranked['low']).min()))}f"
+    say()
+    say(f"Ranked by {measure}, the {'smallest' if smallest else 'largest'} first:")
+    table = empty_table()
+    for heading in ("rank", "of", "mean", "interval", "ranks", "first"):
+        table.add_column(heading, justify="left" if heading == "of" else "right", no_wrap=True)
+    for row in ranked.to_dict("records"):
+        ranks = (
+            f"{row['rank_low']}" if row["rank_low"] == row["rank_high"] else f"{row['rank_low']} to {row['rank_high']}"
+        )
+        ends = f"{number(row['low'], form)} … {number(row['high'], form)}"
+        table.add_row(
+            f"{row['rank']}", row["candidate"], number(row["mean"], form), ends, ranks, f"{row['first']:.0%}"
+        )  # fmt: skip
+    output().print(table)
+    pairs = found.every_pair(measure)
+    sure = pairs[pairs["differs"]]
+    told = [f"{row['better']} over {row['worse']}" for row in sure.to_dict("records")]
+    say(f"Sure among all pairs (Holm): {', '.join(told)}." if told else "No two of them differ for sure in it.")
 
 
-def _decimals(width: float) -> int:
-    """Two digits of an interval's width."""
-    from math import floor, isfinite, log10
+def _tell_failures(found: Comparison) -> None:
+    for name, failed in found.failures.items():
+        if failed:
+            first = failed[0]
+            note(
+                f"{name}: {len(failed)} of {len(found.seeds)} runs failed and are left out with their pairs "
+                f"(seeds {', '.join(str(one.seed) for one in failed[:10])}{' …' if len(failed) > 10 else ''}). "
+                f"Seed {first.seed}: {first.kind}: {first.error}"
+            )
 
-    return min(max(2 - floor(log10(width)), 0), 9) if isfinite(width) and width > 0 else 4
+
+def _tell_method(found: Comparison) -> None:
+    from marketsim.analysis.comparison_words import corrected_words
+
+    say(
+        f"* differs: p of the paired t-test, {corrected_words(found.correction, found.tests)}, is below "
+        f"{1 - found.confidence:.3g}; (*) by its own interval only. Gain: how many times wider the interval would be "
+        "without common random numbers. Seeds: to see the difference found in 80 of 100 comparisons."
+    )
 
 
-def _is_equal(row: Paired) -> bool:
-    return row.difference == row.low == row.high == 0.0
+def _tell_seeds(found: Comparison, measure: str, difference: float) -> None:
+    """How many seeds see a difference; a single test's level."""
+    for name in found.names[1:]:
+        row = found.of(measure, name)
+        few, many = (row.seeds_needed(difference, power) for power in (0.8, 0.9))
+        say(
+            f"{measure}, {name}: a difference of {difference:g} is seen with {few:,} seeds in 80, with {many:,} in 90 "
+            f"of 100 comparisons; these {row.seeds} seeds see {row.smallest_difference():.4g} or more (80 of 100)"
+        )
 
 
-def _write(found: Comparison, folder: Path) -> None:
-    from marketsim.errors import StoreError
+def _write_report(found: Comparison, path: Path, browse: bool) -> None:
+    from marketsim.cli.report import open_in_browser
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        found.table().to_csv(folder / "differences.csv", index=False)
-        found.values().to_csv(folder / "values.csv", index=False)
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be written: {error.strerror or error}; choose another folder") from error
-    say(f"written {folder / 'differences.csv'}, {folder / 'values.csv'}")
+    with notices().status("writing the report"):
+        page = found.report(path)
+    say(f"report  {page}")
+    if browse:
+        open_in_browser(page)

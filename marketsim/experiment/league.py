@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from marketsim.analysis.paired import holm, paired_p, student
 from marketsim.analysis.resampling import resamples
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def standings(names: tuple[str, ...], scores: Floats, confidence: float) -> pd.D
     import pandas as pd
 
     count, mean, spread = len(scores), scores.mean(axis=0), scores.std(axis=0, ddof=1)
-    half = _student(confidence, count - 1) * spread / sqrt(count)
+    half = student(confidence, count - 1) * spread / sqrt(count)
     ranks = _resampled_ranks(scores)
     low, high = np.quantile(ranks, [0.5 - confidence / 2, 0.5 + confidence / 2], axis=0, method="closest_observation")
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -67,7 +68,7 @@ def differences(names: tuple[str, ...], scores: Floats, confidence: float) -> pd
 
     pairs = list(combinations(range(len(names)), 2))
     mean = scores.mean(axis=0)
-    quantile = _student(1.0 - (1.0 - confidence) / max(len(pairs), 1), len(scores) - 1)
+    quantile = student(1.0 - (1.0 - confidence) / max(len(pairs), 1), len(scores) - 1)
     rows = []
     for one, other in pairs:
         better, worse = (one, other) if mean[one] >= mean[other] else (other, one)
@@ -75,21 +76,11 @@ def differences(names: tuple[str, ...], scores: Floats, confidence: float) -> pd
         error = float(gap.std(ddof=1)) / sqrt(len(gap))
         difference = float(gap.mean())
         low, high = difference - quantile * error, difference + quantile * error
-        rows.append((names[better], names[worse], difference, low, high, _paired_p(difference, error, len(gap))))
+        rows.append((names[better], names[worse], difference, low, high, paired_p(difference, error, len(gap))))
     table = pd.DataFrame(rows, columns=["better", "worse", "difference", "low", "high", "p"])
     table["p_holm"] = holm(table["p"].to_numpy(np.float64))
     table["differs"] = table["p_holm"] < 1.0 - confidence
     return table.sort_values(["p_holm", "p", "better", "worse"], ignore_index=True)
-
-
-def holm(p: Floats) -> Floats:
-    """Holm's corrected p-values, in the order given: the k-th smallest of m is multiplied by m - k + 1."""
-    order = np.argsort(p, kind="stable")
-    factors = len(p) - np.arange(len(p))
-    corrected = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
-    found = np.empty(len(p))
-    found[order] = corrected
-    return found
 
 
 # --- inner ---
@@ -104,17 +95,3 @@ def _ranks(scores: Floats) -> NDArray[np.int64]:
 def _resampled_ranks(scores: Floats) -> NDArray[np.int64]:
     """Ranks of the means, a row a resample of the seeds; the same resamples for the same numbers."""
     return _ranks(scores[resamples(len(scores), RESAMPLES)].mean(axis=1))
-
-
-def _student(confidence: float, freedom: int) -> float:
-    from scipy.stats import t
-
-    return float(t.ppf(0.5 + confidence / 2.0, freedom))
-
-
-def _paired_p(difference: float, error: float, count: int) -> float:
-    from scipy.stats import t
-
-    if error == 0.0:
-        return 1.0 if difference == 0.0 else 0.0
-    return float(2.0 * t.sf(abs(difference) / error, count - 1))

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from marketsim.errors import InvalidValueError, StoreError, did_you_mean
+from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.experiment import league
+from marketsim.experiment.files import write_file, write_tables
 from marketsim.experiment.replication import Given, Measures, replicate_all, spec_of
 from marketsim.scenario.spec import ScenarioSpec
 
@@ -90,15 +91,12 @@ class Tournament:
         frames = {"values": self.values}
         for form in self.forms:
             frames |= {f"league_{form}": self.table(form), f"differences_{form}": self.differences(form)}
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            paths = [_written(frame, place / name, parquet) for name, frame in frames.items()]
-            self.figure().savefig(place / "league.png", dpi=150, metadata={"Software": None})
-        except OSError as error:
-            raise StoreError(
-                f"{folder}: cannot be written: {error.strerror or error}; choose another folder"
-            ) from error
-        return [*paths, place / "league.png"]
+        paths = write_tables(frames, place, parquet=parquet)
+        figure = self.figure()
+        drawn = write_file(
+            place / "league.png", lambda path: figure.savefig(path, dpi=150, metadata={"Software": None})
+        )
+        return [*paths, drawn]
 
     @cached_property
     def clear(self) -> bool:
@@ -233,12 +231,3 @@ def _values(heats: Sequence[_Heat], found: Sequence[Measures], names: Mapping[st
 
 def _others(heat: _Heat, who: str, names: Mapping[str, str]) -> str:
     return " ".join(sorted(names[name] for name in heat.seats if name != who))
-
-
-def _written(frame: pd.DataFrame, path: Path, parquet: bool) -> Path:
-    path = path.with_suffix(".parquet" if parquet else ".csv")
-    if parquet:
-        frame.to_parquet(path, index=False)
-    else:
-        frame.to_csv(path, index=False)
-    return path

@@ -17,6 +17,9 @@ class _Absent:
     def __repr__(self) -> str:
         return "(nothing)"
 
+    def __reduce__(self) -> str:
+        return "ABSENT"  # the same one in every process
+
 
 ABSENT: Final = _Absent()
 
@@ -29,18 +32,28 @@ class Difference:
     left: Any
     right: Any
 
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Both values as they are written."""
+        return _text(self.left), _text(self.right)
+
     def __str__(self) -> str:
         return f"{self.path}: {_text(self.left)} → {_text(self.right)}"
 
 
 def diff(left: ScenarioSpec, right: ScenarioSpec) -> list[Difference]:
     """Every value that differs, in the order of the canonical form; a section that one lacks is one difference."""
-    return list(_differences((), left.to_dict(), right.to_dict()))
+    return differences(left.to_dict(), right.to_dict())
+
+
+def differences(left: Any, right: Any, under: str = "") -> list[Difference]:
+    """The same of any two plain values: mappings, lists, scalars. under: a first step of all paths."""
+    return list(_differences((under,) if under else (), left, right))
 
 
 def format_diff(differences: Iterable[Difference]) -> str:
     """A line for each difference, values in columns; "no differences" for none."""
-    rows = [(difference.path, _text(difference.left), _text(difference.right)) for difference in differences]
+    rows = [(difference.path, *difference.texts) for difference in differences]
     if not rows:
         return "no differences"
     wide, middle = (max(len(row[column]) for row in rows) for column in (0, 1))

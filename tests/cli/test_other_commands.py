@@ -273,23 +273,62 @@ def test_a_scenario_does_not_differ_from_itself(marketsim: Any) -> None:
 def test_two_settings_of_one_scenario(marketsim: Any, place: Path) -> None:
     result = marketsim(
         "compare", "small.yaml", "small.yaml", "--seeds", 4, "--workers", 1, "--set", "agents.noise.count=10",
-        "--set-a", "seed=3", "--set-b", "agents.noise.market_share=0.4", "--out", "written",
+        "--set-a", "seed=3", "--set-b", "agents.noise.market_share=0.4", "--out", "written", "--all",
+        "--see", "market.ABC.trades=5",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "agents.noise.market_share  0.15  →  0.4" in result.stdout.replace("(nothing)", "0.15")
     (row,) = [line for line in result.stdout.splitlines() if line.startswith(" market.ABC.trades ")]
     assert " * " in row
+    assert "other measures" not in result.stdout
     with (place / "written" / "differences.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["measure"]: row for row in csv.DictReader(file)}
     trades = rows["market.ABC.trades"]
     assert trades["differs"] == "True"
     assert float(trades["low"]) > 0
-    assert float(trades["difference"]) == pytest.approx(float(trades["small (B)"]) - float(trades["small (A)"]))
+    assert float(trades["difference"]) == pytest.approx(float(trades["mean"]) - float(trades["mean_base"]))
+    few, many = (package.seeds_needed(5, float(trades["deviation"]), power=power) for power in (0.8, 0.9))
+    assert f"a difference of 5 is seen with {few:,} seeds in 80, with {many:,} in 90 of 100" in result.stdout
     with (place / "written" / "values.csv").open(encoding="utf-8", newline="") as file:
         values = list(csv.DictReader(file))
-    assert {(value["scenario"], value["seed"]) for value in values} == {
+    assert {(value["name"], value["seed"]) for value in values} == {
         (f"small ({side})", str(seed)) for side in "AB" for seed in range(1, 5)
     }
+
+
+def test_variants_are_ranked_and_reported(marketsim: Any, place: Path) -> None:
+    result = marketsim(
+        "compare", "small.yaml", "--variant", "agents.noise.rate=1/s,4/s", "--seeds", 3, "--workers", 1,
+        "-m", "market.ABC.trades", "-m", "agents.noise.volume", "--by", "market.ABC.trades", "--smallest",
+        "--report", "pages/compared.html",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "small against rate=1/s, rate=4/s: 3 seeds" in result.stdout
+    ranked = result.stdout[result.stdout.index("Ranked by market.ABC.trades, the smallest first") :]
+    assert ranked.index("rate=1/s") < ranked.index(" small ") < ranked.index("rate=4/s")
+    assert "market.ABC.spread" not in result.stdout
+    assert "corrected for 4 comparisons (Holm)" in result.stdout
+    assert "small against rate=1/s, rate=4/s" in (place / "pages" / "compared.html").read_text(encoding="utf-8")
+
+
+def test_one_file_and_other_settings_are_two_sides(marketsim: Any) -> None:
+    result = marketsim(
+        "compare", "small.yaml", "--set-b", "agents.noise.count=30", "--seeds", 2, "--workers", 1, "-m", "*.orders"
+    )
+    assert result.exit_code == 0, result.output
+    assert "small (A) against small (B)" in result.stdout
+
+
+def test_agents_of_one_market(marketsim: Any, place: Path) -> None:
+    (place / "two.yaml").write_text(
+        "extends: small.yaml\nagents: {other: {type: noise, count: 20, rate: 1/s}}", encoding="utf-8"
+    )
+    result = marketsim(
+        "compare", "two.yaml", "-a", "noise", "-a", "other", "--seeds", 2, "--workers", 1, "-m", "orders", "-m", "pnl"
+    )
+    assert result.exit_code == 0, result.output
+    assert "noise against other: 2 seeds, in the same runs" in result.stdout
+    assert "rate" in result.stdout
 
 
 def test_compare_finds_agents_of_ones_own_in_other_processes(marketsim: Any, place: Path) -> None:
@@ -340,6 +379,25 @@ def test_compare_refuses_what_cannot_be_compared(marketsim: Any) -> None:
     assert marketsim("compare", "small.yaml", "small.yaml", "--seeds", 1).exit_code == 2
     assert marketsim("compare", "small.yaml", "gone.yaml").exit_code == 2
     assert marketsim("compare", "small.yaml", "small.yaml", "--confidence", 2).exit_code == 2
+    for words, told in (
+        (["small.yaml"], "nothing to compare with"),
+        (["small.yaml", "small.yaml", "-m", "agents.noise.pln"], 'did you mean "pnl"'),
+        (["small.yaml", "--variant", "agents.noise.rate"], "write PATH=VALUE,VALUE"),
+        (["small.yaml", "small.yaml", "--variant", "seed=1"], "variants are of one scenario"),
+        (["small.yaml", "small.yaml", "--see", "agents.noise.pnl=much"], "write MEASURE=NUMBER"),
+        (["small.yaml", "small.yaml", "--see", "pnl"], "write MEASURE=NUMBER"),
+        (["small.yaml", "--variant", "agents.noise.rat=1/s"], 'did you mean "rate"'),
+    ):
+        result = marketsim("compare", *words)
+        assert result.exit_code == 2
+        assert told in result.stderr, result.stderr
+
+
+def test_commas_inside_a_value_do_not_part_it() -> None:
+    from marketsim.cli.compare import _variant
+
+    assert _variant("a.b=1, 2") == [("a.b", "1"), ("a.b", "2")]
+    assert _variant('a={x: 1, y: [2, 3]},"4,5"') == [("a", "{x: 1, y: [2, 3]}"), ("a", '"4,5"')]
 
 
 # --- tournament ---

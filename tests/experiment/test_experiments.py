@@ -1,4 +1,4 @@
-"""Comparisons under common random numbers, replications over processes, and verification of kept runs."""
+"""Scenarios of any shape, replications over processes, and verification of kept runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from marketsim.errors import ConfigurationError, InvalidValueError, SimulationError, StoreError
-from marketsim.experiment.comparison import _paired, compare
+from marketsim.experiment.comparison import compare
 from marketsim.experiment.replication import replicate, replicate_all, spec_of
 from marketsim.experiment.verification import verify
 from marketsim.scenario.spec import ScenarioSpec
@@ -29,26 +29,6 @@ def scenario(rate: float = 2.0, name: str = "small", **more: Any) -> ScenarioSpe
     )
 
 
-def test_a_scenario_compared_with_itself_differs_in_nothing() -> None:
-    found = compare(scenario(), scenario(), 3, workers=1)
-    assert found.rows
-    assert all(row.difference == 0 and not row.differs for row in found.rows if not np.isnan(row.difference))
-    assert found.changes == ()
-
-
-def test_more_noise_trades_more_and_the_scenarios_difference_is_told() -> None:
-    found = compare(scenario(), scenario(8.0, "busy"), 4, workers=1)
-    rows = {row.measure: row for row in found.rows}
-    assert rows["market.ABC.trades"].differs
-    assert rows["market.ABC.trades"].difference > 0
-    assert [change.path for change in found.changes] == ["agents.noise.rate"]
-    assert found.names == ("small", "busy")
-    table = found.table()
-    assert set(table.columns) >= {"measure", "small", "busy", "difference", "low", "high", "differs"}
-    tidy = found.values()
-    assert tidy.groupby("scenario")["seed"].nunique().to_dict() == {"small": 4, "busy": 4}
-
-
 def test_a_simulation_a_mapping_and_a_file_are_scenarios(tmp_path: Path) -> None:
     """As their specs are, for all experiments."""
     spec = scenario()
@@ -56,39 +36,11 @@ def test_a_simulation_a_mapping_and_a_file_are_scenarios(tmp_path: Path) -> None
     file.write_text(json.dumps(spec.to_dict()), encoding="utf-8")
     given = [spec, Simulation.from_spec(spec), spec.to_dict(), file, str(file)]
     assert [spec_of(one).to_dict() for one in given] == [spec.to_dict()] * 5
-    found = compare(Simulation.from_spec(spec), file, 2, workers=1)
+    found = compare(Simulation.from_spec(spec), file, seeds=2, workers=1)
     assert all(row.difference == 0 for row in found.rows if not np.isnan(row.difference))
     assert replicate(Simulation.from_spec(spec), 2) == pytest.approx(replicate(spec.to_dict(), 2), nan_ok=True)
     with pytest.raises(InvalidValueError, match=r"list is no scenario: give a simulation such as ms.load\(…\)"):
-        compare([spec], spec, 2)  # type: ignore[arg-type]
-
-
-def test_the_interval_is_students_by_hand() -> None:
-    """Differences 1, 2, 3: mean 2, s = 1, n = 3, t(0.975; 2) = 4.302653."""
-    left: list[dict[str, float]] = [{"m": 10.0}, {"m": 20.0}, {"m": 30.0}]
-    right: list[dict[str, float]] = [{"m": 11.0}, {"m": 22.0}, {"m": 33.0}]
-    row = _paired("m", left, right, 0.95)
-    half = 4.302652729911275 / 3**0.5
-    assert row.difference == pytest.approx(2.0)
-    assert (row.low, row.high) == pytest.approx((2 - half, 2 + half))
-    assert row.gain == pytest.approx((100 + 121) ** 0.5)  # standard deviations 10 and 11 against 1
-
-
-def test_a_measure_without_pairs_never_differs() -> None:
-    row = _paired("m", [{"m": float("nan")}] * 3, [{"m": 1.0}] * 3, 0.95)
-    assert not row.differs
-
-
-def test_families_on_one_side_only_are_listed() -> None:
-    found = compare(scenario(), scenario(name="two", extra={"type": "noise"}), 2, workers=1)
-    assert any(name.startswith("agents.extra.") for name in found.only_right)
-    assert found.only_left == ()
-
-
-@pytest.mark.parametrize("seeds", [1, 0, [3], [2, 2]])
-def test_too_few_seeds_are_refused(seeds: Any) -> None:
-    with pytest.raises(InvalidValueError, match="at least two different seeds"):
-        compare(scenario(), scenario(), seeds)
+        compare([spec], spec, seeds=2)  # type: ignore[arg-type]
 
 
 def test_processes_give_what_one_process_gives() -> None:

@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from marketsim.errors import InvalidValueError
 from marketsim.experiment import league
@@ -62,22 +60,6 @@ def test_equal_scores_share_the_better_rank() -> None:
     table = league.standings(NAMES, np.array([[1.0, 1.0, 0.0], [2.0, 2.0, 0.0]]), 0.95)
     assert table["rank"].tolist() == [1, 1, 3]
     assert table["candidate"].tolist() == list(NAMES)
-
-
-def test_holm_by_hand() -> None:
-    """Smallest times 4, next times 3 …, never falling, at most 1 (the example of Holm's rule)."""
-    assert league.holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert league.holm(np.array([0.6, 0.9])).tolist() == [1.0, 1.0]
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_holm_corrects_upwards_and_keeps_the_order(p: list[float]) -> None:
-    values = np.array(p)
-    found = league.holm(values)
-    assert (found >= values).all()
-    assert (found <= np.minimum(values * len(values), 1.0) + 1e-15).all(), "never harsher than Bonferroni"
-    order = np.argsort(values, kind="stable")
-    assert (np.diff(found[order]) >= 0).all()
 
 
 def test_pairs_are_compared_seed_by_seed() -> None:
