@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         states_seen,
         venue_shares,
     )
+    from marketsim.analysis.book_costs import depth_weighted_spread, depth_within, round_trip_cost, time_at_spread
+    from marketsim.analysis.daily_pattern import intraday_profile
     from marketsim.analysis.double_auctions import DoubleAuction, double_auction, profit_dispersion, smiths_alpha
     from marketsim.analysis.execution_report import execution_holdings, executions, volume_curve
     from marketsim.analysis.figures.contracts import clearing_figure
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.signals import signal_figure
     from marketsim.analysis.figures.stress import stress_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
+    from marketsim.analysis.flow_imbalance import order_flow_imbalance, order_flow_impact
     from marketsim.analysis.ground_truth import labels
     from marketsim.analysis.hawkes import (
         HawkesFit,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
     from marketsim.analysis.index_baskets import index_values
+    from marketsim.analysis.informed_trading import PinFit, fit_pin, pin_log_likelihood, trade_counts, vpin
     from marketsim.analysis.liquidity import (
         Resiliency,
         best_depth,
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
         quote_imbalance,
         resiliency,
     )
+    from marketsim.analysis.market_measures import Microstructure, microstructure
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
     from marketsim.analysis.performance import (
@@ -74,6 +79,14 @@ if TYPE_CHECKING:
         volatility,
         win_rate,
     )
+    from marketsim.analysis.price_discovery import (
+        PriceDiscovery,
+        information_bounds,
+        information_shares,
+        price_discovery_of,
+        venue_mids,
+    )
+    from marketsim.analysis.price_illiquidity import Amihud, amihud, corwin_schultz, roll_spread
     from marketsim.analysis.prices import mid_returns, mid_series, realized_volatility
     from marketsim.analysis.queue_race import QueueRace, birth_death_law
     from marketsim.analysis.queues import queue_intensities
@@ -101,6 +114,8 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.summary import Summary, market_table, summarize
     from marketsim.analysis.tape import Tape
+    from marketsim.analysis.transient_impact import Propagator, fit_propagator, propagator_of
+    from marketsim.analysis.windows import Window, after_warm_up, during
 
 # Modules are named so that none shares its name with a function here: importing a module would hide the function.
 _HOMES = {
@@ -188,24 +203,77 @@ _HOMES = {
     ),
     "summary": ("Summary", "market_table", "summarize"),
     "tape": ("Tape",),
+    "book_costs": (
+        "depth_weighted_spread",
+        "depth_within",
+        "round_trip_cost",
+        "time_at_spread",
+    ),
+    "daily_pattern": ("intraday_profile",),
+    "flow_imbalance": (
+        "order_flow_imbalance",
+        "order_flow_impact",
+    ),
+    "informed_trading": (
+        "PinFit",
+        "fit_pin",
+        "pin_log_likelihood",
+        "trade_counts",
+        "vpin",
+    ),
+    "market_measures": (
+        "Microstructure",
+        "microstructure",
+    ),
+    "price_discovery": (
+        "PriceDiscovery",
+        "information_bounds",
+        "information_shares",
+        "price_discovery_of",
+        "venue_mids",
+    ),
+    "price_illiquidity": (
+        "Amihud",
+        "amihud",
+        "corwin_schultz",
+        "roll_spread",
+    ),
+    "transient_impact": (
+        "Propagator",
+        "fit_propagator",
+        "propagator_of",
+    ),
+    "windows": (
+        "Window",
+        "after_warm_up",
+        "during",
+    ),
 }
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Account",
     "Accounts",
+    "Amihud",
     "ClusteringTest",
     "DoubleAuction",
     "Drawdown",
     "HawkesFit",
     "ImpactFit",
     "KyleLambda",
+    "Microstructure",
+    "PinFit",
+    "PriceDiscovery",
+    "Propagator",
     "QueueRace",
     "Resiliency",
     "Summary",
     "TailIndex",
     "Tape",
+    "Window",
     "accounts",
+    "after_warm_up",
+    "amihud",
     "annualized_return",
     "autocorrelation",
     "best_depth",
@@ -216,13 +284,17 @@ __all__ = [
     "compare_with_published",
     "conditional_value_at_risk",
     "consolidated_quotes",
+    "corwin_schultz",
     "crossed_figure",
     "crossed_times",
     "depth_profile",
+    "depth_weighted_spread",
+    "depth_within",
     "double_auction",
     "double_auction_figure",
     "downside_deviation",
     "drawdown",
+    "during",
     "effective_spread",
     "excess_kurtosis",
     "execution_figure",
@@ -232,12 +304,17 @@ __all__ = [
     "figures",
     "fit_hawkes",
     "fit_impact",
+    "fit_pin",
+    "fit_propagator",
     "flows_by_venue",
     "hawkes_log_likelihood",
     "hill_tail_index",
     "impact_curve",
     "impact_decay",
     "index_values",
+    "information_bounds",
+    "information_shares",
+    "intraday_profile",
     "kyle_lambda",
     "labels",
     "league_figure",
@@ -249,12 +326,18 @@ __all__ = [
     "mean_imbalance",
     "metaorder_figure",
     "metaorders",
+    "microstructure",
     "mid_returns",
     "mid_series",
+    "order_flow_imbalance",
+    "order_flow_impact",
     "payoff_ratio",
+    "pin_log_likelihood",
+    "price_discovery_of",
     "price_improvement",
     "profit_dispersion",
     "profit_factor",
+    "propagator_of",
     "queue_intensities",
     "quote_imbalance",
     "quoted_spread",
@@ -268,6 +351,8 @@ __all__ = [
     "return_autocorrelation",
     "returns_of",
     "risk_figure",
+    "roll_spread",
+    "round_trip_cost",
     "round_trips",
     "seen_and_true",
     "sharpe",
@@ -283,15 +368,19 @@ __all__ = [
     "stress_figure",
     "stylized_facts",
     "summarize",
+    "time_at_spread",
     "total_return",
+    "trade_counts",
     "trade_spreads",
     "turnover",
     "value_at_risk",
     "venue_figure",
+    "venue_mids",
     "venue_shares",
     "volatility",
     "volatility_clustering",
     "volume_curve",
+    "vpin",
     "win_rate",
 ]
 

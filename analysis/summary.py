@@ -5,6 +5,7 @@ It adds up what the other modules measure; it measures nothing itself and import
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from marketsim.analysis.liquidity import best_depth
 from marketsim.analysis.prices import realized_volatility
 from marketsim.analysis.spreads import effective_spread, quoted_spread
 from marketsim.analysis.tape import Tape
+from marketsim.errors import NotRecordedError
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -132,13 +134,21 @@ def _market_row(tape: Tape) -> dict[str, Any]:
         "close": float(mids[-1]) if len(mids) else nothing,
         "low": float(mids.min()) if len(mids) else nothing,
         "high": float(mids.max()) if len(mids) else nothing,
-        "spread": quoted_spread(tape),
-        "spread_bps": quoted_spread(tape, unit="bps"),
-        "effective_spread_bps": effective_spread(tape, unit="bps"),
-        "best_depth": best_depth(tape),
+        "spread": if_recorded(lambda: quoted_spread(tape)),
+        "spread_bps": if_recorded(lambda: quoted_spread(tape, unit="bps")),
+        "effective_spread_bps": if_recorded(lambda: effective_spread(tape, unit="bps")),
+        "best_depth": if_recorded(lambda: best_depth(tape)),
         "volatility_bps": realized_volatility(tape, "10s"),
         "currency": tape.currency,
     }
+
+
+def if_recorded(measure: Callable[[], float]) -> float:
+    """What it measures; NaN where the source did not record what it needs."""
+    try:
+        return measure()
+    except NotRecordedError:
+        return float("nan")
 
 
 def number(value: object, form: str) -> str:
