@@ -65,6 +65,12 @@ class Ladder:
         ask_quantity, bid_quantity = np.nan_to_num(ask_quantity), np.nan_to_num(bid_quantity)
         return cls(book["time"].to_numpy(np.int64), 0.5 * (ask[:, 0] + bid[:, 0]), ask, ask_quantity, bid, bid_quantity)
 
+    def between(self, start: int, end: int) -> Ladder:
+        """The samples inside [start, end]."""
+        part = slice(int(np.searchsorted(self.time, start, "left")), int(np.searchsorted(self.time, end, "right")))
+        names = ("time", "mid", "ask", "ask_quantity", "bid", "bid_quantity")
+        return Ladder(*(getattr(self, name)[part] for name in names))
+
     @property
     def levels(self) -> int:
         """How many levels the source shows."""

@@ -29,7 +29,7 @@ def order_flow_imbalance(
 
     From one quote to the next e = [b ≥ b']·q - [b ≤ b']·q' - [a ≤ a']·r + [a ≥ a']·r' (bid b with quantity q, ask a
     with r, primes before); level m does the same with the m-th best prices. ``ofi_1`` … are sums of e over the interval
-    in units, positive when buyers press; ``change`` is that of the mid (currency), ``depth`` the mean units at one level
+    in units, positive when buyers press; ``change`` is that of the mid (currency), ``depth`` the mean units at a level
     and side. With several levels ``integrated``: the first principal component of the levels' flows, each over the mean
     of ``depth``, with weights that add up to 1 in size.
 

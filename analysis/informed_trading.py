@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BUCKETS = 250  # of equal volume over the whole source, unless a size is given
 WINDOW = 50  # buckets: a day's worth in the paper
 _STARTS = (0.1, 0.3, 0.5, 0.7, 0.9)
+_FARTHEST = 25.0  # of a logit or a log of a rate
 _TRIED = 12  # of the starting points, those of the highest likelihood
 
 
@@ -211,8 +212,7 @@ def _climb(bought: Floats, sold: Floats) -> Floats:
         return -height, -slope
 
     starts = sorted(_starting_points(bought, sold), key=lambda point: cost(point)[0])[:_TRIED]
-    bounds = [(-12.0, 12.0)] * 2 + [(-12.0, 25.0)] * 3
-    found = [minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds) for start in starts]
+    found = [minimize(cost, start, jac=True, method="BFGS") for start in starts]
     return np.asarray(min(found, key=lambda each: float(each.fun)).x, dtype=np.float64)
 
 
@@ -248,8 +248,9 @@ def _starting_points(bought: Floats, sold: Floats) -> list[Floats]:
 
 
 def _rates(point: Floats) -> tuple[float, float, float, float, float]:
-    chances = 1.0 / (1.0 + np.exp(-point[:2]))
-    rates = np.exp(point[2:])
+    kept = np.clip(point, -_FARTHEST, _FARTHEST)
+    chances = 1.0 / (1.0 + np.exp(-kept[:2]))
+    rates = np.exp(kept[2:])
     return float(chances[0]), float(chances[1]), float(rates[0]), float(rates[1]), float(rates[2])
 
 

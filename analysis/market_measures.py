@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from marketsim.analysis.book_costs import LEVELS, Ladder, costs, time_at_spread, weighted_spreads, within
+from marketsim.analysis.book_costs import LEVELS, SAMPLES, Ladder, costs, time_at_spread, weighted_spreads, within
 from marketsim.analysis.flow_imbalance import impact_of, order_flow_imbalance
 from marketsim.analysis.impact import kyle_lambda, mark_outs, response_function
 from marketsim.analysis.informed_trading import fit_pin, trade_counts, vpin
 from marketsim.analysis.liquidity import best_depth, market_turnover, mean_imbalance, resiliency
 from marketsim.analysis.price_discovery import information_shares
 from marketsim.analysis.price_illiquidity import amihud, corwin_schultz, roll_spread
-from marketsim.analysis.prices import mid_returns, realized_volatility
+from marketsim.analysis.prices import mid_returns, realized_volatility, step_of
 from marketsim.analysis.regression import mean_error
 from marketsim.analysis.spreads import edges_of, quoted_spread, trade_spreads
 from marketsim.analysis.stylized import excess_kurtosis, sign_autocorrelation
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 COLUMNS = ("instrument", "group", "measure", "about", "value", "unit", "standard_error")
 _TOO_FEW = "too few observations in this window"
 _PIN_PERIODS = 60
-_FLOW_LEVELS = 5
+_FLOW_LEVELS, _FLOW_EVERY = 5, 10 * SECOND
+_FEWEST, _MOST = 200, 100_000  # samples of the book in a window, and in all windows
 
 
 @dataclass(frozen=True)
@@ -116,12 +117,12 @@ def microstructure(
     frames, missing = [], {}
     for symbol in symbols:
         tape = Tape.of(kept, symbol)
-        for start, stop in _intervals(tape, every):
-            whole = every is None
-            tables = None if isinstance(kept, Tape) else kept if whole else during(kept, start, stop)
-            rows, reasons = _measured(_Market(tape if whole else tape.between(start, stop), tables))
+        intervals = _intervals(tape, every)
+        whole = _Market(tape, None if isinstance(kept, Tape) else kept, len(intervals))
+        for start, stop in intervals:
+            rows, reasons = _measured(whole if every is None else whole.between(start, stop))
             frame = pd.DataFrame([(symbol, *row) for row in rows], columns=list(COLUMNS))
-            frames.append(frame if whole else frame.assign(time=start)[["time", *COLUMNS]])
+            frames.append(frame if every is None else frame.assign(time=start)[["time", *COLUMNS]])
             for name, why in reasons.items():
                 missing[name if len(symbols) == 1 else f"{symbol} {name}"] = why
     return Microstructure(_together(frames, every is not None), missing)
@@ -147,10 +148,17 @@ _NONE = float("nan")
 
 @dataclass(frozen=True)
 class _Market:
-    """One instrument in one window; what several measures share is made once."""
+    """One instrument in one window; what several measures, or several windows, share is made once."""
 
     tape: Tape
     tables: Any  # MarketTables, or None where only a tape is there
+    windows: int = 1  # into which it will be cut
+    whole: _Market | None = None  # of which it is a part
+
+    def between(self, start: int, stop: int) -> _Market:
+        """A part of it."""
+        tables = None if self.tables is None else during(self.tables, start, stop)
+        return _Market(self.tape.between(start, stop), tables, 1, self)
 
     @property
     def source(self) -> Any:
@@ -158,7 +166,18 @@ class _Market:
 
     @cached_property
     def ladder(self) -> Ladder:
-        return Ladder.of(self.source, LEVELS, self.tape.symbol, None, "the book beyond its best prices")
+        if self.whole is not None:
+            return self.whole.ladder.between(self.tape.start, self.tape.end)
+        step = step_of(self.tape.start, self.tape.end, min(max(SAMPLES, _FEWEST * self.windows), _MOST))
+        return Ladder.of(self.source, LEVELS, self.tape.symbol, step, "the book beyond its best prices")
+
+    @cached_property
+    def deep_flow(self) -> pd.DataFrame:
+        """Order-flow imbalance of several levels."""
+        if self.whole is None:
+            return order_flow_imbalance(self.source, _FLOW_EVERY, self.tape.symbol, levels=_FLOW_LEVELS)
+        table = self.whole.deep_flow
+        return table[(table.index >= self.tape.start) & (table.index <= self.tape.end - _FLOW_EVERY)]
 
     @cached_property
     def trades(self) -> pd.DataFrame:
@@ -309,7 +328,7 @@ def _order_flow(market: _Market) -> Iterator[Row]:
 
 
 def _deep_order_flow(market: _Market) -> Iterator[Row]:
-    table = impact_of(order_flow_imbalance(market.source, "10s", market.tape.symbol, levels=_FLOW_LEVELS))
+    table = impact_of(market.deep_flow)
     for model, words in (("levels", "each a term"), ("integrated", "one component")):
         about = f"10s intervals, {_FLOW_LEVELS} levels, {words}"
         yield "impact", "deep_order_flow_r_squared", about, table.loc[model, "r_squared"], "share", _NONE  # type: ignore[misc]
