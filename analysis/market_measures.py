@@ -284,7 +284,7 @@ def _depth_turnover(market: _Market) -> Iterator[Row]:
 
 def _returns(market: _Market) -> Iterator[Row]:
     tape = market.tape
-    tape.need_quotes("returns of the mid")
+    tape.need_quotes("a return of the mid")
     volatility = realized_volatility(tape, "10s")
     yield "returns", "volatility_bps", "from 10s returns", volatility, "bps/√min", _NONE
     for every in ("1s", "60s"):

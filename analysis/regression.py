@@ -31,7 +31,7 @@ def least_squares(x: Floats, y: Floats) -> LeastSquares:
 
     NaN when there are too few rows (at most k + 1), or a column of x does not vary or is a mixture of the others.
     """
-    columns = np.asarray(x, dtype=np.float64).reshape(len(y), -1)
+    columns = x[:, None] if x.ndim == 1 else x
     n, k = columns.shape
     if n <= k + 1:
         return _nothing(n, k)

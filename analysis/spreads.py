@@ -92,8 +92,8 @@ def trade_spreads(
     impact = effective - realized = 2 · side · (mid at trade + horizon - mid before).
     """
     tape = Tape.of(source, instrument)
-    tape.need_quotes("spreads of trades")
-    tape.need_sides("spreads of trades")
+    tape.need_quotes("a trade's spread")
+    tape.need_sides("a trade's spread")
     effective, realized = _effective(tape), _realized(tape, duration(horizon))
     return pd.DataFrame(
         {
@@ -118,7 +118,7 @@ def spread_over_time(
     Columns ``quoted``, ``effective`` in currency, ``quoted_bps``, ``effective_bps`` in basis points of the mid.
     """
     tape = Tape.of(source, instrument)
-    tape.need_quotes("spreads over time")
+    tape.need_quotes("the spread over time")
     edges = edges_of(tape, every)
     bins = np.searchsorted(edges, tape.trade_time, "right") - 1
     bins = np.minimum(bins, len(edges) - 2)

@@ -11,6 +11,7 @@ from marketsim.cli.compare import compare
 from marketsim.cli.init import init
 from marketsim.cli.keys import keys
 from marketsim.cli.listing import listing
+from marketsim.cli.measure import measure
 from marketsim.cli.replay import replay
 from marketsim.cli.report import report
 from marketsim.cli.run import run
@@ -56,6 +57,7 @@ app.command()(run)
 app.command()(check)
 app.command()(init)
 app.command()(report)
+app.command()(measure)
 app.command()(compare)
 app.command()(tournament)
 app.command()(verify)

@@ -25,8 +25,14 @@ def book(**changes: float) -> pd.DataFrame:
     """One state: asks 100.1 (10), 100.3 (20); bids 99.9 (30), 99.8 (5)."""
     row = {
         "time": 0,
-        "ask_1": 100.1, "ask_quantity_1": 10.0, "bid_1": 99.9, "bid_quantity_1": 30.0,
-        "ask_2": 100.3, "ask_quantity_2": 20.0, "bid_2": 99.8, "bid_quantity_2": 5.0,
+        "ask_1": 100.1,
+        "ask_quantity_1": 10.0,
+        "bid_1": 99.9,
+        "bid_quantity_1": 30.0,
+        "ask_2": 100.3,
+        "ask_quantity_2": 20.0,
+        "bid_2": 99.8,
+        "bid_quantity_2": 5.0,
     }
     return pd.DataFrame([{**row, **changes}])
 
