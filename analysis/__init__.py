@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.executions import execution_figure
     from marketsim.analysis.figures.league import league_figure
     from marketsim.analysis.figures.metaorders import metaorder_figure
+    from marketsim.analysis.figures.order_flow import order_flow_figure, propagator_figure, vpin_figure
+    from marketsim.analysis.figures.price_and_day import information_share_figure, intraday_figure
     from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.figures.risk import risk_figure
     from marketsim.analysis.figures.signals import signal_figure
@@ -179,6 +181,8 @@ _HOMES = {
     "figures.league": ("league_figure",),
     "figures.metaorders": ("metaorder_figure",),
     "figures.risk": ("risk_figure",),
+    "figures.order_flow": ("order_flow_figure", "propagator_figure", "vpin_figure"),
+    "figures.price_and_day": ("information_share_figure", "intraday_figure"),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -313,7 +317,9 @@ __all__ = [
     "impact_decay",
     "index_values",
     "information_bounds",
+    "information_share_figure",
     "information_shares",
+    "intraday_figure",
     "intraday_profile",
     "kyle_lambda",
     "labels",
@@ -329,6 +335,7 @@ __all__ = [
     "microstructure",
     "mid_returns",
     "mid_series",
+    "order_flow_figure",
     "order_flow_imbalance",
     "order_flow_impact",
     "payoff_ratio",
@@ -337,6 +344,7 @@ __all__ = [
     "price_improvement",
     "profit_dispersion",
     "profit_factor",
+    "propagator_figure",
     "propagator_of",
     "queue_intensities",
     "quote_imbalance",
@@ -381,6 +389,7 @@ __all__ = [
     "volatility_clustering",
     "volume_curve",
     "vpin",
+    "vpin_figure",
     "win_rate",
 ]
 

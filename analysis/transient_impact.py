@@ -144,6 +144,8 @@ def _responses(signs: Floats, moves: Floats, lags: Ints) -> Floats:
 
 def _exponent(values: Floats, horizon: int) -> tuple[float, float]:
     """-slope of ln values(l) on ln l at lags spaced evenly in ln l over the longer half; NaN below zero."""
+    if horizon < 9:
+        return float("nan"), float("nan")
     lags = np.unique(np.geomspace(max(np.sqrt(horizon), 2), horizon, 30).astype(int))
     chosen = values[lags - 1]
     if not (np.isfinite(chosen).all() and (chosen > 0).all()):

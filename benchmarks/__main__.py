@@ -23,6 +23,7 @@ PARTS = (
     "gym",
     "replay",
     "memory",
+    "measures",
     "compilation",
     "processes",
     "gateway",
