@@ -74,7 +74,7 @@ class Ladder:
     @property
     def levels(self) -> int:
         """How many levels the source shows."""
-        return self.ask.shape[1]
+        return int(self.ask.shape[1])
 
     def need_levels(self, least: int, measure: str) -> None:
         """NotRecordedError where the source has fewer."""

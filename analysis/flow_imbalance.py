@@ -148,7 +148,7 @@ def _last(level: _Columns) -> _Columns:
 
 def _mean_depth(levels: Sequence[_Columns]) -> Floats:
     total = np.sum([level[place] for level in levels for place in (1, 3)], axis=0)
-    return np.nan_to_num(total / (2 * len(levels)))
+    return np.asarray(np.nan_to_num(total / (2 * len(levels))), dtype=np.float64)
 
 
 def _between(values: Floats, cuts: npt.NDArray[np.intp]) -> Floats:

@@ -299,18 +299,16 @@ def _signs(market: _Market) -> Iterator[Row]:
 
 
 def _mark_outs(market: _Market) -> Iterator[Row]:
-    table = mark_outs(market.tape, ("1s", "10s", "60s"))
-    for row in table.itertuples(index=False):
-        scale: Any = row.mark_out_bps / row.mark_out if row.mark_out else _NONE  # type: ignore[operator]
-        error: Any = abs(scale) * row.standard_error  # type: ignore[operator]
-        about = f"makers after {format_duration(int(row.horizon))}"  # type: ignore[call-overload]
-        yield "impact", "mark_out_bps", about, row.mark_out_bps, "bps", error  # type: ignore[misc]
+    for row in mark_outs(market.tape, ("1s", "10s", "60s")).to_dict("records"):
+        scale = abs(row["mark_out_bps"] / row["mark_out"]) if row["mark_out"] else _NONE
+        about = f"makers after {format_duration(int(row['horizon']))}"
+        yield "impact", "mark_out_bps", about, row["mark_out_bps"], "bps", scale * row["standard_error"]
 
 
 def _response(market: _Market) -> Iterator[Row]:
-    for row in response_function(market.tape, (1, 10, 100)).itertuples(index=False):
-        about = f"after {row.lag} trade{'s' * (row.lag > 1)}"  # type: ignore[operator]
-        yield "impact", "response", about, row.response, market.tape.currency, row.standard_error  # type: ignore[misc]
+    for row in response_function(market.tape, (1, 10, 100)).to_dict("records"):
+        about = f"after {row['lag']} trade{'s' * (row['lag'] > 1)}"
+        yield "impact", "response", about, row["response"], market.tape.currency, row["standard_error"]
 
 
 def _kyle(market: _Market) -> Iterator[Row]:
@@ -321,17 +319,17 @@ def _kyle(market: _Market) -> Iterator[Row]:
 
 
 def _order_flow(market: _Market) -> Iterator[Row]:
-    row = impact_of(order_flow_imbalance(market.tape, "10s")).loc["best"]
+    row = impact_of(order_flow_imbalance(market.tape, "10s")).loc["best"].to_dict()
     unit = f"{market.tape.currency}/unit"
     yield "impact", "order_flow_slope", "10s intervals, best prices", row["slope"], unit, row["standard_error"]
     yield "impact", "order_flow_r_squared", "10s intervals, best prices", row["r_squared"], "share", _NONE
 
 
 def _deep_order_flow(market: _Market) -> Iterator[Row]:
-    table = impact_of(market.deep_flow)
+    shares = impact_of(market.deep_flow)["r_squared"].astype(float).to_dict()
     for model, words in (("levels", "each a term"), ("integrated", "one component")):
         about = f"10s intervals, {_FLOW_LEVELS} levels, {words}"
-        yield "impact", "deep_order_flow_r_squared", about, table.loc[model, "r_squared"], "share", _NONE  # type: ignore[misc]
+        yield "impact", "deep_order_flow_r_squared", about, shares[model], "share", _NONE
 
 
 def _propagator(market: _Market) -> Iterator[Row]:
@@ -339,7 +337,7 @@ def _propagator(market: _Market) -> Iterator[Row]:
     found = fit_propagator(market.tape, int(min(500, max(count // 40, 2))))
     for lag in (1, 10, 100):
         if lag in found.table.index:
-            row = found.table.loc[lag]
+            row = found.table.loc[lag].to_dict()
             about = f"G({lag})"
             yield "impact", "propagator", about, row["propagator"], market.tape.currency, row["standard_error"]
     yield "impact", "propagator_decay", "exponent of G", found.decay, "", found.decay_error

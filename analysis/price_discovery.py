@@ -186,7 +186,13 @@ def _fit(values: Floats, lags: int, skipped: int) -> _Model | None:
     if sign <= 0:
         return None
     criterion = float(logdet + np.log(len(rest)) * weights.size / len(rest))
-    return _Model(weights[1:k].T, dynamics, covariance * len(rest) / (len(rest) - x.shape[1]), len(rest), criterion)
+    return _Model(
+        np.asarray(weights[1:k].T, dtype=np.float64),
+        dynamics,
+        covariance * len(rest) / (len(rest) - x.shape[1]),
+        len(rest),
+        criterion,
+    )
 
 
 def _lags_by_bic(values: Floats) -> int:

@@ -187,7 +187,8 @@ class Tape:
         """The part of it inside [start, end] (ns); the quote in force at ``start`` comes along."""
         first = max(int(np.searchsorted(self.quote_time, start, "left")) - 1, 0)
         quotes = slice(first, int(np.searchsorted(self.quote_time, end, "right")))
-        trades = slice(*(int(np.searchsorted(self.trade_time, t, s)) for t, s in ((start, "left"), (end, "right"))))
+        opened, closed = np.searchsorted(self.trade_time, start, "left"), np.searchsorted(self.trade_time, end, "right")
+        trades = slice(int(opened), int(closed))
         cut = {name: getattr(self, name)[trades] for name in ("trade_time", "price", "quantity", "side", "order")}
         sides = ("quote_time", "bid", "bid_quantity", "ask", "ask_quantity")
         return replace(

@@ -63,7 +63,7 @@ def measure() -> list[Measurement]:
         rows, took, peak, processor = _alone("measure_it", stored)
         _, reading, least = _alone("read_it", stored)
     note = (
-        f"{rows:,.0f} events in Parquet, {processor:.1f} s of the processor; reading them alone takes {reading:.1f} s and "
+        f"{rows:,.0f} events in Parquet, {processor:.1f} s of the processor; reading them alone: {reading:.1f} s, "
         f"{least:,.0f} MB"
     )
     return [

@@ -16,6 +16,7 @@ from marketsim.errors import InvalidValueError, StoreError, did_you_mean
 if TYPE_CHECKING:
     from marketsim.analysis.market_measures import Microstructure
     from marketsim.domain.tables import MarketTables
+    from marketsim.results.run import Run
 
 _LOBSTER = ("_message_", "_orderbook_")
 _FILES = (".csv", ".csv.gz", ".parquet")
@@ -102,7 +103,7 @@ def _opened(path: Path) -> MarketTables:
     return _run(path)
 
 
-def _run(path: Path) -> Any:
+def _run(path: Path) -> Run:
     from marketsim.results.run import Run
 
     kept = Run.open(path)

@@ -210,7 +210,7 @@ def slim(history: History, market: MarketEntry) -> tuple[pd.DataFrame, pd.DataFr
     ]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.empty(0)] * 5
     values = dict(zip(("time", "ask", "ask_quantity", "bid", "bid_quantity"), columns, strict=True))
-    venue = pd.Categorical.from_codes(np.zeros(len(columns[0]), np.int8), categories=[market.venue])
+    venue = pd.Categorical.from_codes(np.zeros(len(columns[0]), np.int8), categories=pd.Index([market.venue]))
     return trades, pd.DataFrame({**values, "venue": venue}, copy=False)
 
 
