@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.at_best import time_at_best
     from marketsim.analysis.attribution import benchmark_attribution, rule_contribution
+    from marketsim.analysis.book_costs import depth_weighted_spread, depth_within, round_trip_cost, time_at_spread
+    from marketsim.analysis.daily_pattern import intraday_profile
     from marketsim.analysis.double_auctions import DoubleAuction, double_auction, profit_dispersion, smiths_alpha
     from marketsim.analysis.execution_report import execution_holdings, executions, volume_curve
     from marketsim.analysis.figures.comparison import forest_figure, pairs_figure
@@ -43,12 +45,15 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.executions import execution_figure
     from marketsim.analysis.figures.league import league_figure
     from marketsim.analysis.figures.metaorders import metaorder_figure
+    from marketsim.analysis.figures.order_flow import order_flow_figure, propagator_figure, vpin_figure
+    from marketsim.analysis.figures.price_and_day import information_share_figure, intraday_figure
     from marketsim.analysis.figures.reference_market import reference_figure
     from marketsim.analysis.figures.risk import risk_figure
     from marketsim.analysis.figures.rules import rule_figure
     from marketsim.analysis.figures.signals import signal_figure
     from marketsim.analysis.figures.stress import stress_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
+    from marketsim.analysis.flow_imbalance import order_flow_imbalance, order_flow_impact
     from marketsim.analysis.ground_truth import labels
     from marketsim.analysis.hawkes import (
         HawkesFit,
@@ -59,6 +64,7 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
     from marketsim.analysis.index_baskets import index_values
+    from marketsim.analysis.informed_trading import PinFit, fit_pin, pin_log_likelihood, trade_counts, vpin
     from marketsim.analysis.liquidity import (
         Resiliency,
         best_depth,
@@ -69,6 +75,7 @@ if TYPE_CHECKING:
         quote_imbalance,
         resiliency,
     )
+    from marketsim.analysis.market_measures import Microstructure, microstructure
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
     from marketsim.analysis.page_counterfactual import counterfactual_page
@@ -114,6 +121,14 @@ if TYPE_CHECKING:
         win_rate,
         worst_period,
     )
+    from marketsim.analysis.price_discovery import (
+        PriceDiscovery,
+        information_bounds,
+        information_shares,
+        price_discovery_of,
+        venue_mids,
+    )
+    from marketsim.analysis.price_illiquidity import Amihud, amihud, corwin_schultz, roll_spread
     from marketsim.analysis.prices import mid_returns, mid_series, realized_volatility
     from marketsim.analysis.queue_race import QueueRace, birth_death_law
     from marketsim.analysis.queues import queue_intensities
@@ -144,6 +159,8 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.summary import Summary, market_table, summarize
     from marketsim.analysis.tape import Tape
+    from marketsim.analysis.transient_impact import Propagator, fit_propagator, propagator_of
+    from marketsim.analysis.windows import Window, after_warm_up, during
 
 # Modules are named so that none shares its name with a function here: importing a module would hide the function.
 _HOMES = {
@@ -244,6 +261,8 @@ _HOMES = {
     "figures.metaorders": ("metaorder_figure",),
     "figures.risk": ("risk_figure",),
     "figures.rules": ("rule_figure",),
+    "figures.order_flow": ("order_flow_figure", "propagator_figure", "vpin_figure"),
+    "figures.price_and_day": ("information_share_figure", "intraday_figure"),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -268,12 +287,58 @@ _HOMES = {
     ),
     "summary": ("Summary", "market_table", "summarize"),
     "tape": ("Tape",),
+    "book_costs": (
+        "depth_weighted_spread",
+        "depth_within",
+        "round_trip_cost",
+        "time_at_spread",
+    ),
+    "daily_pattern": ("intraday_profile",),
+    "flow_imbalance": (
+        "order_flow_imbalance",
+        "order_flow_impact",
+    ),
+    "informed_trading": (
+        "PinFit",
+        "fit_pin",
+        "pin_log_likelihood",
+        "trade_counts",
+        "vpin",
+    ),
+    "market_measures": (
+        "Microstructure",
+        "microstructure",
+    ),
+    "price_discovery": (
+        "PriceDiscovery",
+        "information_bounds",
+        "information_shares",
+        "price_discovery_of",
+        "venue_mids",
+    ),
+    "price_illiquidity": (
+        "Amihud",
+        "amihud",
+        "corwin_schultz",
+        "roll_spread",
+    ),
+    "transient_impact": (
+        "Propagator",
+        "fit_propagator",
+        "propagator_of",
+    ),
+    "windows": (
+        "Window",
+        "after_warm_up",
+        "during",
+    ),
 }
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Account",
     "Accounts",
+    "Amihud",
     "Brinson",
     "ClusteringTest",
     "DoubleAuction",
@@ -281,7 +346,11 @@ __all__ = [
     "HawkesFit",
     "ImpactFit",
     "KyleLambda",
+    "Microstructure",
     "PairedDifference",
+    "PinFit",
+    "PriceDiscovery",
+    "Propagator",
     "QueueRace",
     "Resiliency",
     "RunningAccount",
@@ -290,9 +359,12 @@ __all__ = [
     "Summary",
     "TailIndex",
     "Tape",
+    "Window",
     "accounts",
     "active_measures",
+    "after_warm_up",
     "alpha",
+    "amihud",
     "annualized_return",
     "autocorrelation",
     "average_drawdown",
@@ -313,6 +385,7 @@ __all__ = [
     "conditional_value_at_risk",
     "consolidated_quotes",
     "correlation",
+    "corwin_schultz",
     "counterfactual_figure",
     "counterfactual_page",
     "crossed_figure",
@@ -320,10 +393,13 @@ __all__ = [
     "cumulative_returns",
     "daily_mean_return",
     "depth_profile",
+    "depth_weighted_spread",
+    "depth_within",
     "double_auction",
     "double_auction_figure",
     "downside_deviation",
     "drawdown",
+    "during",
     "effective_spread",
     "excess_kurtosis",
     "execution_figure",
@@ -333,6 +409,8 @@ __all__ = [
     "figures",
     "fit_hawkes",
     "fit_impact",
+    "fit_pin",
+    "fit_propagator",
     "flows_by_venue",
     "forest_figure",
     "gain_to_pain",
@@ -341,7 +419,12 @@ __all__ = [
     "impact_curve",
     "impact_decay",
     "index_values",
+    "information_bounds",
     "information_ratio",
+    "information_share_figure",
+    "information_shares",
+    "intraday_figure",
+    "intraday_profile",
     "inventory_half_life",
     "kyle_lambda",
     "labels",
@@ -355,18 +438,26 @@ __all__ = [
     "mean_imbalance",
     "metaorder_figure",
     "metaorders",
+    "microstructure",
     "mid_returns",
     "mid_series",
     "monthly_returns",
     "omega",
+    "order_flow_figure",
+    "order_flow_imbalance",
+    "order_flow_impact",
     "paired_difference",
     "pairs_figure",
     "payoff_ratio",
     "performance_table",
+    "pin_log_likelihood",
     "power_of",
+    "price_discovery_of",
     "price_improvement",
     "profit_dispersion",
     "profit_factor",
+    "propagator_figure",
+    "propagator_of",
     "queue_intensities",
     "quote_imbalance",
     "quoted_spread",
@@ -382,6 +473,8 @@ __all__ = [
     "return_measures",
     "returns_of",
     "risk_figure",
+    "roll_spread",
+    "round_trip_cost",
     "round_trips",
     "rule_contribution",
     "rule_figure",
@@ -403,8 +496,10 @@ __all__ = [
     "summarize",
     "tail_ratio",
     "time_at_best",
+    "time_at_spread",
     "total_return",
     "tracking_error",
+    "trade_counts",
     "trade_measures",
     "trade_spreads",
     "treynor",
@@ -412,10 +507,13 @@ __all__ = [
     "ulcer_index",
     "value_at_risk",
     "venue_figure",
+    "venue_mids",
     "venue_shares",
     "volatility",
     "volatility_clustering",
     "volume_curve",
+    "vpin",
+    "vpin_figure",
     "win_rate",
     "worst_period",
 ]

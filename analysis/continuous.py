@@ -29,7 +29,7 @@ def continuous_quotes(tables: MarketTables, symbol: str, quotes: pd.DataFrame) -
     if len(phases) == 0 or len(quotes) == 0:
         return quotes
     parts = []
-    for venue, own in quotes.groupby("venue", sort=False):
+    for venue, own in quotes.groupby("venue", sort=False, observed=True):
         changes = phases[phases["venue"] == venue]
         parts.append(own if len(changes) == 0 else _silenced(own, changes))
     return parts[0] if len(parts) == 1 else pd.concat(parts).sort_values("time", kind="stable", ignore_index=True)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from marketsim.analysis.prices import clock_grid
+from marketsim.analysis.regression import least_squares
 from marketsim.analysis.tape import Floats, Ints, Tape, the_instrument
 from marketsim.domain.units import duration
 from marketsim.errors import InvalidValueError, did_you_mean
@@ -43,6 +44,8 @@ def mark_outs(
     ``mark_out_bps`` (of the mid before), ``standard_error`` (currency a unit; fills taken as independent), ``fills``.
     """
     tape = Tape.of(source, instrument)
+    tape.need_quotes("the mark-out")
+    tape.need_sides("the mark-out")
     group, names = _groups(source, tape, role, by)
     sign = tape.side if role == "taker" else -tape.side
     frames = []
@@ -70,6 +73,8 @@ def response_function(
     the tape are left out.
     """
     tape = Tape.of(source, instrument)
+    tape.need_quotes("the response function")
+    tape.need_sides("the response function")
     tape = tape.merged() if merge else tape
     mid, sign = tape.mid_before_trade, tape.side
     rows = []
@@ -107,11 +112,16 @@ def kyle_lambda(source: MarketTables | Tape, every: object = "10s", instrument: 
     than three intervals or no variation of the volume.
     """
     tape = Tape.of(source, instrument)
+    tape.need_quotes("Kyle's lambda")
+    tape.need_sides("Kyle's lambda")
     times = clock_grid(tape.start, tape.end, every)
     change = np.diff(tape.at(tape.mid, times))
     flow = signed_volume(tape, times)
     kept = ~np.isnan(change)
-    return _least_squares(flow[kept], change[kept])
+    found = least_squares(flow[kept], change[kept])
+    return KyleLambda(
+        float(found.slopes[0]), float(found.standard_errors[0]), found.intercept, found.r_squared, found.observations
+    )
 
 
 def signed_volume(tape: Tape, edges: Ints) -> Floats:
@@ -168,17 +178,3 @@ def _weighted(profit: Floats, weight: Floats, mid: Floats, group: npt.NDArray[np
         relative = 1e4 * total(weight * profit / mid) / volume
         error = np.sqrt(total((weight * (profit - mean[group])) ** 2) * fills / (fills - 1)) / volume
     return pd.DataFrame({"mark_out": mean, "mark_out_bps": relative, "standard_error": error, "fills": fills})
-
-
-def _least_squares(x: Floats, y: Floats) -> KyleLambda:
-    n = len(x)
-    spread = x - x.mean() if n else x
-    variation = float((spread**2).sum())
-    if n < 3 or variation == 0.0:
-        return KyleLambda(float("nan"), float("nan"), float("nan"), float("nan"), n)
-    slope = float((spread * y).sum() / variation)
-    intercept = float(y.mean() - slope * x.mean())
-    rest = y - intercept - slope * x
-    total = float(((y - y.mean()) ** 2).sum())
-    error = float(np.sqrt((spread**2 * rest**2).sum() * n / (n - 2)) / variation)
-    return KyleLambda(slope, error, intercept, 1.0 - float((rest**2).sum()) / total if total > 0 else float("nan"), n)

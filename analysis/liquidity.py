@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def best_depth(source: MarketTables | Tape, instrument: str | None = None) -> float:
     """Time-weighted mean quantity at the best quotes, (bid quantity + ask quantity) / 2, in units."""
     tape = Tape.of(source, instrument)
+    tape.need_quotes("the depth at the best prices")
     return tape.time_weighted(0.5 * (tape.bid_quantity + tape.ask_quantity))
 
 
@@ -69,6 +70,7 @@ def quote_imbalance(source: MarketTables | Tape, instrument: str | None = None) 
     Indexed by time (ns). Source: Gould and Bonart (2016). NaN when both sides are empty.
     """
     tape = Tape.of(source, instrument)
+    tape.need_quotes("imbalance")
     values = _imbalance(tape.bid_quantity, tape.ask_quantity)
     return pd.Series(values, index=pd.Index(tape.quote_time, name="time"), name="imbalance")
 
@@ -88,6 +90,7 @@ def book_imbalance(
 def mean_imbalance(source: MarketTables | Tape, instrument: str | None = None) -> float:
     """Time-weighted mean of the imbalance at the best quotes."""
     tape = Tape.of(source, instrument)
+    tape.need_quotes("imbalance")
     return tape.time_weighted(_imbalance(tape.bid_quantity, tape.ask_quantity))
 
 
@@ -114,6 +117,7 @@ def resiliency(source: MarketTables | Tape, instrument: str | None = None, *, ho
     Kadan and Kandel (2005) and Large (2007), measured in calendar time.
     """
     tape = Tape.of(source, instrument).merged()
+    tape.need_quotes("resiliency")
     limit = duration(horizon)
     if limit <= 0:
         raise InvalidValueError(f"horizon={horizon!r} must be above zero, such as '10s'")

@@ -43,13 +43,13 @@ from marketsim.analysis.page_words import (
 from marketsim.analysis.picture import picture
 from marketsim.analysis.prices import step_of
 from marketsim.analysis.rule_notes import rule_notes
-from marketsim.analysis.spreads import effective_spread, price_improvement, realized_spread
+from marketsim.analysis.spreads import price_improvement, realized_spread
 from marketsim.analysis.stylized import stylized_facts
-from marketsim.analysis.summary import Summary, number, summarize
+from marketsim.analysis.summary import Summary, if_recorded, number, summarize
 from marketsim.analysis.tape import Tape
 from marketsim.domain.local_time import LocalTime, time_text
 from marketsim.domain.units import SECOND, format_duration
-from marketsim.errors import StoreError
+from marketsim.errors import NotRecordedError, StoreError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -193,8 +193,8 @@ def _market_table(market: pd.DataFrame, tapes: dict[str, Tape], currency: str) -
 def _more_measures(tape: Tape) -> dict[str, Any]:
     back = resiliency(tape)
     return {
-        "realized_spread_bps": realized_spread(tape, unit="bps"),
-        "improvement_bps": price_improvement(tape, unit="bps"),
+        "realized_spread_bps": if_recorded(lambda: realized_spread(tape, unit="bps")),
+        "improvement_bps": if_recorded(lambda: price_improvement(tape, unit="bps")),
         "imbalance": mean_imbalance(tape),
         "depth_turnover": market_turnover(tape)["depth_turnover"],
         "recovery": "–" if back.half_time is None else _short(back.half_time),
@@ -214,7 +214,7 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
     yield _figure(
         lambda width: figures.spread_and_activity(tape, width=width),
         f"{name}: spread, trades a minute and volatility over time",
-        f"Takers paid {number(effective_spread(tape, unit='bps'), ',.2f')} bps where "
+        f"Takers paid {number(row['effective_spread_bps'], ',.2f')} bps where "
         f"{number(row['spread_bps'], ',.2f')} bps were quoted on average. Effective above quoted means orders that "
         "walked the book or came when it was wide; below, patience or price improvement. Look whether the spread "
         "widens when volatility does.",
@@ -228,14 +228,12 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
     yield explorer.book_view(tables, tape)
     for shown in mechanisms(tables, name):
         yield _figure(shown.draw, shown.alt, shown.words)
-    kyle = kyle_lambda(tape)
     yield _figure(
         lambda width: figures.impact(tables, name, width=width),
         f"{name}: response of the mid to a trade, and mark-outs of makers",
         "A response that levels off says that trades inform the price once; one that keeps rising goes with trade "
-        "signs that persist. A mark-out below zero means that makers lost to those who traded with them. Kyle's lambda "
-        f"from 10 s intervals: {_scientific(kyle.slope)} ± {_scientific(kyle.standard_error)} {tape.currency} a unit "
-        f"(R² {number(kyle.r_squared, '.2f')}, {kyle.intervals:,} intervals).",
+        "signs that persist. A mark-out below zero means that makers lost to those who traded with them."
+        + _kyle_words(tape),
     )
     yield _figure(
         lambda width: figures.stylized_facts(tape, width=width),
@@ -246,6 +244,17 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
     found = stylized_facts(tape)
     found["clustering"] = [_p_value(value) for value in found["clustering_p_value"]]
     yield table(found, "return over", FACT_COLUMNS, f"{name}: stylized facts of log returns of the mid.")
+
+
+def _kyle_words(tape: Tape) -> str:
+    try:
+        kyle = kyle_lambda(tape)
+    except NotRecordedError:
+        return ""
+    return (
+        f" Kyle's lambda from 10 s intervals: {_scientific(kyle.slope)} ± {_scientific(kyle.standard_error)} "
+        f"{tape.currency} a unit (R² {number(kyle.r_squared, '.2f')}, {kyle.intervals:,} intervals)."
+    )
 
 
 def _agents(tables: MarketTables, books: Accounts, currency: str) -> Iterator[str]:

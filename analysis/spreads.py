@@ -38,6 +38,7 @@ def quoted_spread(
     [start, end] once. Moments with an empty side do not count; NaN when there are no others.
     """
     tape = Tape.of(source, instrument)
+    tape.need_quotes("the quoted spread")
     values = _in_unit(tape.spread, tape.mid, unit)
     if by == "time":
         return tape.time_weighted(values)
@@ -54,6 +55,8 @@ def spread_bps(source: MarketTables | Tape, instrument: str | None = None) -> fl
 def effective_spread(source: MarketTables | Tape, instrument: str | None = None, *, unit: Unit = "price") -> float:
     """Volume-weighted mean of 2 · side · (price - mid before): what a round trip at these prices costs."""
     tape = Tape.of(source, instrument)
+    tape.need_quotes("the effective spread")
+    tape.need_sides("the effective spread")
     return _volume_mean(_in_unit(_effective(tape), tape.mid_before_trade, unit), tape)
 
 
@@ -65,6 +68,8 @@ def realized_spread(
     Trades later than end - horizon do not count. effective = realized + price impact, trade by trade.
     """
     tape = Tape.of(source, instrument)
+    tape.need_quotes("the realized spread")
+    tape.need_sides("the realized spread")
     return _volume_mean(_in_unit(_realized(tape, duration(horizon)), tape.mid_before_trade, unit), tape)
 
 
@@ -74,6 +79,8 @@ def price_improvement(source: MarketTables | Tape, instrument: str | None = None
     Positive when trades were better than the quote they met (hidden liquidity), negative when orders walked the book.
     """
     tape = Tape.of(source, instrument)
+    tape.need_quotes("price improvement")
+    tape.need_sides("price improvement")
     return _volume_mean(_in_unit(_improvement(tape), tape.mid_before_trade, unit), tape)
 
 
@@ -85,6 +92,8 @@ def trade_spreads(
     impact = effective - realized = 2 · side · (mid at trade + horizon - mid before).
     """
     tape = Tape.of(source, instrument)
+    tape.need_quotes("a trade's spread")
+    tape.need_sides("a trade's spread")
     effective, realized = _effective(tape), _realized(tape, duration(horizon))
     return pd.DataFrame(
         {
@@ -109,6 +118,7 @@ def spread_over_time(
     Columns ``quoted``, ``effective`` in currency, ``quoted_bps``, ``effective_bps`` in basis points of the mid.
     """
     tape = Tape.of(source, instrument)
+    tape.need_quotes("the spread over time")
     edges = edges_of(tape, every)
     bins = np.searchsorted(edges, tape.trade_time, "right") - 1
     bins = np.minimum(bins, len(edges) - 2)

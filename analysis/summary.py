@@ -18,6 +18,7 @@ from marketsim.analysis.liquidity import best_depth
 from marketsim.analysis.prices import realized_volatility
 from marketsim.analysis.spreads import effective_spread, quoted_spread
 from marketsim.analysis.tape import Floats, Tape
+from marketsim.errors import NotRecordedError
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -150,13 +151,21 @@ MARKET_MEASURES: dict[str, Callable[[Tape], float]] = {
     "close": _of_mids(lambda mids: mids[-1]),
     "low": _of_mids(np.min),
     "high": _of_mids(np.max),
-    "spread": quoted_spread,
-    "spread_bps": lambda tape: quoted_spread(tape, unit="bps"),
-    "effective_spread_bps": lambda tape: effective_spread(tape, unit="bps"),
-    "best_depth": best_depth,
+    "spread": lambda tape: if_recorded(lambda: quoted_spread(tape)),
+    "spread_bps": lambda tape: if_recorded(lambda: quoted_spread(tape, unit="bps")),
+    "effective_spread_bps": lambda tape: if_recorded(lambda: effective_spread(tape, unit="bps")),
+    "best_depth": lambda tape: if_recorded(lambda: best_depth(tape)),
     "volatility_bps": lambda tape: realized_volatility(tape, "10s"),
 }
 """The numbers of ``market_table``, one at a time."""
+
+
+def if_recorded(measure: Callable[[], float]) -> float:
+    """What it measures; NaN where the source did not record what it needs."""
+    try:
+        return measure()
+    except NotRecordedError:
+        return float("nan")
 
 
 def number(value: object, form: str) -> str:

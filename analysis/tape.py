@@ -5,7 +5,7 @@ It selects, joins venues and looks prices up; it never measures anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from marketsim.analysis.continuous import continuous_quotes, indicated, is_continuous
 from marketsim.domain.local_time import LocalTime
-from marketsim.errors import DataError, InvalidValueError, did_you_mean
+from marketsim.errors import DataError, InvalidValueError, NotRecordedError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,12 +67,13 @@ class Tape:
         symbol = the_instrument(source, instrument)
         single = len(source.instruments) == 1
         spec = source.instruments[symbol]
-        trades = rows_of(source.trades, symbol, single)
+        slim = getattr(source, "slim", None)  # a long run does not build columns that nobody reads here
+        trades, rows = slim(symbol) if slim else (source.trades, source.quotes)
+        trades, rows = rows_of(trades, symbol, single), rows_of(rows, symbol, single)
         time = column(trades, "time", np.int64)
         _check_order(time, f"trades of {symbol}")
         first, last = np.searchsorted(time, source.start, "left"), np.searchsorted(time, source.end, "right")
         inside = slice(int(first), int(last))
-        rows = rows_of(source.quotes, symbol, single)
         told = continuous_quotes(source, symbol, rows)
         quotes = joined_venues(told, symbol)
         marked = None
@@ -182,6 +183,43 @@ class Tape:
         lifetime = np.diff(lived[row] + rest)
         return quotient(total, lifetime)
 
+    def between(self, start: int, end: int) -> Tape:
+        """The part of it inside [start, end] (ns); the quote in force at ``start`` comes along."""
+        first = max(int(np.searchsorted(self.quote_time, start, "left")) - 1, 0)
+        quotes = slice(first, int(np.searchsorted(self.quote_time, end, "right")))
+        opened, closed = np.searchsorted(self.trade_time, start, "left"), np.searchsorted(self.trade_time, end, "right")
+        trades = slice(int(opened), int(closed))
+        cut = {name: getattr(self, name)[trades] for name in ("trade_time", "price", "quantity", "side", "order")}
+        sides = ("quote_time", "bid", "bid_quantity", "ask", "ask_quantity")
+        return replace(
+            self,
+            start=start,
+            end=end,
+            reference=float(self.marks_before(np.array([start]))[0]),
+            indicated=None if self.indicated is None else self.indicated[quotes],
+            **cut,
+            **{name: getattr(self, name)[quotes] for name in sides},
+        )
+
+    def need_quotes(self, measure: str) -> None:
+        """NotRecordedError where there are trades and not one quote."""
+        if len(self.quote_time) == 0 and len(self.price):
+            raise NotRecordedError(
+                measure,
+                "quotes",
+                "read the order events or the book too, such as with marketsim.data.read_lobster; roll_spread, amihud "
+                "and corwin_schultz need trades alone",
+            )
+
+    def need_sides(self, measure: str) -> None:
+        """NotRecordedError where no trade has an aggressor's side."""
+        if len(self.side) and not self.side.any():
+            raise NotRecordedError(
+                measure,
+                "the aggressor's side of trades",
+                "read_trades(…, tick_rule=True) infers it",
+            )
+
     def merged(self) -> Tape:
         """The same tape with the fills of one aggressive order as one trade at their mean price.
 
@@ -229,8 +267,8 @@ def column(frame: pd.DataFrame, name: str, dtype: Any) -> npt.NDArray[Any]:
 
 
 def rows_of(frame: pd.DataFrame, symbol: str, single: bool) -> pd.DataFrame:
-    """The rows of one instrument; all when it is the ``single`` one."""
-    if single or len(frame) == 0:
+    """The rows of one instrument; all when it is the ``single`` one, or no row names one."""
+    if single or len(frame) == 0 or "instrument" not in frame:
         return frame
     return frame[(frame["instrument"] == symbol).to_numpy()]
 

@@ -24,6 +24,7 @@ PARTS = (
     "replay",
     "forks",
     "memory",
+    "measures",
     "compilation",
     "processes",
     "sweep",

@@ -10,6 +10,7 @@
     │   ├── InvalidValueError       a value that breaks a rule
     │   └── UnsupportedVersionError a file of a schema this build cannot read
     ├── DataError                   recorded data; carries source and record
+    │   └── NotRecordedError        a measure needs what its source did not record; names both
     ├── SimulationError             during a run; carries the simulated time
     │   └── AgentError              raised by an agent's own code; carries the agent's name
     ├── BrokerError                 an order could not be handed over at all (a reject is a report, not an error)
@@ -79,6 +80,15 @@ class DataError(MarketSimError):
         self.record = record
         where = source if record is None else f"{source}:{record}"
         super().__init__(f"{where}: {message}" if where else message)
+
+
+class NotRecordedError(DataError):
+    """A measure needs something that its source did not record."""
+
+    def __init__(self, measure: str, needed: str, repair: str) -> None:
+        self.measure = measure
+        self.needed = needed
+        super().__init__(f"{measure} needs {needed}, which this source did not record: {repair}")
 
 
 class SimulationError(MarketSimError):

@@ -30,6 +30,8 @@ def impact(source: MarketTables | Tape, instrument: str | None = None, *, width:
     figure = style.canvas(width, 6.0 if narrow else 3.4)
     if len(tape.price) < 3 or not np.isfinite(tape.mid_before_trade).any():
         return style.empty(figure, f"{tape.symbol}: too few trades to measure impact")
+    if not tape.side.any():
+        return style.empty(figure, f"{tape.symbol}: no sides of trades were recorded, so there is no impact to measure")
     response, marks = style.panels(figure, 2, columns=1 if narrow else 2)
     _draw_response(response, tape)
     _draw_mark_outs(marks, source, tape)

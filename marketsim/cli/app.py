@@ -12,6 +12,7 @@ from marketsim.cli.impact import impact
 from marketsim.cli.init import init
 from marketsim.cli.keys import keys
 from marketsim.cli.listing import listing
+from marketsim.cli.measure import measure
 from marketsim.cli.replay import replay
 from marketsim.cli.report import report
 from marketsim.cli.run import run
@@ -58,6 +59,7 @@ app.command()(run)
 app.command()(check)
 app.command()(init)
 app.command()(report)
+app.command()(measure)
 app.command()(compare)
 app.command()(sweep)
 app.command()(tournament)

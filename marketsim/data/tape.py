@@ -168,6 +168,11 @@ class Tape:
         return tables.depth(self, min(levels, self.levels), every)
 
     def _no_book(self) -> DataError:
+        if not (self.events["kind"] == TapeKind.ADD).any():
+            return DataError(
+                "trades alone were recorded, of which no book can be made: read the order events or the book too",
+                source=self.source,
+            )
         return DataError(
             "no book was recorded with these events; marketsim.replay.rebuild(tape, levels) makes one from them",
             source=self.source,

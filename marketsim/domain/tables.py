@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
     from marketsim.domain.instrument import Instrument
@@ -151,3 +153,17 @@ class MarketTables(Protocol):
         changed one of them, or, with ``every`` (ns), a row at each multiple of it. One instrument at a time
         (the only one by default).
         """
+
+
+class LongTables(Protocol):
+    """What a source may offer beside MarketTables so that it is measured without lying in memory as a whole."""
+
+    def slim(self, instrument: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Trades and quotes of one instrument, in the columns that measures of the market read.
+
+        ``time``, ``price``, ``quantity``, ``side``, ``taker_order``; and QUOTES. The column ``instrument`` may be
+        missing where all rows are of it.
+        """
+
+    def depth_blocks(self, levels: int, instrument: str | None = None) -> Iterator[pd.DataFrame]:
+        """The rows of ``depth(levels, instrument)``, one stretch of time after another."""

@@ -19,7 +19,7 @@ import os
 import re
 from pathlib import Path
 
-from marketsim.errors import StoreError
+from marketsim.errors import StoreError, did_you_mean
 from marketsim.results.annotations import Annotations
 from marketsim.results.manifest import Manifest
 
@@ -109,8 +109,15 @@ def find(path: Path) -> Path:
     if (partial / MANIFEST).is_file():
         raise StoreError(f"{folder} was never finished; open {partial} to read what was recorded")
     if not folder.exists():
-        raise StoreError(f"{folder}: no such run folder")
-    raise StoreError(f"{folder}: not a run folder: {MANIFEST} is missing")
+        raise StoreError(f"{folder}: no such run folder{_runs_beside(folder)}")
+    raise StoreError(f"{folder}: not a run folder: {MANIFEST} is missing; name a folder that marketsim run wrote")
+
+
+def _runs_beside(folder: Path) -> str:
+    """Which run was meant."""
+    if not folder.parent.is_dir():
+        return f"; there is no folder {folder.parent} either"
+    return did_you_mean(folder.name, [path.parent.name for path in folder.parent.glob(f"*/{MANIFEST}")])
 
 
 def parts(folder: Path) -> list[Path]:

@@ -6,7 +6,7 @@ the rows of a whole log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -75,6 +75,9 @@ class Levels:
     number: Ints
     rows: Ints
 
+    def __len__(self) -> int:
+        return len(self.time)
+
 
 class _Book:
     """What the replay of some markets needs from block to block; it owns the tables that STATE points to."""
@@ -131,15 +134,32 @@ class History:
                 found.append(block_rows({name: values[chosen] for name, values in block.items()}))
         return np.concatenate([np.empty(0, EVENT), *found])
 
+    def trade_columns(self, market: int, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Some columns of the trades of one market: nothing else of the log is read."""
+        found: dict[str, list[NDArray[Any]]] = {name: [np.empty(0, EVENT[name])] for name in columns}
+        for block in self.events.blocks(tuple(dict.fromkeys((*columns, "kind", "market")))):
+            chosen = (block["kind"] == EventKind.TRADE) & (block["market"] == market)
+            for name in columns:
+                found[name].append(block[name][chosen])
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
     def levels(self, markets: Iterable[int], levels: int) -> Levels:
         """The best levels of some markets' common book after each request that changed them."""
+        found = _Found(levels)
+        for part in self.level_blocks(markets, levels):
+            found.add(part)
+        return found.levels()
+
+    def level_blocks(self, markets: Iterable[int], levels: int) -> Iterator[Levels]:
+        """The same, one stretch of time after another; only one of them lies in memory."""
         book, found = _Book(len(self.index), levels), _Found(levels)
         last = np.zeros(4 * levels, np.int64)
         for block, finish in self._to_the_end(set(markets), _length(levels)):
             book.room_for(len(block.time))
             room = found.room(len(block.time) + 1)
             found.keep(replay.changes_of_levels(block, book.state, finish, *room, last))
-        return found.levels()
+            if len(part := found.taken()):
+                yield part
 
     def samples(self, markets: Iterable[int], levels: int, every: int, start: int, end: int) -> Levels:
         """The best levels of some markets' common book at each multiple of ``every`` from start to end."""
@@ -221,9 +241,21 @@ class _Found:
         if count:
             self._kept.append((self._times[:count].copy(), self._numbers[:count].copy(), self._out[:count].copy()))
 
+    def add(self, part: Levels) -> None:
+        """Rows that are nobody else's."""
+        self._kept.append((part.time, part.number, part.rows))
+
+    def taken(self) -> Levels:
+        """What was kept since the last time."""
+        part = self.levels()
+        self._kept = []
+        return part
+
     def levels(self) -> Levels:
         width = self._out.shape[1]
         empty = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, width), np.int64))
+        if len(self._kept) == 1:
+            return Levels(*self._kept[0])
         times, numbers, rows = zip(*(self._kept or [empty]), strict=True)
         return Levels(np.concatenate(times), np.concatenate(numbers), np.concatenate(rows))
 

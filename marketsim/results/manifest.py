@@ -245,6 +245,10 @@ class Manifest(_Entry):
         if not isinstance(raw, dict):
             raise StoreError(f"{source}: not a manifest: expected a JSON object")
         version = raw.get("format")
+        if version is not None and (not isinstance(version, int) or version < 1):
+            raise UnsupportedVersionError(
+                f"{source}: format {version!r} is none of those that are read (1 to {FORMAT}); run the scenario again"
+            )
         if isinstance(version, int) and version > FORMAT:
             raise UnsupportedVersionError(
                 f"{source}: format {version} is of a newer marketsim; this one reads up to {FORMAT}: upgrade it"

@@ -179,7 +179,10 @@ def _open(path: Path) -> pq.ParquetFile:
     file = _opened(path)
     missing = [name for name in COLUMNS if name not in file.schema.names]
     if missing:
-        raise StoreError(f"{path}: not a part of an event log: column {missing[0]!r} is missing")
+        raise StoreError(
+            f"{path}: not a part of an event log: column {missing[0]!r} is missing; it is of another version, or "
+            "not ours: run the scenario again"
+        )
     return file
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _TABLES = ("trades", "quotes", "orders", "agents", "annotations")
 _LARGEST = 500_000_000  # cells of a table of depth
+_LONG = 20_000_000  # events of a log of which each market is read by itself, rather than all at once
 
 
 class Run:
@@ -212,6 +213,19 @@ class Run:
 
         return tables.quotes(self.history, self.manifest)
 
+    def slim(self, instrument: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Trades and quotes of an instrument with at least the columns that measures of the market read.
+
+        Of a log that may be too long for memory the tables of names, fees and all markets are not built for it.
+        """
+        from marketsim.results import tables
+
+        built = {"trades", "quotes"} <= self.__dict__.keys()
+        markets = [market for market in self.markets if market.symbol == instrument]
+        if built or len(markets) != 1 or (len(self.markets) > 1 and len(self._events) < _LONG):
+            return self.trades, self.quotes
+        return tables.slim(self.history, markets[0])
+
     @cached_property
     def orders(self) -> pd.DataFrame:
         """Every order that reached a venue and what became of it, columns ORDERS."""
@@ -312,6 +326,16 @@ class Run:
             raise InvalidValueError(f"depth every {every}: use a longer time, such as {self._coarse()!r}")
         numbers = [market.number for market in markets]
         return tables.depth(self.history.samples(numbers, levels, step, self.start, self.end), markets[0])
+
+    def depth_blocks(self, levels: int, instrument: str | None = None) -> Iterator[pd.DataFrame]:
+        """``depth`` after each request that changed it, in stretches: for a book too long to hold at once."""
+        from marketsim.results import tables
+
+        markets = self.markets_of(instrument, None)
+        if levels < 1:
+            raise InvalidValueError(f"depth of {levels} levels: use 1 or more")
+        for part in self.history.level_blocks([market.number for market in markets], levels):
+            yield tables.depth(part, markets[0])
 
     def query(self, sql: str) -> pd.DataFrame:
         """Answer SQL over the tables ``events``, ``trades``, ``quotes``, ``orders``, ``agents``, ``annotations``.

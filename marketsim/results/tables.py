@@ -187,6 +187,33 @@ def quotes(history: History, manifest: Manifest) -> pd.DataFrame:
     return result
 
 
+def slim(history: History, market: MarketEntry) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Trades and quotes of one market without names and fees, made block by block from the columns of the log.
+
+    ``time``, ``price``, ``quantity``, ``side``, ``taker_order``; and QUOTES without ``instrument``.
+    """
+    import pandas as pd
+
+    rows = history.trade_columns(market.number, ("time", "price", "quantity", "side", "order_id"))
+    trades = pd.DataFrame(
+        {
+            "time": rows["time"],
+            "price": prices(rows["price"], market),
+            "quantity": quantities(rows["quantity"], market),
+            "side": rows["side"],
+            "taker_order": rows["order_id"],
+        },
+        copy=False,
+    )
+    parts: list[tuple[Any, ...]] = [
+        (levels.time, *_in_currency(levels, market)) for levels in history.level_blocks([market.number], 1)
+    ]
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.empty(0)] * 5
+    values = dict(zip(("time", "ask", "ask_quantity", "bid", "bid_quantity"), columns, strict=True))
+    venue = pd.Categorical.from_codes(np.zeros(len(columns[0]), np.int8), categories=pd.Index([market.venue]))
+    return trades, pd.DataFrame({**values, "venue": venue}, copy=False)
+
+
 def _quotes(market: MarketEntry, levels: Levels) -> pd.DataFrame:
     ask, ask_quantity, bid, bid_quantity = _in_currency(levels, market)
     count = len(levels.time)

@@ -13,6 +13,7 @@ from marketsim.analysis import (
     excess_kurtosis,
     kyle_lambda,
     mark_outs,
+    microstructure,
     mid_returns,
     price_improvement,
     quoted_spread,
@@ -24,6 +25,7 @@ from marketsim.analysis import (
     stylized_facts,
     summarize,
 )
+from marketsim.data.tape import TapeKind
 
 pytestmark = pytest.mark.skipif(
     lobster_folder() is None, reason="recorded LOBSTER days not found: set MARKETSIM_DATA to their folder"
@@ -90,6 +92,45 @@ def test_recorded_days_have_no_agents_and_a_summary(day: Tables) -> None:
     assert row["trades"] == len(day.trades)
     assert row["low"] <= min(row["open"], row["close"]) <= max(row["open"], row["close"]) <= row["high"]
     assert "spread" in str(found)
+
+
+def test_the_one_table_agrees_with_the_facts(day: Tables) -> None:
+    """As docs/measures.md shows it."""
+    spread, signs, kurtosis = facts(day)
+    table = microstructure(day)
+    assert table.value("quoted_spread", "over events") == pytest.approx(spread, rel=0.01)
+    for lag, sign in zip((1, 10, 100), signs, strict=True):
+        assert table.value("sign_autocorrelation", f"lag {lag}, fills") == pytest.approx(sign, abs=0.0005)
+    assert table.value("excess_kurtosis", "1s returns") == pytest.approx(kurtosis[0], rel=0.05)
+    assert table.value("excess_kurtosis", "60s returns") == pytest.approx(kurtosis[1], abs=0.05)
+    assert table.value("order_flow_r_squared") > 0.3
+    assert 0 < table.value("propagator", "G(100)") < table.value("propagator", "G(10)")  # impact decays
+    assert 0.05 < table.value("pin") < 0.4
+    assert table.value("corwin_schultz_bps") < 2 * table.value("quoted_spread_bps")
+    levels = levels_of(day)
+    assert ("deep_order_flow_r_squared" in table.missing) == (levels == 1)
+    if levels == 1:
+        assert "5 levels of the book (it has 1)" in table.missing["deep_order_flow_r_squared"]
+    else:
+        assert table.value("deep_order_flow_r_squared") > table.value("order_flow_r_squared")
+
+
+def levels_of(day: Tables) -> int:
+    return DAYS[next(iter(day.instruments))]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "counts"),
+    [("AMZN", (77_381, 450, 66_685, 8_974, 2_445)), ("AAPL", (54_818, 252, 28_437, 23_658, 11_332))],
+)
+def test_numbers_of_messages(symbol: str, counts: tuple[int, ...]) -> None:
+    from marketsim.data import read_lobster
+
+    folder = lobster_folder()
+    assert folder is not None
+    stem = f"{symbol}_2012-06-21_34200000_57600000_message_{DAYS[symbol]}.csv.gz"
+    found = read_lobster(folder / stem, book=False).counts()
+    assert tuple(found[TapeKind(kind)] for kind in range(1, 6)) == counts
 
 
 def test_depth_of_five_levels() -> None:

@@ -27,7 +27,10 @@ _NEEDS = {
     "docs/mesa.md": "mesa",
     "docs/same-strategy.md": "uvicorn",
 }
-_READS = {"docs/replay.md": "lobster"}  # folder of recorded data whose files lie where the page runs
+_READS = {
+    "docs/measures.md": "lobster",
+    "docs/replay.md": "lobster",
+}  # folder of recorded data whose files lie where the page runs
 # Many commands or long runs: left to .ci/run, so that the fast tests take minutes. README is always run.
 _LONG = {
     "docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md",

@@ -13,6 +13,7 @@ import pytest
 from commands import apply, generate
 from flow import kept_run, manifest, row, run_of
 
+import marketsim as ms
 from marketsim.domain.event import EVENT, EventKind
 from marketsim.domain.fees import Fee, FeeSchedule
 from marketsim.domain.instrument import Instrument
@@ -388,3 +389,27 @@ def test_kept_priority_is_known(run: Run) -> None:
     replaced = run.events[run.events["kind"] == EventKind.REPLACED]
     assert not (replaced["flags"] & OrderFlag.KEPT_PRIORITY).any()
     assert run.events["reason"].tolist().count(int(Reason.NOT_OWNER)) == 1
+
+
+def test_a_long_run_is_read_without_its_names_and_block_by_block(tmp_path: Path) -> None:
+    """What measures read of one market, in the columns and stretches that they read, is what the tables say."""
+    run = _moving_market().run(tmp_path / "run")
+    slim_trades, slim_quotes = Run.open(tmp_path / "run").slim("ABC")
+    assert "taker" not in slim_trades
+    pd.testing.assert_frame_equal(slim_trades, run.trades[slim_trades.columns])
+    for name in slim_quotes.columns:
+        assert slim_quotes[name].tolist() == pytest.approx(run.quotes[name].tolist(), nan_ok=True)
+    parts = list(run.depth_blocks(3))
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), run.depth(3))
+    assert run.slim("ABC")[0] is run.trades  # what was built is not built again
+    with pytest.raises(InvalidValueError, match="depth of 0 levels"):
+        next(run.depth_blocks(0))
+    with pytest.raises(InvalidValueError, match="ABD"):
+        next(run.depth_blocks(1, "ABD"))
+
+
+def _moving_market() -> ms.Simulation:
+    simulation = ms.Simulation(name="moving", duration="20s", seed=3)
+    simulation.add_venue("X", instruments=[ms.Instrument("ABC")])
+    simulation.add_agents(ms.agents.ZeroIntelligence(rate="5/s"), 20)
+    return simulation
