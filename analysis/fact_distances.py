@@ -14,8 +14,10 @@ import pandas as pd
 
 from marketsim.analysis import fact_measures as measure
 from marketsim.analysis.fact_measures import UNKNOWN, Estimate, Sampled
+from marketsim.analysis.resampling import normal_numbers
 from marketsim.analysis.tape import Floats, Tape
 from marketsim.domain.units import MINUTE, SECOND
+from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from marketsim.domain.tables import MarketTables
@@ -127,21 +129,25 @@ def fact_distance(
     ]
     names = [name for name in sides[0][0].index if name in sides[1][0].index]
     first, second = (table.loc[names] for table, _ in sides)
-    error = np.hypot(first["standard_error"], second["standard_error"])
-    apart = first["value"] - second["value"]
+    apart = (first["value"] - second["value"]).to_numpy(dtype=np.float64)
+    error = np.hypot(first["standard_error"].to_numpy(np.float64), second["standard_error"].to_numpy(np.float64))
+    distance = np.where(error > 0, apart / np.where(error > 0, error, 1.0), np.nan)
     table = pd.DataFrame(
-        {"simulated": first["value"], "recorded": second["value"], "difference": apart, "standard_error": error}
+        {
+            "simulated": first["value"],
+            "recorded": second["value"],
+            "difference": apart,
+            "standard_error": error,
+            "distance": distance,
+        }
     )
-    table["distance"] = (apart / error).where(error > 0, np.where(apart == 0, 0.0, np.inf)).where(error.notna())
-    table.loc[~np.isfinite(table["distance"]), "distance"] = np.nan
-    known = [name for name in names if np.isfinite(table.loc[name, "distance"])]
-    if not known:
+    known = np.isfinite(distance)
+    if not known.any():
         return FactDistance(table, float("nan"), float("nan"), float("nan"), np.empty(0))
-    moved = (sides[0][1][known] - sides[1][1][known]).to_numpy() / error[known].to_numpy()
-    draws = np.nanmean(moved**2, axis=1) - 1.0
+    moved = np.stack([drawn[names].to_numpy(np.float64)[:, known] for _, drawn in sides])
+    draws = np.nanmean(((moved[0] - moved[1]) / error[known]) ** 2, axis=1) - 1.0
     low, high = np.sqrt(np.maximum(np.quantile(draws, (0.025, 0.975)), 0.0))
-    total = float(np.sqrt(np.mean(table.loc[known, "distance"] ** 2)))
-    return FactDistance(table, total, float(low), float(high), np.asarray(draws))
+    return FactDistance(table, float(np.sqrt(np.mean(distance[known] ** 2))), float(low), float(high), draws)
 
 
 def _drawn(
@@ -149,7 +155,12 @@ def _drawn(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table of a side, and its statistics in ``times`` resampled markets."""
     if isinstance(side, pd.DataFrame):
-        noise = np.random.default_rng(seed).normal(size=(times, len(side)))
+        if not {"value", "standard_error"} <= set(side.columns):
+            raise InvalidValueError(
+                f"a table with columns {', '.join(map(str, side.columns))} has no value and standard_error: "
+                "give that of fact_statistics"
+            )
+        noise = normal_numbers((times, len(side)), seed)
         drawn = side["value"].to_numpy() + noise * side["standard_error"].to_numpy()
         return side, pd.DataFrame(drawn, columns=side.index)
     found = estimates(Tape.of(side, instrument), times, seed)

@@ -21,6 +21,14 @@ def resamples(count: int, times: int, seed: int = 1) -> npt.NDArray[np.int64]:
     return (unit * count).astype(np.int64).reshape(times, count)
 
 
+def normal_numbers(shape: tuple[int, ...], seed: int = 1) -> npt.NDArray[np.float64]:
+    """Independent standard normal numbers."""
+    from scipy.special import ndtri
+
+    unit = np.maximum(_uniform(seed, int(np.prod(shape))), 2.0**-54)
+    return np.asarray(ndtri(unit), dtype=np.float64).reshape(shape)
+
+
 class Blocks:
     """Blocks of a series, drawn with replacement: means over resampled series without resampling the series.
 
