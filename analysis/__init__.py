@@ -211,6 +211,7 @@ __all__ = [
     "LongMemory",
     "QueueRace",
     "Resiliency",
+    "StylizedFacts",
     "Summary",
     "TailIndex",
     "Tape",

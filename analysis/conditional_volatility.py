@@ -50,9 +50,8 @@ def fit_garch(returns: npt.ArrayLike) -> GarchFit | None:
         variance = _variances(scaled, *_shares(free))
         return float(np.mean(np.log(variance) + scaled**2 / variance))
 
-    starts = [np.array([np.log(p / (1 - p)), np.log(s / (1 - s))]) for p, s in ((0.95, 0.1), (0.6, 0.3))]
-    tries = [minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-7}) for start in starts]
-    best = min(tries, key=lambda one: float(one.fun))
+    starts = [np.array([np.log(p / (1 - p)), np.log(s / (1 - s))]) for p in (0.98, 0.9, 0.5) for s in (0.05, 0.15, 0.5)]
+    best = minimize(loss, min(starts, key=loss), method="Nelder-Mead", options={"xatol": 3e-3, "fatol": 1e-6})
     alpha, beta = _shares(best.x)
     volatility = np.sqrt(_variances(scaled, alpha, beta))
     omega = (1.0 - alpha - beta) * spread**2
