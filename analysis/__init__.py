@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         venue_shares,
     )
     from marketsim.analysis.conditional_volatility import GarchFit, fit_garch
+    from marketsim.analysis.detection import AlertScore, Share, detection_curve, score_alerts
     from marketsim.analysis.double_auctions import DoubleAuction, double_auction, profit_dispersion, smiths_alpha
     from marketsim.analysis.execution_report import execution_holdings, executions, volume_curve
     from marketsim.analysis.fact_distances import FactDistance, fact_distance, fact_statistics
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.risk import risk_figure
     from marketsim.analysis.figures.signals import signal_figure
     from marketsim.analysis.figures.stress import stress_figure
+    from marketsim.analysis.figures.surveillance import surveillance_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.ground_truth import labels
     from marketsim.analysis.hawkes import (
@@ -103,6 +105,7 @@ if TYPE_CHECKING:
         volatility_clustering,
     )
     from marketsim.analysis.summary import Summary, market_table, summarize
+    from marketsim.analysis.surveillance import surveil
     from marketsim.analysis.tape import Tape
 
 # Modules are named so that none shares its name with a function here: importing a module would hide the function.
@@ -121,6 +124,7 @@ _HOMES = {
     "fact_distances": ("FactDistance", "fact_distance", "fact_statistics"),
     "fact_verdicts": ("StylizedFacts", "stylized_facts"),
     "hawkes": ("HawkesFit", "branching_ratio", "fit_hawkes", "hawkes_log_likelihood", "simulate_hawkes"),
+    "detection": ("AlertScore", "Share", "detection_curve", "score_alerts"),
     "double_auctions": ("DoubleAuction", "double_auction", "profit_dispersion", "smiths_alpha"),
     "ground_truth": ("labels",),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
@@ -171,6 +175,7 @@ _HOMES = {
     "figures.league": ("league_figure",),
     "figures.metaorders": ("metaorder_figure",),
     "figures.risk": ("risk_figure",),
+    "figures.surveillance": ("surveillance_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -193,6 +198,7 @@ _HOMES = {
         "volatility_clustering",
     ),
     "summary": ("Summary", "market_table", "summarize"),
+    "surveillance": ("surveil",),
     "tape": ("Tape",),
 }
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}
@@ -200,6 +206,7 @@ _WHERE = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Account",
     "Accounts",
+    "AlertScore",
     "ClusteringTest",
     "DoubleAuction",
     "Drawdown",
@@ -211,6 +218,7 @@ __all__ = [
     "LongMemory",
     "QueueRace",
     "Resiliency",
+    "Share",
     "StylizedFacts",
     "Summary",
     "TailIndex",
@@ -229,6 +237,7 @@ __all__ = [
     "crossed_figure",
     "crossed_times",
     "depth_profile",
+    "detection_curve",
     "double_auction",
     "double_auction_figure",
     "downside_deviation",
@@ -283,6 +292,7 @@ __all__ = [
     "returns_of",
     "risk_figure",
     "round_trips",
+    "score_alerts",
     "seen_and_true",
     "sharpe",
     "sign_autocorrelation",
@@ -297,6 +307,8 @@ __all__ = [
     "stress_figure",
     "stylized_facts",
     "summarize",
+    "surveil",
+    "surveillance_figure",
     "total_return",
     "trade_spreads",
     "turnover",

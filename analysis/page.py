@@ -30,6 +30,7 @@ from marketsim.analysis.page_mechanisms import mechanisms
 from marketsim.analysis.page_parts import cards, document, facts, image, table, turned_table
 from marketsim.analysis.page_risk import risk_log, risk_section
 from marketsim.analysis.page_signals import signal_log, signal_section
+from marketsim.analysis.page_surveillance import alerts_of, has_surveillance, surveillance_section
 from marketsim.analysis.page_words import (
     ACTIVITY_COLUMNS,
     AGENT_COLUMNS,
@@ -93,7 +94,8 @@ def _body(
     agents = len(summary.families) > 0
     worked = executions(tables)
     currency = "/".join(sorted(set(summary.market["currency"]))) if len(summary.market) else ""
-    contents = _contents(tables, agents, len(worked) > 0, manifest)
+    alerts = alerts_of(tables)
+    contents = _contents(tables, agents, len(worked) > 0, has_surveillance(tables, alerts), manifest)
     yield f"<header><h1>{escape(title)}</h1>{_lead(tables, books)}{contents}</header>"
     if notice:
         yield f'<p class="notice" role="alert">{escape(notice)}</p>'
@@ -108,6 +110,7 @@ def _body(
     figure = _figure if sum(map(len, parts)) < ROOM else _left_out
     yield from signal_section(tables, figure)
     yield from label_section(tables, figure)
+    yield from surveillance_section(tables, alerts, figure)
     yield from risk_section(tables, books, figure)
     yield _terms()
     if manifest:
@@ -124,12 +127,13 @@ def _lead(tables: MarketTables, books: Accounts) -> str:
     return f'<p class="lead">{escape(names)} · {escape(span)}{escape(who)}</p>'
 
 
-def _contents(tables: MarketTables, agents: bool, worked: bool, manifest: object) -> str:
+def _contents(tables: MarketTables, agents: bool, worked: bool, alerted: bool, manifest: object) -> str:
     parts = [("market", "Market")]
     parts += [("agents", "Agents")] if agents else []
     parts += [("executions", "Executions")] if worked else []
     parts += [("signals", "Signals")] if len(signal_log(tables)) else []
     parts += [("labels", "Labels")] if len(label_log(tables)) else []
+    parts += [("surveillance", "Surveillance")] if alerted else []
     parts += [("risk", "Risk")] if len(risk_log(tables)) else []
     parts += [("terms", "Terms")]
     parts += [("scenario", "Scenario")] if manifest else []

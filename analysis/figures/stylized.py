@@ -236,7 +236,7 @@ def _draw_leverage(axes: Axes, markets: list[_Market], step: str) -> None:
 
 
 def _standard(values: Floats) -> Floats:
-    return (values - values.mean()) / values.std()
+    return np.asarray((values - values.mean()) / values.std())
 
 
 def _draw_volume(axes: Axes, markets: list[_Market], step: str) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from marketsim.cli.check import check
 from marketsim.cli.compare import compare
+from marketsim.cli.facts import facts
 from marketsim.cli.init import init
 from marketsim.cli.keys import keys
 from marketsim.cli.listing import listing
@@ -15,6 +16,7 @@ from marketsim.cli.replay import replay
 from marketsim.cli.report import report
 from marketsim.cli.run import run
 from marketsim.cli.serve import serve
+from marketsim.cli.surveil import surveil
 from marketsim.cli.tournament import tournament
 from marketsim.cli.trade import trade
 from marketsim.cli.verify import verify
@@ -57,6 +59,8 @@ app.command()(check)
 app.command()(init)
 app.command()(report)
 app.command()(compare)
+app.command()(facts)
+app.command()(surveil)
 app.command()(tournament)
 app.command()(verify)
 app.command()(replay)

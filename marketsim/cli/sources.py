@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from marketsim.cli.console import notices
+from marketsim.errors import StoreError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from marketsim.data.tape import Tape
     from marketsim.results.run import Run
 
 LOBSTER = ("_message_", "_orderbook_")
@@ -21,24 +26,56 @@ def is_recorded(path: Path) -> bool:
     return any(word in path.name for word in LOBSTER)
 
 
-def market(source: str, seed: int | None = None, settings: list[str] | None = None) -> Any:
-    """Tables of a market: a Run, or a recorded day. ``seed`` and ``settings`` are for a scenario."""
+def market(
+    source: str, seed: int | None = None, settings: Sequence[str] | None = None, *, debug: bool = False
+) -> Run | Tape:
+    """Tables of a market: a run that was kept or is made now, or a recorded day.
+
+    ``seed`` and ``settings`` are for a scenario. StoreError for a run without events.
+    """
     path = Path(source)
     if is_recorded(path):
         from marketsim.data import read_lobster
-        from marketsim.replay import tables
 
         with notices().status(f"reading {path.name}"):
-            return tables(read_lobster(path))
+            return read_lobster(path)
     if path.is_dir():
-        from marketsim.results.run import Run
-
-        return Run.open(path)
-    return run_scenario(source, seed, settings)
-
-
-def run_scenario(source: str, seed: int | None, settings: list[str] | None) -> Run:
-    """Run a scenario, as ``marketsim run`` does, and keep nothing."""
+        return kept(path)
+    from marketsim.cli.run import run_unkept
     from marketsim.cli.scenarios import read
 
-    raise NotImplementedError(read)
+    return run_unkept(read(source, settings, seed), debug=debug)
+
+
+def kept(folder: Path) -> Run:
+    """A run folder; StoreError where none of its event log is whole."""
+    from marketsim.results.run import Run
+
+    run = Run.open(folder)
+    if not len(run.events):
+        raise StoreError(
+            f"{folder}: {run.manifest.status}; no part of its event log is whole yet, there is nothing to tell"
+        )
+    return run
+
+
+def name_of(market: Run | Tape) -> str:
+    """What a market is called in a table or a figure."""
+    from marketsim.data.tape import Tape
+
+    if isinstance(market, Tape):
+        return f"{next(iter(market.instruments))}, recorded"
+    return f"{market.name}, seed {market.seed}"
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """A picture in the format that its name ends with; it appears whole or not at all."""
+    beside = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        figure.savefig(beside)
+        beside.replace(path)
+    except (OSError, ValueError) as error:
+        beside.unlink(missing_ok=True)
+        raise StoreError(
+            f"{path}: cannot be written: {error}; end it in .png, .svg or .pdf, in a folder that exists"
+        ) from error
