@@ -96,7 +96,8 @@ class StylizedFacts:
         for row in self.table.itertuples(index=False):
             numbers = [_number(value) for value in (row.value, row.low, row.high)]
             word = f"[{_COLOURS[str(row.verdict)]}]{row.verdict}[/]"
-            result.add_row("" if row.fact == before else row.fact, row.statistic, row.horizon, *numbers, word)
+            words = ["" if row.fact == before else str(row.fact), str(row.statistic), str(row.horizon)]
+            result.add_row(*words, *numbers, word)
             before = str(row.fact)
         return result
 

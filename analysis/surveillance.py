@@ -100,7 +100,7 @@ def surveil(
             if float(one.quantity[chosen].sum()) < large * one.usual:
                 continue
             found = _judge(one, chosen, spans[1], layers)
-            if found is not None and found[-2] >= threshold:
+            if found is not None and float(str(found[-2])) >= threshold:
                 rows.append(found)
     alerts = pd.DataFrame(rows, columns=list(ALERT_COLUMNS)).astype(ALERT_COLUMNS)
     return alerts.sort_values(["start", "agent"], ignore_index=True)
@@ -142,7 +142,7 @@ def _participants(tables: MarketTables) -> Iterator[_Participant]:
 
 def _last_fills(trades: pd.DataFrame, venues: pd.Index, venue: Ints, ids: Ints) -> Ints:
     """When each order (its venue's place in ``venues``, and its id) traded last; -1 where it never did."""
-    place = np.tile(venues.get_indexer(trades["venue"].astype(object)).astype(np.int64), 2)
+    place = np.tile(venues.get_indexer(pd.Index(trades["venue"].astype(object))).astype(np.int64), 2)
     number = np.concatenate([column(trades, name, np.int64) for name in ("maker_order", "taker_order")])
     time = np.tile(column(trades, "time", np.int64), 2)
     order = np.lexsort((time, number, place))

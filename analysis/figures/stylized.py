@@ -84,11 +84,11 @@ def stylized_facts(
     panels: Sequence[tuple[Callable[[Axes, list[_Market], str], None], str, str]] = (
         (_draw_distribution, f"{step} returns", "heavy tails"),
         (_draw_tail, "Tail", "heavy tails"),
-        (_draw_kurtosis, "Kurtosis by horizon", "aggregational Gaussianity"),
+        (_draw_kurtosis, "Kurtosis", "aggregational Gaussianity"),
         (_draw_memory, "Memory of returns", "volatility clustering"),
-        (_draw_leverage, "Size after and before returns", "leverage effect"),
+        (_draw_leverage, "Leverage", "leverage effect"),
         (_draw_volume, "Size and volume", "volume–volatility correlation"),
-        (_draw_signs, "Memory of trade signs", "long memory of signs"),
+        (_draw_signs, "Memory of signs", "long memory of signs"),
     )
     for panel, (draw, title, fact) in zip(axes[1:], panels, strict=True):
         draw(panel, markets, step)
@@ -113,19 +113,19 @@ def _draw_verdicts(axes: Axes, markets: list[_Market]) -> None:
     axes.set_title(f"{' / '.join(dict.fromkeys(market.tape.symbol for market in markets))}: stylized facts")
     facts = markets[0].facts.verdicts.index
     step = 1.0 / (len(facts) + 1)
-    places = (0.7,) if len(markets) == 1 else (0.6, 0.83)
+    places = (0.7,) if len(markets) == 1 else (0.61, 0.85)
     for place, market in zip(places, markets, strict=True):
         if len(markets) > 1:
-            axes.text(
-                place, 1 - step / 2, market.name, color=market.colour, fontweight="bold", va="center", fontsize=8.5
-            )
+            name = market.name.replace(", ", "\n")
+            axes.text(place, 1 - 0.9 * step, name, color=market.colour, fontweight="bold", va="bottom", fontsize=7.5)
         for n, word in enumerate(market.facts.verdicts):
             colour = VERDICT_COLOURS.get(word, style.GREY)
             weight = "bold" if word in ("present", "absent") else "normal"
             shown = word.removesuffix(" data")
             axes.text(place, 1 - (n + 1.5) * step, shown, color=colour, fontweight=weight, va="center", fontsize=8.5)
     for n, fact in enumerate(facts):
-        axes.text(0.0, 1 - (n + 1.5) * step, fact, va="center", fontsize=8.5)
+        short = fact.replace("absolute returns", "size")
+        axes.text(0.0, 1 - (n + 1.5) * step, short, va="center", fontsize=8.5)
 
 
 def _draw_distribution(axes: Axes, markets: list[_Market], step: str) -> None:
@@ -223,8 +223,7 @@ def _draw_memory(axes: Axes, markets: list[_Market], step: str) -> None:
 def _draw_leverage(axes: Axes, markets: list[_Market], step: str) -> None:
     for market in markets:
         r, size = _standard(market.returns), _standard(market.clock.size)
-        lags = np.arange(-REACH, REACH + 1)
-        count = len(r)
+        lags, count = range(-REACH, REACH + 1), len(r)
         found = [float(r[max(-k, 0) : count - max(k, 0)] @ size[max(k, 0) : count + min(k, 0)]) / count for k in lags]
         axes.plot(lags, found, color=market.colour, marker=market.marker, markersize=2.5, linewidth=1.0)
     band = 1.96 / float(np.sqrt(min(len(market.returns) for market in markets)))
