@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from series import gaussian, tape_of
@@ -89,6 +91,17 @@ def test_verdicts_on_a_real_day(day: Tables) -> None:
     assert verdicts["no linear autocorrelation"] in ("present", "undecided")
     assert verdicts["leverage effect"] == "absent"  # seen over days, not within one
     assert verdicts["gain–loss asymmetry"] == "undecided"
+
+
+def test_the_documentation_tells_what_these_days_show(day: Tables) -> None:
+    """The page's table, row by row: its numbers cannot be run where the data are missing."""
+    page = (Path(__file__).parents[2] / "docs" / "stylized-facts.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.count("|") == 7]
+    place = rows[0].index(next(iter(day.instruments)))
+    told = {row[0]: (row[place], row[place + 1]) for row in rows[2:]}
+    leading = stylized_facts(day).leading
+    names = zip(leading["fact"], leading["value"], leading["verdict"], strict=True)
+    assert told == {fact: (f"{value:.3f}".replace("-", "−"), verdict) for fact, value, verdict in names}
 
 
 def test_two_real_days_are_nearer_to_each_other_than_to_a_random_walk() -> None:

@@ -34,6 +34,7 @@ _LONG = {
     "docs/live-sessions.md", "docs/same-strategy.md", "docs/market-makers.md",
     "docs/stress.md", "docs/takers.md",
     "docs/square-root-law.md", "docs/tournament.md",
+    "docs/stylized-facts.md", "docs/surveillance.md",
 }  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
