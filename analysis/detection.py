@@ -19,7 +19,7 @@ ROLE = "decoy"
 
 @dataclass(frozen=True)
 class Share:
-    """``hits`` of ``count``: ``value`` with its 95 % interval; NaN of nothing. Source of the interval: Wilson (1927)."""
+    """``hits`` of ``count``: ``value`` with its 95 % interval; NaN of nothing. Source: Wilson (1927)."""
 
     hits: int
     count: int
@@ -110,8 +110,8 @@ def detection_curve(alerts: pd.DataFrame, labels: pd.DataFrame, *, kinds: Sequen
             (float(threshold), score.precision.count, score.precision.value, *score.precision.interval,
              score.recall.value, *score.recall.interval)
         )  # fmt: skip
-    names = ["threshold", "alerts", "precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high"]
-    return pd.DataFrame(rows, columns=names)
+    shares = [f"{share}{edge}" for share in ("precision", "recall") for edge in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=["threshold", "alerts", *shares])
 
 
 def _check(table: pd.DataFrame, columns: Sequence[str], source: str) -> None:

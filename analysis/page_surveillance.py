@@ -62,7 +62,7 @@ def surveillance_section(tables: MarketTables, alerts: pd.DataFrame, figure: Cal
         at=[moment_text(int(time), local) for time in shown["start"]], seconds=(shown["end"] - shown["start"]) / 1e9
     )
     more = f" The {MOST} with the highest scores of {len(chosen):,}." if len(chosen) > MOST else ""
-    words = f"Alerts of spoofing and layering with a score of {THRESHOLD:g} or more: reasons to look, no verdicts.{more}"
+    words = f"Alerts of spoofing and layering, score {THRESHOLD:g} or more: reasons to look, no verdicts.{more}"
     yield table(shown.set_index("agent"), "participant", _ALERTS, words)
     if len(labels) and _truth(labels).any():
         yield _score(chosen, labels)
@@ -70,8 +70,8 @@ def surveillance_section(tables: MarketTables, alerts: pd.DataFrame, figure: Cal
         yield figure(
             _draw(tables, str(symbol), labels if len(labels) else None, alerts),
             f"{symbol}: mid with the orders of alerts, and the alert with the highest score from near",
-            "Above: the orders of each alert at their prices while they stood. Then the clearest case: large orders on one "
-            "side that vanish once a small one on the other side is done.",
+            "Above: the orders of each alert at their prices while they stood. Then the clearest case: large orders on "
+            "one side that vanish once a small one on the other side is done.",
         )
     yield "</section>"
 
@@ -93,7 +93,7 @@ def _score(chosen: pd.DataFrame, labels: pd.DataFrame) -> str:
         for words, share in shares.items()
     }
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "count", "interval"])
-    return table(frame, "against the labels", _SHARES, "How good the alerts are: decoys that were labelled are the truth.")
+    return table(frame, "against the labels", _SHARES, "How good the alerts are: labelled decoys are the truth.")
 
 
 def _draw(

@@ -66,7 +66,8 @@ def surveil(
 
     Looked for are limit orders of one participant on one side of a book that were sent within ``build`` of each other,
     lived no longer than ``longest``, and were withdrawn, while the participant had an order on the other side; together
-    at least ``large`` times the mean quantity of limit orders there. Such a group is scored by five numbers between 0 and 1, of which the score is the geometric mean:
+    at least ``large`` times the mean quantity of limit orders there. Such a group is scored by five
+    numbers between 0 and 1, of which the score is the geometric mean:
 
     - lean: (D - G) / (D + G), D its quantity, G the participant's on the other side. A market maker who shows as much
       on both sides has none.
@@ -123,7 +124,8 @@ def _participants(tables: MarketTables) -> Iterator[_Participant]:
     shown, usual = np.zeros(len(ids)), np.zeros(len(ids))
     for n, symbol in enumerate(keys[1][1]):
         mine = codes[:, 1] == n
-        best = [np.fmax(mean, tape.before(values, start[mine])) for tape, values, mean in _depths(Tape.of(tables, symbol))]
+        depths = _depths(Tape.of(tables, symbol))
+        best = [np.fmax(mean, tape.before(values, start[mine])) for tape, values, mean in depths]
         shown[mine] = np.nan_to_num(np.where(side[mine] > 0, *best))
         for venue in np.unique(codes[mine, 2]):
             here = mine & (codes[:, 2] == venue)
@@ -206,7 +208,14 @@ def _judge(one: _Participant, rows: Ints, reaction: int, layers: int) -> tuple[o
 
 
 def _reason(
-    one: _Participant, rows: Ints, levels: int, quantity: float, filled: float, against: float, gained: float, delay: int
+    one: _Participant,
+    rows: Ints,
+    levels: int,
+    quantity: float,
+    filled: float,
+    against: float,
+    gained: float,
+    delay: int,
 ) -> str:
     side, other = ("buy", "sell") if one.side[rows[0]] > 0 else ("sell", "buy")
     prices = f" at {levels} prices" if levels > 1 else ""

@@ -1,4 +1,4 @@
-"""The figure of surveillance: where alerts are, the highest of them from near, and how good they are where it is known."""
+"""The figure of surveillance: where alerts are, the clearest of them from near, and how good they are where known."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ def _rows(orders: pd.DataFrame, venue: str, ids: tuple[int, ...]) -> pd.DataFram
     return orders[(orders["venue"] == venue) & orders["order_id"].isin(ids)]
 
 
-def _draw_market(
-    axes: Axes, tape: Tape, orders: pd.DataFrame, alerts: pd.DataFrame, right: list[bool] | None
-) -> None:
+def _draw_market(axes: Axes, tape: Tape, orders: pd.DataFrame, alerts: pd.DataFrame, right: list[bool] | None) -> None:
     inside = tape.quote_time >= tape.start
     time, mid = style.thin(tape.quote_time[inside], tape.mid[inside])
     axes.plot(time, mid, color=style.BLACK, linewidth=0.9, drawstyle="steps-post", label="mid")
@@ -120,9 +118,10 @@ def _draw_episode(axes: Axes, tape: Tape, tables: MarketTables, alerts: pd.DataF
 
 
 def _draw_fills(axes: Axes, trades: pd.DataFrame, ids: tuple[int, ...], begin: int, end: int) -> None:
-    mine = trades[(trades["maker_order"].isin(ids) | trades["taker_order"].isin(ids)) & trades["time"].between(begin, end)]
+    mine = trades[trades["time"].between(begin, end)]
+    mine = mine[mine["maker_order"].isin(ids) | mine["taker_order"].isin(ids)]
     if len(mine):
-        axes.plot(mine["time"] / SECOND, mine["price"], "o", color=style.BLACK, markersize=4, zorder=4, label="its fills")
+        axes.plot(mine["time"] / SECOND, mine["price"], "o", color=style.BLACK, markersize=4, zorder=4, label="fills")
 
 
 def _draw_curve(axes: Axes, alerts: pd.DataFrame, labels: pd.DataFrame, threshold: float) -> None:

@@ -51,7 +51,7 @@ def kept(folder: Path) -> Run:
     """A run folder; StoreError where none of its event log is whole."""
     from marketsim.results.run import Run
 
-    run = Run.open(folder)
+    run = Run.open(folder if folder.name else folder.resolve())
     if not len(run.events):
         raise StoreError(
             f"{folder}: {run.manifest.status}; no part of its event log is whole yet, there is nothing to tell"

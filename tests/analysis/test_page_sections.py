@@ -127,6 +127,7 @@ def test_the_pages_of_runs_have_them(tmp_path: Path) -> None:
         assert f'<section id="{there}">' in text
         assert f'<a href="#{there}">' in text
         assert f'id="{not_there}"' not in text
+        assert ('<a href="#surveillance">' in text and "episodes that were found" in text) == (there == "labels")
         assert page.stat().st_size < 5_000_000
 
 
@@ -145,10 +146,3 @@ def test_surveillance_comes_with_alerts_and_with_labels_only() -> None:
     assert "&lt;b&gt;" in text
     assert "against the labels" not in text  # nobody has said what orders were for
     assert len(drawn.names) == 1
-
-
-def test_surveillance_of_a_labelled_run_is_scored(tmp_path: Path) -> None:
-    run = ms.load("spoofing", {"duration": "90s"}).run()
-    text = ms.report(run, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert '<a href="#surveillance">' in text
-    assert "episodes that were found" in text
