@@ -117,8 +117,7 @@ def kurtosis(clock: Sampled) -> Estimate:
 
 def kurtosis_of(clock: Sampled, values: Floats) -> Estimate:
     """As ``excess_kurtosis``, of a number for each of the clock's rows."""
-    x = _scaled(values)
-    return clock.estimate([x, x**2, x**3, x**4], excess_kurtosis_of_moments)
+    return clock.estimate(_powers(_scaled(values)), excess_kurtosis_of_moments)
 
 
 def excess_kurtosis_of_moments(mean: Floats) -> Floats:
@@ -132,7 +131,7 @@ def skew(clock: Sampled) -> Estimate:
     """As ``skewness``, of returns."""
     x = _scaled(clock.returns)
     return clock.estimate(
-        [x, x**2, x**3],
+        _powers(x)[:3],
         lambda m: (m[..., 2] - 3 * m[..., 0] * m[..., 1] + 2 * m[..., 0] ** 3) / (m[..., 1] - m[..., 0] ** 2) ** 1.5,
     )
 
@@ -210,8 +209,7 @@ def kurtosis_fall(clock: Sampled, many: int) -> Estimate:
         coarsely = mean[..., 5:9] / mean[..., 4:5]
         return excess_kurtosis_of_moments(mean[..., :4]) - excess_kurtosis_of_moments(coarsely)
 
-    powers = [values**n for values in (x, coarse) for n in range(1, 5)]
-    return clock.estimate([*powers[:4], there, *powers[4:]], fall)
+    return clock.estimate([*_powers(x), there, *_powers(coarse)], fall)
 
 
 def burstiness(clock: Sampled, many: int) -> Estimate:
@@ -248,6 +246,12 @@ def window_sums(values: Floats, many: int) -> Floats:
     """Sums of each ``many`` neighbours."""
     area = np.concatenate(([0.0], np.cumsum(values)))
     return np.asarray(area[many:] - area[:-many])
+
+
+def _powers(values: Floats) -> list[Floats]:
+    """x, x², x³, x⁴."""
+    square = values * values
+    return [values, square, square * values, square * square]
 
 
 def _scaled(values: Floats) -> Floats:

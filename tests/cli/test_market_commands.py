@@ -43,7 +43,7 @@ def test_facts_of_a_scenario_and_a_lobster_file(marketsim: Any, day: Path, place
     ("words", "told"),
     [
         (("facts", "nosuch"), "no ready scenario is called"),
-        (("facts", "."), "no run"),
+        (("facts", "."), "not a run folder"),
         (("facts", "small.yaml", "--instrument", "XYZ"), "unknown instrument 'XYZ'"),
         (("facts", "small.yaml", "--figure", "facts.xyz"), "end it in .png"),
         (("facts", "small.yaml", "--out", "no/such/folder.csv"), "choose another place"),
