@@ -187,7 +187,7 @@ def test_in_a_browser_nothing_is_missing_asked_for_or_wider_than_the_screen(
     narrow = tab.evaluate("document.images[0].naturalWidth < 500")
     assert narrow == (width < 640)
     heights = tab.evaluate("[...document.querySelectorAll('section')].map(s => s.getBoundingClientRect().height)")
-    assert len(heights) == 4
+    assert len(heights) == 5
     assert min(heights) > 50
     tab.close()
 
