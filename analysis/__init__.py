@@ -35,9 +35,13 @@ if TYPE_CHECKING:
     from marketsim.analysis.at_best import time_at_best
     from marketsim.analysis.attribution import benchmark_attribution, rule_contribution
     from marketsim.analysis.book_costs import depth_weighted_spread, depth_within, round_trip_cost, time_at_spread
+    from marketsim.analysis.conditional_volatility import GarchFit, fit_garch
     from marketsim.analysis.daily_pattern import intraday_profile
+    from marketsim.analysis.detection import AlertScore, Share, detection_curve, score_alerts
     from marketsim.analysis.double_auctions import DoubleAuction, double_auction, profit_dispersion, smiths_alpha
     from marketsim.analysis.execution_report import execution_holdings, executions, volume_curve
+    from marketsim.analysis.fact_distances import FactDistance, fact_distance, fact_statistics
+    from marketsim.analysis.fact_verdicts import StylizedFacts, stylized_facts
     from marketsim.analysis.figures.comparison import forest_figure, pairs_figure
     from marketsim.analysis.figures.contracts import clearing_figure
     from marketsim.analysis.figures.counterfactual import counterfactual_figure
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.rules import rule_figure
     from marketsim.analysis.figures.signals import signal_figure
     from marketsim.analysis.figures.stress import stress_figure
+    from marketsim.analysis.figures.surveillance import surveillance_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.flow_imbalance import order_flow_imbalance, order_flow_impact
     from marketsim.analysis.ground_truth import labels
@@ -76,6 +81,7 @@ if TYPE_CHECKING:
         resiliency,
     )
     from marketsim.analysis.market_measures import Microstructure, microstructure
+    from marketsim.analysis.memory import LongMemory, long_memory
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
     from marketsim.analysis.page_counterfactual import counterfactual_page
@@ -154,10 +160,10 @@ if TYPE_CHECKING:
         return_autocorrelation,
         sign_autocorrelation,
         skewness,
-        stylized_facts,
         volatility_clustering,
     )
     from marketsim.analysis.summary import Summary, market_table, summarize
+    from marketsim.analysis.surveillance import surveil
     from marketsim.analysis.tape import Tape
     from marketsim.analysis.transient_impact import Propagator, fit_propagator, propagator_of
     from marketsim.analysis.windows import Window, after_warm_up, during
@@ -190,7 +196,10 @@ _HOMES = {
     "running_performance": ("RunningAccount", "RunningReturns", "RunningTrades"),
     "scorecard": ("benchmark_returns", "inventory_half_life", "performance_table"),
     "execution_report": ("execution_holdings", "executions", "volume_curve"),
+    "fact_distances": ("FactDistance", "fact_distance", "fact_statistics"),
+    "fact_verdicts": ("StylizedFacts", "stylized_facts"),
     "hawkes": ("HawkesFit", "branching_ratio", "fit_hawkes", "hawkes_log_likelihood", "simulate_hawkes"),
+    "detection": ("AlertScore", "Share", "detection_curve", "score_alerts"),
     "double_auctions": ("DoubleAuction", "double_auction", "profit_dispersion", "smiths_alpha"),
     "ground_truth": ("labels",),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
@@ -205,6 +214,8 @@ _HOMES = {
         "quote_imbalance",
         "resiliency",
     ),
+    "conditional_volatility": ("GarchFit", "fit_garch"),
+    "memory": ("LongMemory", "long_memory"),
     "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
     "paired": ("PairedDifference", "paired_difference", "power_of", "seeds_needed", "smallest_difference"),
@@ -263,6 +274,7 @@ _HOMES = {
     "figures.rules": ("rule_figure",),
     "figures.order_flow": ("order_flow_figure", "propagator_figure", "vpin_figure"),
     "figures.price_and_day": ("information_share_figure", "intraday_figure"),
+    "figures.surveillance": ("surveillance_figure",),
     "figures.venues": ("crossed_figure", "venue_figure"),
     "spreads": (
         "effective_spread",
@@ -282,10 +294,10 @@ _HOMES = {
         "return_autocorrelation",
         "sign_autocorrelation",
         "skewness",
-        "stylized_facts",
         "volatility_clustering",
     ),
     "summary": ("Summary", "market_table", "summarize"),
+    "surveillance": ("surveil",),
     "tape": ("Tape",),
     "book_costs": (
         "depth_weighted_spread",
@@ -338,14 +350,18 @@ _WHERE = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Account",
     "Accounts",
+    "AlertScore",
     "Amihud",
     "Brinson",
     "ClusteringTest",
     "DoubleAuction",
     "Drawdown",
+    "FactDistance",
+    "GarchFit",
     "HawkesFit",
     "ImpactFit",
     "KyleLambda",
+    "LongMemory",
     "Microstructure",
     "PairedDifference",
     "PinFit",
@@ -356,6 +372,8 @@ __all__ = [
     "RunningAccount",
     "RunningReturns",
     "RunningTrades",
+    "Share",
+    "StylizedFacts",
     "Summary",
     "TailIndex",
     "Tape",
@@ -395,6 +413,7 @@ __all__ = [
     "depth_profile",
     "depth_weighted_spread",
     "depth_within",
+    "detection_curve",
     "double_auction",
     "double_auction_figure",
     "downside_deviation",
@@ -406,7 +425,10 @@ __all__ = [
     "execution_holdings",
     "executions",
     "expectancy",
+    "fact_distance",
+    "fact_statistics",
     "figures",
+    "fit_garch",
     "fit_hawkes",
     "fit_impact",
     "fit_pin",
@@ -430,6 +452,7 @@ __all__ = [
     "labels",
     "league_figure",
     "locked_and_crossed",
+    "long_memory",
     "longest_runs",
     "mark_outs",
     "market_table",
@@ -478,6 +501,7 @@ __all__ = [
     "round_trips",
     "rule_contribution",
     "rule_figure",
+    "score_alerts",
     "seeds_needed",
     "seen_and_true",
     "sharpe",
@@ -494,6 +518,8 @@ __all__ = [
     "stress_figure",
     "stylized_facts",
     "summarize",
+    "surveil",
+    "surveillance_figure",
     "tail_ratio",
     "time_at_best",
     "time_at_spread",

@@ -21,6 +21,7 @@ import pandas as pd
 from marketsim.analysis import explorer, figures
 from marketsim.analysis.accounting import Accounts, accounts
 from marketsim.analysis.execution_report import executions, largest, named_orders
+from marketsim.analysis.fact_verdicts import StylizedFacts, stylized_facts
 from marketsim.analysis.figures.executions import execution_figure
 from marketsim.analysis.impact import kyle_lambda
 from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
@@ -30,6 +31,7 @@ from marketsim.analysis.page_parts import cards, document, facts, image, table, 
 from marketsim.analysis.page_performance import measures_part, rule_section
 from marketsim.analysis.page_risk import risk_log, risk_section
 from marketsim.analysis.page_signals import signal_log, signal_section
+from marketsim.analysis.page_surveillance import alerts_of, has_surveillance, surveillance_section
 from marketsim.analysis.page_words import (
     ACTIVITY_COLUMNS,
     AGENT_COLUMNS,
@@ -44,7 +46,6 @@ from marketsim.analysis.picture import picture
 from marketsim.analysis.prices import step_of
 from marketsim.analysis.rule_notes import rule_notes
 from marketsim.analysis.spreads import price_improvement, realized_spread
-from marketsim.analysis.stylized import stylized_facts
 from marketsim.analysis.summary import Summary, if_recorded, number, summarize
 from marketsim.analysis.tape import Tape
 from marketsim.domain.local_time import LocalTime, time_text
@@ -95,7 +96,8 @@ def _body(
     agents = len(summary.families) > 0
     worked = executions(tables)
     currency = "/".join(sorted(set(summary.market["currency"]))) if len(summary.market) else ""
-    contents = _contents(tables, agents, len(worked) > 0, manifest)
+    alerts = alerts_of(tables)
+    contents = _contents(tables, agents, len(worked) > 0, has_surveillance(tables, alerts), manifest)
     yield f"<header><h1>{escape(title)}</h1>{_lead(tables, books)}{contents}</header>"
     if notice:
         yield f'<p class="notice" role="alert">{escape(notice)}</p>'
@@ -111,6 +113,7 @@ def _body(
     yield from signal_section(tables, figure)
     yield from rule_section(tables, books, currency, figure)
     yield from label_section(tables, figure)
+    yield from surveillance_section(tables, alerts, figure)
     yield from risk_section(tables, books, figure)
     yield _terms()
     if manifest:
@@ -127,13 +130,14 @@ def _lead(tables: MarketTables, books: Accounts) -> str:
     return f'<p class="lead">{escape(names)} · {escape(span)}{escape(who)}</p>'
 
 
-def _contents(tables: MarketTables, agents: bool, worked: bool, manifest: object) -> str:
+def _contents(tables: MarketTables, agents: bool, worked: bool, alerted: bool, manifest: object) -> str:
     parts = [("market", "Market")]
     parts += [("agents", "Agents")] if agents else []
     parts += [("executions", "Executions")] if worked else []
     parts += [("signals", "Signals")] if len(signal_log(tables)) else []
     parts += [("rules", "Rules")] if len(rule_notes(tables).orders) else []
     parts += [("labels", "Labels")] if len(label_log(tables)) else []
+    parts += [("surveillance", "Surveillance")] if alerted else []
     parts += [("risk", "Risk")] if len(risk_log(tables)) else []
     parts += [("terms", "Terms")]
     parts += [("scenario", "Scenario")] if manifest else []
@@ -235,15 +239,22 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
         "signs that persist. A mark-out below zero means that makers lost to those who traded with them."
         + _kyle_words(tape),
     )
-    yield _figure(
-        lambda width: figures.stylized_facts(tape, width=width),
-        f"{name}: stylized facts",
-        "Real markets show tails fatter than the normal law (a tail index near 3), returns without memory, sizes of "
-        "returns that stay correlated (volatility clustering) and signs of trades that decay slowly.",
-    )
     found = stylized_facts(tape)
-    found["clustering"] = [_p_value(value) for value in found["clustering_p_value"]]
-    yield table(found, "return over", FACT_COLUMNS, f"{name}: stylized facts of log returns of the mid.")
+    yield _figure(
+        lambda width: figures.stylized_facts(tape, width=width, found=found),
+        f"{name}: stylized facts: verdicts, and the curves behind them",
+        "What real markets have in common (Cont 2001), and whether it is seen here: tails fatter than the normal law "
+        "that thin out over longer times, returns without memory whose size has one, volume that comes with moves, "
+        "signs of trades that decay slowly. Bars are 95 % intervals; in grey bands lies what chance does.",
+    )
+    yield table(_told(found), "fact", FACT_COLUMNS, f"{name}: stylized facts, each by the number that decides.")
+
+
+def _told(found: StylizedFacts) -> pd.DataFrame:
+    told = found.leading.set_index("fact")
+    pairs = zip(told["low"], told["high"], strict=True)
+    told["interval"] = [f"{number(low, '.3f')} … {number(high, '.3f')}" for low, high in pairs]
+    return told
 
 
 def _kyle_words(tape: Tape) -> str:
@@ -406,10 +417,6 @@ def _short(span: int) -> str:
         if span >= size:
             return f"{span / size:.3g} {unit}"
     return f"{span} ns"
-
-
-def _p_value(value: float) -> str:
-    return "< 0.001" if value < 0.001 else number(value, ".3f")
 
 
 def _scientific(value: float) -> str:

@@ -19,6 +19,7 @@ PARTS = (
     "python_agents",
     "indicators",
     "signals",
+    "facts",
     "risk",
     "gym",
     "replay",

@@ -56,6 +56,8 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "fee_wars": png(ms.analysis.venue_figure(ready("fee_wars", duration))),
         "double_auction": png(double_auction()),
         "flash_crash": png(ms.analysis.stress_figure(ready("flash_crash", duration))),
+        "stylized_facts": png(two_markets(duration)),
+        "surveillance": png(surveillance(duration)),
         "rules": png(ms.analysis.signal_figure(ready("rule_strategies", duration and "4min"), "dip_buyer")),
         "rule_contribution": png(ms.analysis.rule_figure(measured, "dip")),
         "equity_and_trades": png(figures.equity_and_trades(measured, "dip")),
@@ -365,6 +367,19 @@ def ready(name: str, duration: str | None, without: tuple[str, ...] = ()) -> Any
     """A run of a ready scenario, without some of its agents; a piece of one when a duration is given."""
     changes: dict[str, Any] = {f"agents.{agent}": None for agent in without}
     return ms.load(name, changes if duration is None else {**changes, "duration": duration, "warm_up": "0s"}).run()
+
+
+def two_markets(duration: str | None) -> Any:
+    """The figure of docs/stylized-facts.md."""
+    names = ("quickstart", "spoofing")
+    first, second = (ready(name, duration or "1h") for name in names)
+    return ms.analysis.figures.stylized_facts(first, beside=second, names=names)
+
+
+def surveillance(duration: str | None) -> Any:
+    """The figure of docs/surveillance.md."""
+    run = ready("spoofing", duration)
+    return ms.analysis.surveillance_figure(run, labels=ms.analysis.labels(run))
 
 
 def risk_limits(duration: str | None) -> Any:

@@ -8,6 +8,7 @@ import typer
 
 from marketsim.cli.check import check
 from marketsim.cli.compare import compare
+from marketsim.cli.facts import facts
 from marketsim.cli.impact import impact
 from marketsim.cli.init import init
 from marketsim.cli.keys import keys
@@ -17,6 +18,7 @@ from marketsim.cli.replay import replay
 from marketsim.cli.report import report
 from marketsim.cli.run import run
 from marketsim.cli.serve import serve
+from marketsim.cli.surveil import surveil
 from marketsim.cli.sweep import sweep
 from marketsim.cli.tournament import tournament
 from marketsim.cli.trade import trade
@@ -62,6 +64,8 @@ app.command()(report)
 app.command()(measure)
 app.command()(compare)
 app.command()(sweep)
+app.command()(facts)
+app.command()(surveil)
 app.command()(tournament)
 app.command()(impact)
 app.command()(verify)

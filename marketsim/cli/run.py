@@ -52,6 +52,13 @@ def run(
         tell(done, with_report=not (no_report or no_save), profile=profile, browse=browse)
 
 
+def run_unkept(spec: ScenarioSpec, *, debug: bool) -> Run:
+    """Run a scenario for another command: with progress and interrupts as here, and nothing is stored."""
+    attempt = _Attempt(spec, profile=False)
+    with interrupts_are_heard(attempt.end):
+        return _run(attempt, None, keep=False, debug=debug)
+
+
 def _run(attempt: _Attempt, out: Path | None, *, keep: bool, debug: bool) -> Run:
     from marketsim.cli.progress import RunProgress
     from marketsim.kernel.compilation import watched_compilation

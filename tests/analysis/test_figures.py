@@ -139,7 +139,7 @@ def texts_are_apart(figure: Figure) -> None:
 @pytest.mark.parametrize("draw", ALL, ids=NAMES)
 def test_every_axis_says_what_it_is_and_in_which_unit(draw: Callable[..., Figure]) -> None:
     units = ("USD", "units", "bps", "HH:MM", "level", "later", "after", "density", "autocorrelation", "lag",
-             "deviations", "share", "minute", "time since")  # fmt: skip
+             "deviations", "share", "minute", "time since", "kurtosis", "(s)", "correlation", "intervals")  # fmt: skip
     figure = draw(TABLES)
     for axes in figure.axes:
         if axes.yaxis.get_label_text():

@@ -127,7 +127,25 @@ def test_the_pages_of_runs_have_them(tmp_path: Path) -> None:
         assert f'<section id="{there}">' in text
         assert f'<a href="#{there}">' in text
         assert f'id="{not_there}"' not in text
+        assert ('<a href="#surveillance">' in text and "episodes that were found" in text) == (there == "labels")
         assert page.stat().st_size < 5_000_000
         assert ('<section id="rules">' in text) == ('<a href="#rules">' in text) == (scenario == "rule_strategies")
         assert "Every measure of the agents that are one of a kind" in text
         assert '<th scope="row">ulcer index' in text
+
+
+def test_surveillance_comes_with_alerts_and_with_labels_only() -> None:
+    from test_surveillance import FILL, spoof, tables
+
+    from marketsim.analysis.page_surveillance import alerts_of, has_surveillance, surveillance_section
+
+    drawn = Drawn()
+    honest, guilty = tables([]), tables(spoof("<b>", filled=20.0), FILL)
+    assert not list(surveillance_section(honest, alerts_of(honest), drawn))
+    assert not has_surveillance(by_hand(), alerts_of(by_hand()))
+    text = "".join(surveillance_section(guilty, alerts_of(guilty), drawn))
+    assert 'id="surveillance"' in text
+    assert "showed 400 to sell beside 20 to buy" in text
+    assert "&lt;b&gt;" in text
+    assert "against the labels" not in text  # nobody has said what orders were for
+    assert len(drawn.names) == 1

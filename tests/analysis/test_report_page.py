@@ -36,7 +36,7 @@ def test_it_holds_headlines_tables_figures_and_the_manifest(written: Path) -> No
     assert "<h1>Makers &amp; &lt;takers&gt;</h1>" in text
     assert "Stopped." in text
     assert ">6,000</b><span>trades" in text
-    assert text.count("<figure") == 9 + 2  # and two to zoom into
+    assert text.count("<figure") == 10 + 2  # random cancels give alerts, and so a picture of them; two to zoom into
     for words in ("noise", "learner", "adverse selection", "Kyle&#x27;s lambda", "Sharpe", "CVaR"):
         assert words in text
     assert "seed: 7" in text
@@ -62,8 +62,8 @@ def test_it_asks_nothing_of_any_network(written: Path) -> None:
 def test_every_figure_has_words_for_those_who_cannot_see_it(written: Path) -> None:
     text = written.read_text(encoding="utf-8")
     words = re.findall(r'<img [^>]*alt="([^"]*)"', text)
-    assert len(words) == 9
-    assert len(set(words)) == 9
+    assert len(words) == 10
+    assert len(set(words)) == 10
     assert all(len(alt) > 15 for alt in words)
 
 
@@ -152,7 +152,7 @@ def test_a_market_without_anything_still_has_a_page(tmp_path: Path) -> None:
 def test_in_a_browser_nothing_is_missing_asked_for_or_wider_than_the_screen(
     browser: Any, written: Path, width: int
 ) -> None:
-    assert_readable(browser, written, width, pictures=9, sections=4)
+    assert_readable(browser, written, width, pictures=10, sections=5)
     _zoom_into_every_view(browser, written, width)
 
 

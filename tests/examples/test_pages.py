@@ -38,6 +38,7 @@ _LONG = {
     "docs/stress.md", "docs/takers.md",
     "docs/square-root-law.md", "docs/sweeps.md", "docs/tournament.md", "docs/counterfactual-impact.md",
     "docs/comparing.md",
+    "docs/stylized-facts.md", "docs/surveillance.md",
 }  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 

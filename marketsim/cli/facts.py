@@ -1,0 +1,104 @@
+"""``marketsim facts``: the stylized facts of a market, with verdicts, and how far it is from another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from marketsim.cli.console import empty_table, notices, output, say
+from marketsim.cli.guard import guarded
+from marketsim.cli.options import Debug, Seed, Settings
+from marketsim.cli.sources import WHAT, market, name_of, write_figure
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from marketsim.analysis.fact_distances import FactDistance
+    from marketsim.analysis.tape import Tape
+
+
+@guarded
+def facts(
+    source: Annotated[str, typer.Argument(metavar="MARKET", help=WHAT)],
+    beside: Annotated[
+        str | None,
+        typer.Option("--beside", metavar="MARKET", help="Another one, named alike: both verdicts, and the distance."),
+    ] = None,
+    instrument: Annotated[str | None, typer.Option("--instrument", help="Needed where there are several.")] = None,
+    beside_instrument: Annotated[
+        str | None, typer.Option("--beside-instrument", help="The same for the market beside.")
+    ] = None,
+    seed: Seed = None,
+    settings: Settings = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", metavar="FILE", help="Draw them: a .png, .svg or .pdf.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the table of facts as CSV.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Judge the stylized facts of a market."""
+    from marketsim.analysis.tape import Tape
+
+    here = market(source, seed, settings, debug=debug)
+    there = None if beside is None else market(beside, debug=debug)
+    tape = Tape.of(here, instrument)
+    other = None if there is None else Tape.of(there, beside_instrument)
+    names = (name_of(here), "" if there is None else name_of(there))
+    _tell(tape, other, names, out)
+    if figure is not None:
+        from marketsim.analysis.figures import stylized_facts as draw
+
+        write_figure(draw(tape, beside=other, names=names), figure)
+        say(f"figure  {figure}")
+
+
+def _tell(tape: Tape, other: Tape | None, names: tuple[str, str], out: Path | None) -> None:
+    from marketsim.analysis.fact_distances import fact_distance
+    from marketsim.analysis.fact_verdicts import stylized_facts
+
+    with notices().status("measuring"):
+        found = [stylized_facts(market) for market in ([tape] if other is None else [tape, other])]
+        apart = None if other is None else fact_distance(tape, other)
+    for name, facts in zip(names, found, strict=False):
+        say(name)
+        output().print(facts.rich())
+        say()
+    say("A verdict follows from its row's interval; the first row of a fact decides. Rules: docs/stylized-facts.md.")
+    if apart is not None:
+        say()
+        output().print(_distances(apart, names))
+        say(
+            f"Distance {apart.total:.2f} (95 %: {apart.low:.2f} to {apart.high:.2f}): root mean square of the "
+            "differences in standard errors; about 1 between two stretches of one market."
+        )
+    if out is not None:
+        _write(found[0].table, out)
+
+
+def _distances(apart: FactDistance, names: tuple[str, str]) -> Table:
+    from marketsim.analysis.summary import number
+
+    table = empty_table()
+    table.add_column("statistic", no_wrap=True)
+    for heading in (*names, "difference", "± s.e.", "in s.e."):
+        table.add_column(heading, justify="right")
+    for name, row in apart.table.iterrows():
+        cells = [number(row[key], ",.3f") for key in ("simulated", "recorded", "difference", "standard_error")]
+        far = abs(row["distance"]) > 2
+        table.add_row(str(name), *cells, number(row["distance"], "+,.1f"), style="bold" if far else None)
+    return table
+
+
+def _write(table: object, path: Path) -> None:
+    import pandas as pd
+
+    from marketsim.errors import StoreError
+
+    assert isinstance(table, pd.DataFrame)
+    try:
+        table.to_csv(path, index=False)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror or error}; choose another place") from error
+    say(f"written {path}")
