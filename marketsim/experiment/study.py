@@ -135,15 +135,18 @@ class Study:
         """Whether no further run of it is wanted."""
         return bool(attempt.error) or attempt.pruned or attempt.decided == len(self.rules.seeds)
 
-    def close_trial(self, attempt: Attempt) -> None:
-        """Enter a settled trial's result."""
+    def close_trial(self, attempt: Attempt) -> float:
+        """Enter a settled trial's result; its value, NaN for one that is not complete."""
         state = self._optuna.trial.TrialState
         if attempt.error:
             self._study.tell(attempt.trial, state=state.FAIL)
-        elif attempt.pruned:
+            return math.nan
+        if attempt.pruned:
             self._study.tell(attempt.trial, state=state.PRUNED)
-        else:
-            self._study.tell(attempt.trial, self.rules.aggregate(attempt.measured(self.rules.seeds)))
+            return math.nan
+        value = self.rules.aggregate(attempt.measured(self.rules.seeds))
+        self._study.tell(attempt.trial, value)
+        return value
 
     def finished(self) -> list[tuple[Attempt, str, float]]:
         """Every finished trial in order, with "complete", "pruned" or "failed", and its value (NaN where none)."""
@@ -154,12 +157,6 @@ class Study:
             for trial in self._study.get_trials(deepcopy=False)
             if trial.state in words
         ]
-
-    def best(self) -> Attempt | None:
-        """The complete trial with the best value, the earliest of equals; None where none is complete."""
-        complete = [(attempt, value) for attempt, state, value in self.finished() if state == "complete"]
-        sign = -1.0 if self.rules.direction == "maximize" else 1.0
-        return min(complete, key=lambda pair: sign * pair[1])[0] if complete else None
 
     def note(self, key: str) -> dict[int, Outcome]:
         """What was kept beside the trials under a name: outcomes by seed."""
