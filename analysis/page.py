@@ -78,7 +78,7 @@ def report(
     """
     books = accounts(tables) if books is None else books
     text = document(title, _body(tables, books, title, manifest, notice, remarks))
-    return _write(Path(path), text)
+    return write_page(Path(path), text)
 
 
 def _body(
@@ -356,7 +356,7 @@ def _manifest(manifest: Mapping[str, Any] | str) -> str:
     )
 
 
-def _write(path: Path, text: str) -> Path:
+def write_page(path: Path, text: str) -> Path:
     """Whole or not at all: written beside its place, then moved there."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from marketsim.exchange.book import OrderBook
     from marketsim.exchange.core import MatchingCore
     from marketsim.experiment.comparison import compare
+    from marketsim.experiment.optimization import optimize
     from marketsim.experiment.tournament import tournament
     from marketsim.experiment.verification import verify
     from marketsim.kernel.environment import Environment
@@ -102,6 +103,7 @@ _HOMES = {
     "exchange.book": ("OrderBook",),
     "exchange.core": ("MatchingCore",),
     "experiment.comparison": ("compare",),
+    "experiment.optimization": ("optimize",),
     "experiment.tournament": ("tournament",),
     "experiment.verification": ("verify",),
     "kernel.environment": ("Environment",),
@@ -218,6 +220,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "gateway",
     "gym",
     "load",
+    "optimize",
     "policies",
     "policy",
     "report",

@@ -86,13 +86,13 @@ class CountProgress(_Shown):
         self._what = what
         self._told = 0
 
-    def __call__(self, done: int, total: int) -> None:
-        """So many are done."""
+    def __call__(self, done: int, total: int, details: str = "") -> None:
+        """So many are done. details: what else there is to tell."""
         if self._bar is not None:
-            self._bar.update(self._task, description=self._what, completed=done, total=total, details="")
+            self._bar.update(self._task, description=self._what, completed=done, total=total, details=details)
         elif done * 10 // total > self._told:
             self._told = done * 10 // total
-            note(f"{done / total:4.0%}  {done:,} of {total:,} {self._what}")
+            note(f"{done / total:4.0%}  {done:,} of {total:,} {self._what}{f'  {details}' if details else ''}")
 
 
 def _run_bar() -> Bar:

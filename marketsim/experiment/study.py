@@ -1,8 +1,8 @@
 """A study: the trials of an optimisation as Optuna keeps them, in memory or in a SQLite file that outlives a kill.
 
 It asks Optuna's samplers for values, remembers what came of every seed as soon as it is known, and lets Optuna's pruner
-decide. A sampler is made anew for each trial, its seed a function of the trial's number: what a trial tries follows from
-the trials before it and from nothing else, so that a study that was killed goes on as if it had not been. It runs
+decide. A sampler is made anew for each trial, its seed a function of the trial's number: what a trial tries follows
+from the trials before it and from nothing else, so that a study that was killed goes on as if it had not been. It runs
 nothing.
 """
 
@@ -289,7 +289,9 @@ def _alone(path: Path | None) -> Iterator[None]:
     try:
         begin = os.read(handle, len(_HEADER))
         if begin not in (b"", _HEADER):
-            raise StoreError(f"{path}: it is no SQLite file: a study begins with a file of its own; choose another name")
+            raise StoreError(
+                f"{path}: it is no SQLite file: a study begins with a file of its own; choose another name"
+            )
         _lock(handle, path)
         yield
     finally:
