@@ -67,7 +67,9 @@ def noise(seed: int) -> float:
 def hill(given: Any, seed: int) -> float:
     """Best, 10, at a spread of 0.2; the quantity matters little. Seeds shift all trials alike."""
     mm = given["agents"]["mm"]
-    return float(10.0 - math.log(mm["target_spread"] / 0.2) ** 2 - 0.0005 * (mm.get("quantity", 1) - 20) ** 2 + noise(seed))
+    return float(
+        10.0 - math.log(mm["target_spread"] / 0.2) ** 2 - 0.0005 * (mm.get("quantity", 1) - 20) ** 2 + noise(seed)
+    )
 
 
 Formula = Callable[[Any, int], float]
@@ -285,7 +287,9 @@ def test_where_all_fail_the_first_error_is_told(formula: Any) -> None:
         raise ValueError("never")
 
     ran = formula(function)
-    with pytest.raises(SimulationError, match=r"the scenario as it is fails and so did all 4 trials.*ValueError: never"):
+    with pytest.raises(
+        SimulationError, match=r"the scenario as it is fails and so did all 4 trials.*ValueError: never"
+    ):
         search()
     assert len(ran) < 4 * 3 + 4, "it gives up after the first batch"
 
@@ -310,7 +314,7 @@ def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been(formula: Any, tm
     whole = search(**given)
     count = len(ran)
     file = tmp_path / "study.db"
-    for stop in (1, 5, 20, 11, 17):  # after so many runs more
+    for stop in (1, 22, 13):  # after so many runs more
 
         def progress(step: Any, ran: Any = formula(hill), stop: int = stop) -> None:
             if len(ran) >= stop:
@@ -322,7 +326,7 @@ def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been(formula: Any, tm
     found = search(**given, study=file)
     pd.testing.assert_frame_equal(found.trials, whole.trials)
     pd.testing.assert_frame_equal(found.values, whole.values)
-    assert count - 54 <= len(ran) <= count - 49, "a run is lost at each stop, at most"
+    assert count - 36 <= len(ran) <= count - 33, "a run is lost at each stop, at most"
     ran = formula(hill)
     again = search(**given, study=file)
     assert ran == [], "all is known"
@@ -390,7 +394,7 @@ def _outcomes(file: Path) -> int:
         ({"seeds": 4}, r"seeds\[3\]|seeds: \[1, 2, 3\] → \[1, 2, 3, 4\]"),
         ({"measure": "agents.mm.fees"}, 'measure: "agents.mm.pnl" → "agents.mm.fees"'),
         ({"over": {SPREAD: "0.02..3 log"}}, r"over.*high +2 +→ +3"),
-        ({"scenario": scenario(duration="21s")}, r"scenario.duration +20s +→ +21s"),
+        ({"scenario": scenario(duration="21s")}, r'scenario.duration +"20s" +→ +"21s"'),
         ({"sampler": "random"}, 'sampler: "tpe" → "random"'),
     ],
 )
@@ -582,7 +586,16 @@ def test_the_best_is_a_scenario_that_runs(formula: Any, tmp_path: Path) -> None:
     found = search(over, trials=16, fresh=2)
     paths = found.save(tmp_path / "out")
     assert sorted(path.name for path in paths) == sorted(
-        ["trials.csv", "values.csv", "importance.csv", "finalists.csv", "history.png", "importance.png", "slices.png", "best.yaml"]
+        [
+            "trials.csv",
+            "values.csv",
+            "importance.csv",
+            "finalists.csv",
+            "history.png",
+            "importance.png",
+            "slices.png",
+            "best.yaml",
+        ]
     )
     assert sorted(tmp_path.glob("out/*")) == sorted(paths)
     kept = ms.load(tmp_path / "out" / "best.yaml")
