@@ -111,7 +111,7 @@ def _body(
     yield from risk_section(tables, books, figure)
     yield _terms()
     if manifest:
-        yield _manifest(manifest)
+        yield manifest_section(manifest)
     yield "<footer>Made by marketsim. Simulated time throughout; prices are in currency, quantities in units.</footer>"
 
 
@@ -342,7 +342,8 @@ def _terms() -> str:
     )
 
 
-def _manifest(manifest: Mapping[str, Any] | str) -> str:
+def manifest_section(manifest: Mapping[str, Any] | str) -> str:
+    """The section "Scenario": what was run, folded away."""
     if isinstance(manifest, str):
         text = manifest
     else:

@@ -164,8 +164,8 @@ def _body(found: Found) -> Iterator[str]:
     yield _figure(
         lambda width: found.figure("slices", width=width),
         "Value of every complete trial along each parameter",
-        "A ridge says where a parameter should be; a cloud without shape, that it matters little; a best point (ringed) "
-        "at the edge of a panel, that the range should be wider. Later trials are darker.",
+        "A ridge says where a parameter should be; a shapeless cloud, that it matters little; a best point (ringed) at "
+        "the edge of a panel, that the range should be wider. Later trials are darker.",
     )
     yield _trials(found)
     yield "</section>"

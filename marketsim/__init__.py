@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from marketsim.exchange.core import MatchingCore
     from marketsim.experiment.comparison import compare
     from marketsim.experiment.optimization import optimize
+    from marketsim.experiment.sweep import Sweep, sweep
     from marketsim.experiment.tournament import tournament
     from marketsim.experiment.verification import verify
     from marketsim.kernel.environment import Environment
@@ -104,6 +105,7 @@ _HOMES = {
     "exchange.core": ("MatchingCore",),
     "experiment.comparison": ("compare",),
     "experiment.optimization": ("optimize",),
+    "experiment.sweep": ("Sweep", "sweep"),
     "experiment.tournament": ("tournament",),
     "experiment.verification": ("verify",),
     "kernel.environment": ("Environment",),
@@ -205,6 +207,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "Simulation",
     "Spike",
     "Status",
+    "Sweep",
     "TimeInForce",
     "TradePrint",
     "TruncatedNormal",
@@ -224,6 +227,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "policies",
     "policy",
     "report",
+    "sweep",
     "to_dict",
     "to_json",
     "tournament",

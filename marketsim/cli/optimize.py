@@ -11,6 +11,7 @@ import typer
 from marketsim.cli.console import empty_table, note, output, say
 from marketsim.cli.guard import guarded
 from marketsim.cli.options import Debug, Settings
+from marketsim.cli.study import beside, read_study, settings_of
 from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -20,22 +21,23 @@ if TYPE_CHECKING:
     from marketsim.experiment.search import Step
     from marketsim.scenario.spec import ScenarioSpec
 
-_PLANNED = (
-    "over", "measure", "direction", "seeds", "trials", "aggregate", "sampler", "levels", "pruner", "study", "finalists",
-    "fresh", "timeout", "workers", "batch", "sampler_seed", "confidence",
+_STUDY = (
+    "scenario", "set", "over", "measure", "direction", "seeds", "trials", "aggregate", "sampler", "levels", "pruner",
+    "study", "finalists", "fresh", "timeout", "workers", "batch", "sampler_seed", "confidence",
 )  # fmt: skip
 
 
 @guarded
 def optimize(
     scenario: Annotated[
-        str, typer.Argument(metavar="SCENARIO", help="A scenario file, the name of a ready one, or a plan (YAML).")
+        str, typer.Argument(metavar="SCENARIO|STUDY",
+            help="A scenario file or the name of a ready one; or a study file, which says all of what follows.")
     ],
     over: Annotated[
         list[str] | None,
         typer.Option(
             "--over", metavar="PATH=VALUES",
-            help='What varies: "agents.mm.gamma=0.01..1 log", "…=1..50", "…=a, b, c". May be repeated.',
+            help="What varies, such as agents.mm.gamma=0.01..1:log or agents.mm.quantity=10,20,50. Repeat it.",
         ),
     ] = None,
     measure: Annotated[
@@ -105,20 +107,15 @@ def optimize(
 
 def _asked(scenario: str, settings: Sequence[str], given: Mapping[str, Any]) -> tuple[ScenarioSpec, dict[str, Any]]:
     """The scenario, and what is asked for: by the plan, and by the command line, which has the last word."""
-    from marketsim.cli.scenarios import find_modules, read
-    from marketsim.experiment.plan import is_plan, read_plan
-    from marketsim.scenario.loader import check
+    from marketsim.cli.scenarios import read
 
-    asked: dict[str, Any] = {}
-    if is_plan(scenario):
-        find_modules(Path(scenario).parent)
-        plan = read_plan(scenario, _PLANNED)
-        spec = read(plan.pop("scenario"))
-        spec = check(check(spec, plan.pop("set", None) or {}), settings)
-        asked = plan
-    else:
-        spec = read(scenario, settings)
-    asked |= {"over": {**asked.get("over", {}), **given.get("over", {})}}
+    told = dict(read_study(Path(scenario), _STUDY) or {})
+    if told:
+        settings = [*settings_of(told.pop("set", None)), *settings]
+        scenario = beside(Path(scenario), str(told.pop("scenario")))
+    spec = read(scenario, settings)
+    asked: dict[str, Any] = told
+    asked |= {"over": {**(asked.get("over") or {}), **given.get("over", {})}}
     asked |= {name: value for name, value in given.items() if name != "over"}
     if not asked["over"]:
         raise InvalidValueError('nothing varies: say --over "agents.mm.gamma=0.01..1 log", once for each parameter')

@@ -28,14 +28,12 @@ from marketsim.errors import (
     ConfigurationError,
     InvalidValueError,
     MissingDependency,
-    ScenarioError,
     SimulationError,
     StoreError,
 )
 from marketsim.experiment import study as study_module
 from marketsim.experiment import workers as workers_module
 from marketsim.experiment.optimization import Optimization, _aggregate, optimize
-from marketsim.experiment.plan import is_plan, read_plan
 from marketsim.experiment.workers import Workers
 from marketsim.kernel.random import key_of
 
@@ -307,7 +305,17 @@ class _Stop(Exception):
     """Ends a search in its middle."""
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "random", "grid"])
+def _stopping(ran: list[Any], most: int) -> Callable[[Any], None]:
+    def progress(step: Any) -> None:
+        if len(ran) >= most:
+            raise _Stop
+
+    return progress
+
+
+@pytest.mark.parametrize(
+    "sampler", ["tpe", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cmaes", "random", "grid"))]
+)
 def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been(formula: Any, tmp_path: Path, sampler: str) -> None:
     given: dict[str, Any] = {"trials": 22, "sampler": sampler, "levels": 5, "fresh": 3}
     ran = formula(hill)
@@ -315,13 +323,8 @@ def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been(formula: Any, tm
     count = len(ran)
     file = tmp_path / "study.db"
     for stop in (1, 22, 13):  # after so many runs more
-
-        def progress(step: Any, ran: Any = formula(hill), stop: int = stop) -> None:
-            if len(ran) >= stop:
-                raise _Stop
-
         with pytest.raises(_Stop):
-            search(**given, study=file, progress=progress)
+            search(**given, study=file, progress=_stopping(formula(hill), stop))
     ran = formula(hill)
     found = search(**given, study=file)
     pd.testing.assert_frame_equal(found.trials, whole.trials)
@@ -387,25 +390,25 @@ def _outcomes(file: Path) -> int:
     return sum(text.count(":") for (text,) in rows)
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"direction": "minimize"}, 'direction: "maximize" → "minimize"'),
-        ({"seeds": 4}, r"seeds\[3\]|seeds: \[1, 2, 3\] → \[1, 2, 3, 4\]"),
-        ({"measure": "agents.mm.fees"}, 'measure: "agents.mm.pnl" → "agents.mm.fees"'),
-        ({"over": {SPREAD: "0.02..3 log"}}, r"over.*high +2 +→ +3"),
-        ({"scenario": scenario(duration="21s")}, r'scenario.duration +"20s" +→ +"21s"'),
-        ({"sampler": "random"}, 'sampler: "tpe" → "random"'),
-    ],
-)
-def test_another_study_is_not_gone_on_with(formula: Any, tmp_path: Path, change: Any, words: str) -> None:
+_OTHERS: list[tuple[dict[str, Any], str]] = [
+    ({"direction": "minimize"}, 'direction: "maximize" → "minimize"'),
+    ({"seeds": 4}, r"seeds: \[1, 2, 3\] → \[1, 2, 3, 4\]"),
+    ({"measure": "agents.mm.fees"}, 'measure: "agents.mm.pnl" → "agents.mm.fees"'),
+    ({"over": {SPREAD: "0.02..3 log"}}, r"over.*high +2 +→ +3"),
+    ({"scenario": scenario(duration="21s")}, r'scenario.duration +"20s" +→ +"21s"'),
+    ({"sampler": "random"}, 'sampler: "tpe" → "random"'),
+]
+
+
+def test_another_study_is_not_gone_on_with(formula: Any, tmp_path: Path) -> None:
     formula(hill)
     file = tmp_path / "study.db"
     search({SPREAD: "0.02..2 log"}, trials=2, study=file)
-    given = {"over": {SPREAD: "0.02..2 log"}, **change}
-    with pytest.raises(InvalidValueError, match=words) as caught:
-        search(given.pop("over"), trials=2, study=file, **given)
-    assert "study.db holds another study" in str(caught.value)
+    for change, words in _OTHERS:
+        given = {"over": {SPREAD: "0.02..2 log"}, **change}
+        with pytest.raises(InvalidValueError, match=words) as caught:
+            search(given.pop("over"), trials=2, study=file, **given)
+        assert "study.db holds another study" in str(caught.value)
     search({SPREAD: "0.02..2 log"}, trials=2, study=file, scenario=scenario(seed=99))  # which no trial uses
 
 
@@ -486,7 +489,9 @@ def test_a_process_that_dies_fails_its_trial_alone() -> None:
     assert "its process was ended from outside" in found.trials["error"][1]
 
 
-@pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
+@pytest.mark.parametrize(
+    "sampler", ["grid", *(pytest.param(name, marks=pytest.mark.slow) for name in ("random", "tpe"))]
+)
 def test_a_replayed_tape_is_searched_like_any_market(sampler: str) -> None:
     """The parameter search of a backtest: the tape is the same for every trial and seed."""
     changes = {"duration": "40s", "warm_up": "5s"}
@@ -607,28 +612,6 @@ def test_the_best_is_a_scenario_that_runs(formula: Any, tmp_path: Path) -> None:
     parquet = found.save(tmp_path / "more", parquet=True)
     table = pd.read_parquet(next(path for path in parquet if path.name == "trials.parquet"))
     assert table["value"].tolist() == pytest.approx(found.trials["value"].tolist(), nan_ok=True)
-
-
-# --- plans ---
-
-
-def test_a_plan_is_read_with_its_scenario_beside_it(tmp_path: Path) -> None:
-    (tmp_path / "small.yaml").write_text(yaml.safe_dump(scenario()), encoding="utf-8")
-    plan = tmp_path / "plan.yaml"
-    plan.write_text("scenario: small.yaml\nover: {agents.mm.quantity: 1..5}\nseeds: 3\n", encoding="utf-8")
-    assert is_plan(plan)
-    assert not is_plan(tmp_path / "small.yaml")
-    assert not is_plan("quickstart")
-    assert read_plan(plan, ("over", "seeds")) == {
-        "scenario": str(tmp_path / "small.yaml"),
-        "over": {"agents.mm.quantity": "1..5"},
-        "seeds": 3,
-    }
-    with pytest.raises(ScenarioError, match=r'plan\.yaml:3:1 .*seeds: it is unknown here; did you mean "seed"'):
-        read_plan(plan, ("over", "seed"))
-    plan.write_text("over: {agents.mm.quantity: 1..5}\n", encoding="utf-8")
-    with pytest.raises(ScenarioError, match="there is no scenario"):
-        read_plan(plan, ("over",))
 
 
 def test_workers_answer_with_the_error_of_a_run() -> None:
