@@ -236,14 +236,14 @@ def _finalists(found: Found) -> str:
             f"{number(a, sign + form)} … {number(b, sign + form)}" for a, b in zip(frame[low], frame[high], strict=True)
         ]
     frame["verdict"] = ["better" if sure else "" for sure in frame["better"]]
-    frame.loc["as it is", "difference"] = math.nan
-    frame.loc["as it is", "range"] = ""
+    frame["change"] = [number(value, "+" + form) for value in frame["difference"]]
+    frame.loc["as it is", ["change", "range"]] = "–"
     columns: list[Column] = [
         ("value", "value", "in the search", form),
         ("mean", "mean", "fresh seeds", form),
         ("between", "interval", level, ""),
-        ("optimism", "optimism", "", "+" + form),
-        ("difference", "difference", "to as it is", "+" + form),
+        ("optimism", "optimism", "", form),
+        ("change", "difference", "to as it is", ""),
         ("range", "interval", f"{level}, all at once", ""),
         ("verdict", "for certain", "", ""),
     ]
@@ -273,7 +273,7 @@ def _failures(trials: pd.DataFrame) -> str:
     if not len(failed):
         return ""
     words = escape(str(failed["error"].iloc[0]))
-    return f'<p class="box">{len(failed):,} trials failed; the first, trial {int(failed["trial"].iloc[0])}: {words}</p>'
+    return f'<p class="box">{len(failed):,} of the trials failed; the first, trial {int(failed["trial"].iloc[0])}: {words}</p>'
 
 
 def _figure(draw: Callable[[float], Figure], alt: str, words: str) -> str:
@@ -294,6 +294,6 @@ def _form(value: float, apart: float) -> str:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "(its default)" if value is None else str(value)
+    if value is None or value != value:
+        return "(its default)"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -60,7 +61,7 @@ def optimization_history(
         )  # fmt: skip
     axes.set_xlabel("trial")
     axes.set_ylabel(measure)
-    style.plain_numbers(axes, "x", most=8)
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(8, integer=True))
     style.plain_numbers(axes, "y", most=6)
     style.head(axes, f"Trials of the search, {direction}d", width)
     return figure
@@ -162,8 +163,6 @@ def _slice(axes: Axes, trials: pd.DataFrame, name: str, scale: str, direction: s
 
 def _log_ticks(axes: Axes) -> None:
     """A log axis with round ticks, also where it spans less than a decade or two."""
-    from matplotlib import ticker
-
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     wide = math.log10(high / low) if low > 0 else 1.0

@@ -2,7 +2,7 @@
 
 It is for those who decide what to run next by what came of the runs before; who knows all runs beforehand spreads them
 over a ``pool``, by whose rules the processes live and die here too. One worker is this process itself. A process that
-dies takes the runs of all others with it: they are run again one at a time, and whose process dies once more has failed.
+dies takes the runs of all others with it: they are run again one at a time; whose process dies once more has failed.
 """
 
 from __future__ import annotations
