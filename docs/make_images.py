@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 import marketsim as ms
 
@@ -58,11 +59,23 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "square_root_law": png(ms.analysis.metaorder_figure(worked_metaorders(duration))),
         "tournament": png(cup(duration).figure()),
         "risk": png(ms.analysis.risk_figure(risk_limits(duration))),
+        "optimizing": optimizing(duration),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
     for name, picture in pictures.items():
         (place / f"{name}.png").write_bytes(picture)
     return sorted(place.glob("*.png"))
+
+
+def optimizing(duration: str | None) -> bytes:
+    """The market of docs/optimizing.md, searched for longer."""
+    desk = re.search(r"^```yaml\n# desk\.yaml\n(.*?)^```", (HERE / "optimizing.md").read_text("utf-8"), re.M | re.S)
+    assert desk is not None
+    spec = {"name": "desk", **yaml.safe_load(desk[1]), "duration": duration or "2min", "warm_up": "0s"}
+    over = {"agents.mm.target_spread": "0.01..0.3 log", "agents.mm.quantity": "5..50"}
+    trials = 60 if duration is None else 6
+    found = ms.optimize(spec, over, "agents.mm.pnl", seeds=3, trials=trials, fresh=0, workers=1)
+    return stacked(found.figure("history"), found.figure("slices"))
 
 
 def double_auction() -> Any:
