@@ -167,8 +167,8 @@ def _refuse(folder: str, given: Mapping[str, Any]) -> None:
 def _tell(found: Sweep) -> None:
     failed = len(found.failures)
     say(
-        f"{found.spec.name}: {len(found.design):,} points, {len(found.seeds)} seeds, {len(found.rows):,} runs"
-        + (f", {failed:,} of them failed" if failed else "")
+        f"{found.spec.name}: {_count(len(found.design), 'point')}, {_count(len(found.seeds), 'seed')}, "
+        f"{_count(len(found.rows), 'run')}" + (f", {failed:,} of them failed" if failed else "")
     )
     for dimension in found.space:
         say(f"  {dimension}")
@@ -179,6 +179,10 @@ def _tell(found: Sweep) -> None:
     if failed > 5:
         say(f"… and {failed - 5:,} more; see the column error of the table")
     say(f"Means over the seeds, ± half the {found.confidence * 100:.4g} % interval.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _table(found: Sweep) -> Table:

@@ -278,6 +278,14 @@ def test_optimize(tmp_path: Path) -> None:
     assert (tmp_path / "desk.html").stat().st_size > 50_000
 
 
+def test_sweep(tmp_path: Path) -> None:
+    shown = _run(tmp_path, "16_sweep.py", "2min", "2", "out")
+    rows = re.findall(r"^ *\d+ +[\d.]+ +2 +[\d.]+ +", shown, re.MULTILINE)
+    assert len(rows) == 12
+    assert (tmp_path / "out" / "report.html").exists()
+    assert len((tmp_path / "out" / "runs.jsonl").read_text(encoding="utf-8").splitlines()) == 24
+
+
 # --- the pictures ---
 
 

@@ -34,7 +34,7 @@ _LONG = {
     "docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md",
     "docs/live-sessions.md", "docs/same-strategy.md", "docs/market-makers.md",
     "docs/stress.md", "docs/takers.md",
-    "docs/square-root-law.md", "docs/tournament.md", "docs/optimizing.md",
+    "docs/optimizing.md", "docs/square-root-law.md", "docs/sweeps.md", "docs/tournament.md",
 }  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 

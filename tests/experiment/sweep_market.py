@@ -52,6 +52,6 @@ if __name__ == "__main__":  # a sweep in a process of its own, to be killed
     from marketsim.experiment.sweep import sweep
 
     sweep(
-        small(duration="20s"), {"agents.noise.count": [10, 20, 30, 40]}, seeds=200, measures="market.ABC.trades",
+        small(), {"agents.noise.count": [10, 20, 30, 40]}, seeds=100, measures="market.ABC.trades",
         folder=sys.argv[1], workers=int(sys.argv[2]),
     )  # fmt: skip

@@ -38,24 +38,24 @@ def test_where_nobody_answers_it_says_how_to_start_one(address: str, monkeypatch
 def test_a_worker_killed_midway_loses_nothing_and_doubles_nothing(tmp_path: Any) -> None:
     distributed = pytest.importorskip("distributed", reason="distributed is not installed: the extra cluster")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    spec, told = small(duration="20s"), []
+    spec, told = small(), []
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
     ) as local:
 
         def progress(done: int, _: int) -> None:
             told.append(done)
-            if done == 20:
+            if done == 10:
                 os.kill(next(iter(local.workers.values())).pid, signal.SIGKILL)
 
         found = sweep(
-            spec, OVER, seeds=100, measures=MEASURES, cluster=local.scheduler_address, folder=tmp_path / "s",
+            spec, OVER, seeds=30, measures=MEASURES, cluster=local.scheduler_address, folder=tmp_path / "s",
             progress=progress,
         )  # fmt: skip
-    assert told == list(range(1, 301))
+    assert told == list(range(1, 91))
     assert found.complete
     assert found.failures == ()
-    assert (tmp_path / "s" / "runs.jsonl").read_text().count("\n") == 300
-    here = sweep(spec, OVER, seeds=100, measures=MEASURES, workers=1)
+    assert (tmp_path / "s" / "runs.jsonl").read_text().count("\n") == 90
+    here = sweep(spec, OVER, seeds=30, measures=MEASURES, workers=1)
     columns = ["point", "seed", *MEASURES]
     assert found.table[columns].equals(here.table[columns])

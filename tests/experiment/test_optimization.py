@@ -465,8 +465,8 @@ def test_a_function_of_a_run_is_a_measure() -> None:
 
 @pytest.mark.slow
 def test_any_number_of_workers_finds_the_same(tmp_path: Path) -> None:
-    given: Any = {"seeds": 4, "trials": 16, "fresh": 3, "sampler": "random"}
-    one, two = (optimize(scenario(duration="6s"), OVER, "agents.mm.pnl", **given, workers=count) for count in (1, 2))
+    given: Any = {"seeds": 4, "trials": 20, "fresh": 3, "sampler": "random"}
+    one, two = (optimize(scenario(duration="2s"), OVER, wide_spread, **given, workers=count) for count in (1, 2))
     assert (one.trials["state"] == "pruned").any()
     pd.testing.assert_frame_equal(one.trials, two.trials)
     pd.testing.assert_frame_equal(one.finalists, two.finalists)
