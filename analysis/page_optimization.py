@@ -273,7 +273,8 @@ def _failures(trials: pd.DataFrame) -> str:
     if not len(failed):
         return ""
     words = escape(str(failed["error"].iloc[0]))
-    return f'<p class="box">{len(failed):,} of the trials failed; the first, trial {int(failed["trial"].iloc[0])}: {words}</p>'
+    first = int(failed["trial"].iloc[0])
+    return f'<p class="box">{len(failed):,} of the trials failed; the first, trial {first}: {words}</p>'
 
 
 def _figure(draw: Callable[[float], Figure], alt: str, words: str) -> str:

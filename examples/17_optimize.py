@@ -1,9 +1,9 @@
-"""How wide should a market maker quote, how much, and how hard should it lean? A search, and what it is worth.
+"""How wide should a market maker quote, how much, and how fast must it be? A search, and what it is worth.
 
 python3 examples/17_optimize.py [TRIALS] [SEEDS] [DURATION]
 
-A market maker that quotes around a fair value is let loose among noise traders and traders who know more. The search looks
-for the largest P&L a trial has on average; the best trials are then run under seeds that it has never seen.
+A market maker is let loose among noise traders and traders who know more. The search looks for the largest P&L that a
+trial has on average; the best trials are then run under seeds that it has never seen.
 """
 
 import sys
