@@ -67,6 +67,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "sweep": png(crowds(duration).figure()),
         "comparison": png(comparison(duration)),
         "risk": png(ms.analysis.risk_figure(risk_limits(duration))),
+        "optimizing": optimizing(duration),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
     for name, picture in pictures.items():
@@ -81,6 +82,17 @@ def comparison(duration: str | None) -> Any:
     market = ms.load(yaml.safe_load(text[1]), {"name": "market", "duration": duration or "60s", "warm_up": "0s"})
     variants = {"agents.mm.target_spread": [0.02, 0.06]}
     return ms.compare(market, variants=variants, seeds=3 if duration else 20, workers=1).figure()
+
+
+def optimizing(duration: str | None) -> bytes:
+    """The market of docs/optimizing.md, searched for longer."""
+    desk = re.search(r"^```yaml\n# desk\.yaml\n(.*?)^```", (HERE / "optimizing.md").read_text("utf-8"), re.M | re.S)
+    assert desk is not None
+    spec = {"name": "desk", **yaml.safe_load(desk[1]), "duration": duration or "2min", "warm_up": "0s"}
+    over = {"agents.mm.target_spread": "0.01..0.3 log", "agents.mm.quantity": "5..50"}
+    trials = 60 if duration is None else 6
+    found = ms.optimize(spec, over, "agents.mm.pnl", seeds=3, trials=trials, fresh=0, workers=1)
+    return stacked(found.figure("history"), found.figure("slices"))
 
 
 def double_auction() -> Any:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from marketsim.experiment.comparison import compare
     from marketsim.experiment.counterfactual import counterfactual
     from marketsim.experiment.fork import fork
+    from marketsim.experiment.optimization import optimize
     from marketsim.experiment.sweep import Sweep, sweep
     from marketsim.experiment.tournament import tournament
     from marketsim.experiment.verification import verify
@@ -109,6 +110,7 @@ _HOMES = {
     "experiment.comparison": ("compare",),
     "experiment.counterfactual": ("counterfactual",),
     "experiment.fork": ("fork",),
+    "experiment.optimization": ("optimize",),
     "experiment.sweep": ("Sweep", "sweep"),
     "experiment.tournament": ("tournament",),
     "experiment.verification": ("verify",),
@@ -229,6 +231,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "gateway",
     "gym",
     "load",
+    "optimize",
     "policies",
     "policy",
     "report",

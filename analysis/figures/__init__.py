@@ -8,6 +8,7 @@ from marketsim.analysis.figures.after_trades import impact
 from marketsim.analysis.figures.agents import drawdown, equity, equity_and_trades, inventory, pnl_parts
 from marketsim.analysis.figures.book import depth
 from marketsim.analysis.figures.market import price_and_quotes, spread_and_activity
+from marketsim.analysis.figures.optimization import optimization_history, optimization_slices, parameter_importance
 from marketsim.analysis.figures.reactions import latency
 from marketsim.analysis.figures.returns import agent_summary, monthly_heat_map, return_distribution
 from marketsim.analysis.figures.sessions import auction, interruptions, trading_days
@@ -25,6 +26,9 @@ __all__ = [
     "inventory",
     "latency",
     "monthly_heat_map",
+    "optimization_history",
+    "optimization_slices",
+    "parameter_importance",
     "pnl_parts",
     "price_and_quotes",
     "return_distribution",

@@ -14,6 +14,7 @@ from marketsim.cli.init import init
 from marketsim.cli.keys import keys
 from marketsim.cli.listing import listing
 from marketsim.cli.measure import measure
+from marketsim.cli.optimize import optimize
 from marketsim.cli.replay import replay
 from marketsim.cli.report import report
 from marketsim.cli.run import run
@@ -68,6 +69,7 @@ app.command()(facts)
 app.command()(surveil)
 app.command()(tournament)
 app.command()(impact)
+app.command()(optimize)
 app.command()(verify)
 app.command()(replay)
 app.command()(serve)

@@ -96,7 +96,7 @@ class _Spread:
     def _with_a_pool(self) -> Iterator[Outcome[Any]]:
         """Until everything is done, or the pool is broken."""
         others = set(active_children())
-        pool = ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"), initializer=_begin)
+        pool = ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"), initializer=begin)
         try:
             while True:
                 self._send(pool)
@@ -167,7 +167,7 @@ def _sendable(outcome: Any) -> Any:
     return outcome
 
 
-def _begin() -> None:
+def begin() -> None:
     """Ctrl-C reaches every process of a terminal; the one that started the others ends them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()

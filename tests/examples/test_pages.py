@@ -25,6 +25,7 @@ _NEEDS = {
     "docs/gym.md": "pettingzoo",
     "docs/live-sessions.md": "uvicorn",
     "docs/mesa.md": "mesa",
+    "docs/optimizing.md": "optuna",
     "docs/same-strategy.md": "uvicorn",
 }
 _READS = {
@@ -37,7 +38,7 @@ _LONG = {
     "docs/live-sessions.md", "docs/same-strategy.md", "docs/market-makers.md",
     "docs/stress.md", "docs/takers.md",
     "docs/square-root-law.md", "docs/sweeps.md", "docs/tournament.md", "docs/counterfactual-impact.md",
-    "docs/comparing.md",
+    "docs/comparing.md", "docs/optimizing.md",
     "docs/stylized-facts.md", "docs/surveillance.md",
 }  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
