@@ -62,7 +62,9 @@ class Dated(Tables):
 
 TABLES = with_sessions(market(8, quotes=20_000, trades=6000, minutes=10))
 NAN = float("nan")
-OF_SOMETHING_ELSE = {"monthly_heat_map", "return_distribution"}  # have tests of their own
+OF_SOMETHING_ELSE = {  # they have tests of their own
+    "monthly_heat_map", "return_distribution", "optimization_history", "optimization_slices", "parameter_importance",
+}  # fmt: skip
 NAMES = [name for name in figures.__all__ if name not in OF_SOMETHING_ELSE]
 ALL = [getattr(figures, name) for name in NAMES]
 
