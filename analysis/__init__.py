@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.risk import risk_figure
     from marketsim.analysis.figures.signals import signal_figure
     from marketsim.analysis.figures.stress import stress_figure
+    from marketsim.analysis.figures.sweep import sweep_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.ground_truth import labels
     from marketsim.analysis.hawkes import (
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
+    from marketsim.analysis.page_sweep import sweep_report
     from marketsim.analysis.performance import (
         Drawdown,
         annualized_return,
@@ -100,6 +102,7 @@ if TYPE_CHECKING:
         volatility_clustering,
     )
     from marketsim.analysis.summary import Summary, market_table, summarize
+    from marketsim.analysis.sweep_table import main_effects, summarize_points
     from marketsim.analysis.tape import Tape
 
 # Modules are named so that none shares its name with a function here: importing a module would hide the function.
@@ -132,6 +135,7 @@ _HOMES = {
     ),
     "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
+    "page_sweep": ("sweep_report",),
     "performance": (
         "Drawdown",
         "annualized_return",
@@ -160,6 +164,7 @@ _HOMES = {
     "figures.executions": ("execution_figure",),
     "figures.double_auction": ("double_auction_figure",),
     "figures.stress": ("stress_figure",),
+    "figures.sweep": ("sweep_figure",),
     "figures.signals": ("signal_figure",),
     "figures.league": ("league_figure",),
     "figures.metaorders": ("metaorder_figure",),
@@ -187,6 +192,7 @@ _HOMES = {
         "volatility_clustering",
     ),
     "summary": ("Summary", "market_table", "summarize"),
+    "sweep_table": ("main_effects", "summarize_points"),
     "tape": ("Tape",),
 }
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}
@@ -242,6 +248,7 @@ __all__ = [
     "labels",
     "league_figure",
     "locked_and_crossed",
+    "main_effects",
     "mark_outs",
     "market_table",
     "market_turnover",
@@ -283,6 +290,9 @@ __all__ = [
     "stress_figure",
     "stylized_facts",
     "summarize",
+    "summarize_points",
+    "sweep_figure",
+    "sweep_report",
     "total_return",
     "trade_spreads",
     "turnover",
