@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import io
 import math
+import re
 
 import pytest
 from rich.console import Console
