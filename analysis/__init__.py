@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.signals import signal_figure
     from marketsim.analysis.figures.stress import stress_figure
     from marketsim.analysis.figures.surveillance import surveillance_figure
+    from marketsim.analysis.figures.sweep import sweep_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
     from marketsim.analysis.flow_imbalance import order_flow_imbalance, order_flow_impact
     from marketsim.analysis.ground_truth import labels
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
     from marketsim.analysis.page_counterfactual import counterfactual_page
+    from marketsim.analysis.page_sweep import sweep_report
     from marketsim.analysis.paired import (
         PairedDifference,
         paired_difference,
@@ -164,6 +166,7 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.summary import Summary, market_table, summarize
     from marketsim.analysis.surveillance import surveil
+    from marketsim.analysis.sweep_table import main_effects, summarize_points
     from marketsim.analysis.tape import Tape
     from marketsim.analysis.transient_impact import Propagator, fit_propagator, propagator_of
     from marketsim.analysis.windows import Window, after_warm_up, during
@@ -219,6 +222,7 @@ _HOMES = {
     "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
     "paired": ("PairedDifference", "paired_difference", "power_of", "seeds_needed", "smallest_difference"),
+    "page_sweep": ("sweep_report",),
     "performance": (
         "Drawdown",
         "annualized_return",
@@ -265,6 +269,7 @@ _HOMES = {
     "figures.executions": ("execution_figure",),
     "figures.double_auction": ("double_auction_figure",),
     "figures.stress": ("stress_figure",),
+    "figures.sweep": ("sweep_figure",),
     "figures.signals": ("signal_figure",),
     "figures.league": ("league_figure",),
     "figures.counterfactual": ("counterfactual_figure",),
@@ -298,6 +303,7 @@ _HOMES = {
     ),
     "summary": ("Summary", "market_table", "summarize"),
     "surveillance": ("surveil",),
+    "sweep_table": ("main_effects", "summarize_points"),
     "tape": ("Tape",),
     "book_costs": (
         "depth_weighted_spread",
@@ -454,6 +460,7 @@ __all__ = [
     "locked_and_crossed",
     "long_memory",
     "longest_runs",
+    "main_effects",
     "mark_outs",
     "market_table",
     "market_turnover",
@@ -518,8 +525,11 @@ __all__ = [
     "stress_figure",
     "stylized_facts",
     "summarize",
+    "summarize_points",
     "surveil",
     "surveillance_figure",
+    "sweep_figure",
+    "sweep_report",
     "tail_ratio",
     "time_at_best",
     "time_at_spread",

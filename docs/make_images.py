@@ -360,7 +360,7 @@ def forks(duration: str | None) -> Any:
 
 def crowds(duration: str | None) -> Any:
     """How many agents of two kinds; four short runs when a duration is given."""
-    over = {"agents.value.count": [20, 60, 100, 140], "agents.momentum.count": [5, 25, 60, 120]}
+    over = {"agents.value.count": [60, 80, 100, 140], "agents.momentum.count": [5, 10, 15, 20]}
     measures = ["market.ABM.trades", "market.ABM.spread_bps", "market.ABM.volatility_bps", "agents.value.pnl"]
     if duration is not None:
         over, measures = {path: values[:2] for path, values in over.items()}, measures[:2]

@@ -21,6 +21,7 @@ from marketsim.analysis.summary import number
 from marketsim.analysis.sweep_table import LEVELS, main_effects, summarize_points
 
 MOST_PANELS = 36
+_LONGEST = 7  # characters of a number that fits into a cell
 _TOLD = 64  # cells of a map up to which each says its number
 _EVEN, _SIGNED = "cividis", "PuOr"  # both stay apart for colour-blind eyes
 
@@ -156,6 +157,7 @@ def _map(figure: Figure, axes: Axes, means: pd.DataFrame) -> None:
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7.5, length=2)
     bar.locator = ticker.MaxNLocator(4)
+    bar.formatter = ticker.FuncFormatter(lambda value, _: _short(value).replace("-", "−"))
     bar.update_ticks()
 
 
@@ -168,6 +170,8 @@ def _tell(axes: Axes, values: Any, image: Any) -> None:
         red, green, blue, _ = image.cmap(image.norm(value)) if value == value else (1.0, 1.0, 1.0, 1.0)
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         words = number(value, f",.{decimals}f")
+        if len(words) > _LONGEST:
+            words = _short(value).replace("-", "−")
         axes.text(column, row, words, ha="center", va="center", fontsize=7.5, color="white" if dark else style.BLACK)
 
 
@@ -196,9 +200,10 @@ def _log(axes: Axes) -> None:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
-        return f"{float(value):,.4g}" if abs(float(value)) < 1e6 else f"{float(value):.3g}"
-    return str(value)
+    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
+        return str(value)
+    size = abs(float(value))
+    return f"{float(value):.2g}" if size >= 1e6 else f"{float(value):,.0f}" if size >= 1e4 else f"{float(value):,.4g}"
 
 
 def _label(path: str, unit: str) -> str:

@@ -160,8 +160,9 @@ class Sweep:
         """A point with numbers of the unit, where all values of the path are numbers."""
         told = {}
         for dimension in self.space:
-            number = dimension.number(point[dimension.path])
-            told[dimension.path] = number if number == number else point[dimension.path]
+            value = point[dimension.path]
+            number = dimension.number(value) if isinstance(value, str) else value
+            told[dimension.path] = number if number == number else value
         return told
 
     def _chosen(self, measures: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -137,7 +137,7 @@ class NetworkTables:
         """The one hop of a constant latency that no path has yet."""
         first = self._hop_count
         if model.latency:  # no time is no hop, as everywhere
-            self._append(*model.hops(), first)
+            self._append(model.hops()[0], first)
         path = _Path(first, self._hop_count - first, model.expected(), route)
         self._constants[int(model.latency)] = path
         return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 
 import pytest
 from rich.console import Console
@@ -59,7 +60,7 @@ def test_counts_are_told_in_tenths(screen: tuple[bool, io.StringIO]) -> None:
     lines = written.getvalue().splitlines()
     if not terminal:
         assert len(lines) == 10
-        assert lines[0] == " 10%  4 of 40 runs"
+        assert re.fullmatch(r" 10%  4 of 40 runs · \d+ s left", lines[0])
         assert lines[-1] == "100%  40 of 40 runs"
 
 
