@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.double_auctions import DoubleAuction, double_auction, profit_dispersion, smiths_alpha
     from marketsim.analysis.execution_report import execution_holdings, executions, volume_curve
+    from marketsim.analysis.fact_distances import FactDistance, fact_distance, fact_statistics
     from marketsim.analysis.figures.contracts import clearing_figure
     from marketsim.analysis.figures.double_auction import double_auction_figure
     from marketsim.analysis.figures.executions import execution_figure
@@ -115,6 +116,7 @@ _HOMES = {
     ),
     "accounting": ("Account", "Accounts", "accounts", "round_trips"),
     "execution_report": ("execution_holdings", "executions", "volume_curve"),
+    "fact_distances": ("FactDistance", "fact_distance", "fact_statistics"),
     "hawkes": ("HawkesFit", "branching_ratio", "fit_hawkes", "hawkes_log_likelihood", "simulate_hawkes"),
     "double_auctions": ("DoubleAuction", "double_auction", "profit_dispersion", "smiths_alpha"),
     "ground_truth": ("labels",),
@@ -197,6 +199,7 @@ __all__ = [
     "ClusteringTest",
     "DoubleAuction",
     "Drawdown",
+    "FactDistance",
     "HawkesFit",
     "ImpactFit",
     "KyleLambda",
@@ -229,6 +232,8 @@ __all__ = [
     "execution_holdings",
     "executions",
     "expectancy",
+    "fact_distance",
+    "fact_statistics",
     "figures",
     "fit_hawkes",
     "fit_impact",
