@@ -5,6 +5,7 @@ It adds up what the other modules measure; it measures nothing itself and import
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from marketsim.analysis.execution_report import executions, largest, named_order
 from marketsim.analysis.liquidity import best_depth
 from marketsim.analysis.prices import realized_volatility
 from marketsim.analysis.spreads import effective_spread, quoted_spread
-from marketsim.analysis.tape import Tape
+from marketsim.analysis.tape import Floats, Tape
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -122,23 +123,37 @@ def _shown(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _market_row(tape: Tape) -> dict[str, Any]:
+    return {**{name: measure(tape) for name, measure in MARKET_MEASURES.items()}, "currency": tape.currency}
+
+
+def _mids(tape: Tape) -> Floats:
+    """The mids in force inside [start, end]."""
     inside = np.concatenate((tape.at(tape.mid, np.array([tape.start])), tape.mid[tape.quote_time >= tape.start]))
-    mids = inside[~np.isnan(inside)]
-    nothing = float("nan")
-    return {
-        "trades": len(tape.price),
-        "volume": float(tape.quantity.sum()),
-        "open": float(mids[0]) if len(mids) else nothing,
-        "close": float(mids[-1]) if len(mids) else nothing,
-        "low": float(mids.min()) if len(mids) else nothing,
-        "high": float(mids.max()) if len(mids) else nothing,
-        "spread": quoted_spread(tape),
-        "spread_bps": quoted_spread(tape, unit="bps"),
-        "effective_spread_bps": effective_spread(tape, unit="bps"),
-        "best_depth": best_depth(tape),
-        "volatility_bps": realized_volatility(tape, "10s"),
-        "currency": tape.currency,
-    }
+    return inside[~np.isnan(inside)]
+
+
+def _of_mids(measure: Callable[[Floats], float]) -> Callable[[Tape], float]:
+    def measured(tape: Tape) -> float:
+        mids = _mids(tape)
+        return float(measure(mids)) if len(mids) else float("nan")
+
+    return measured
+
+
+MARKET_MEASURES: dict[str, Callable[[Tape], float]] = {
+    "trades": lambda tape: len(tape.price),
+    "volume": lambda tape: float(tape.quantity.sum()),
+    "open": _of_mids(lambda mids: mids[0]),
+    "close": _of_mids(lambda mids: mids[-1]),
+    "low": _of_mids(np.min),
+    "high": _of_mids(np.max),
+    "spread": quoted_spread,
+    "spread_bps": lambda tape: quoted_spread(tape, unit="bps"),
+    "effective_spread_bps": lambda tape: effective_spread(tape, unit="bps"),
+    "best_depth": best_depth,
+    "volatility_bps": lambda tape: realized_volatility(tape, "10s"),
+}
+"""The numbers of ``market_table``, one at a time."""
 
 
 def number(value: object, form: str) -> str:

@@ -1,7 +1,7 @@
 """Replications: one scenario run under many seeds, each run boiled down to its measures.
 
-Runs are spread over this machine's cores, one process each; a run that fails is an error with its seed. Measures are
-named ``market.ABC.spread_bps`` or ``agents.mm.pnl``.
+Runs are spread over this machine's cores, one process each; a run that fails is an error with its seed, or is recorded
+as such beside the others. Measures are named ``market.ABC.spread_bps`` or ``agents.mm.pnl``; see ``measure``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass
 from multiprocessing import active_children, get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from marketsim.errors import InvalidValueError, SimulationError
 from marketsim.scenario.spec import ScenarioSpec
@@ -24,6 +25,18 @@ Measures = dict[str, float]
 Measuring = Callable[[Any], Measures]
 Given: TypeAlias = "ScenarioSpec | Simulation | Mapping[str, Any] | str | Path"
 """What experiments take for a scenario: checked, a simulation of it, its mapping, or a file or name of one."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A run that failed, in the place of its measures. kind: the name of the error's class."""
+
+    seed: int
+    error: str
+    kind: str
+
+
+Job: TypeAlias = tuple[Mapping[str, Any], int]  # a scenario's mapping and a seed
 
 
 def spec_of(scenario: Given) -> ScenarioSpec:
@@ -67,37 +80,68 @@ def replicate(given: Given, seed: int, measures: Measuring = measures_of) -> Mea
     return measures(Simulation.from_spec(spec).run())
 
 
+@overload
 def replicate_all(
-    jobs: Sequence[tuple[Mapping[str, Any], int]],
+    jobs: Sequence[Job],
     *,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     measures: Measuring = measures_of,
-) -> list[Measures]:
+    on_failure: Literal["raise"] = "raise",
+) -> list[Measures]: ...
+
+
+@overload
+def replicate_all(
+    jobs: Sequence[Job],
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    measures: Measuring = measures_of,
+    on_failure: Literal["record"],
+) -> list[Measures | Failed]: ...
+
+
+def replicate_all(
+    jobs: Sequence[Job],
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    measures: Measuring = measures_of,
+    on_failure: Literal["raise", "record"] = "raise",
+) -> Any:
     """The measures of each (scenario, seed), in the order given; ``progress(done, all)`` after each run.
 
     measures: what a run is boiled down to; a function of a module, which other processes can find.
+    on_failure: "raise" a SimulationError that names the seed, or "record" a ``Failed`` and go on with the others.
     """
     if not jobs:
         raise InvalidValueError("there is nothing to run: give at least one seed")
     count = min(workers or os.cpu_count() or 1, len(jobs))
-    results: list[Measures | None] = [None] * len(jobs)
+    results: list[Measures | Failed | None] = [None] * len(jobs)
     found = _inline(jobs, measures) if count == 1 else _spread(jobs, count, measures)
-    for done, (index, numbers) in enumerate(found, start=1):
-        results[index] = numbers
+    for done, (index, outcome) in enumerate(found, start=1):
+        if not isinstance(outcome, BaseException):
+            results[index] = outcome
+        elif on_failure == "record":
+            results[index] = Failed(jobs[index][1], str(outcome), type(outcome).__name__)
+        else:
+            raise SimulationError(f"the run with seed {jobs[index][1]} failed: {outcome}") from outcome
         if progress is not None:
             progress(done, len(jobs))
-    return [numbers for numbers in results if numbers is not None]
+    return results
 
 
-def _inline(jobs: Sequence[tuple[Mapping[str, Any], int]], measures: Measuring) -> Iterator[tuple[int, Measures]]:
+def _inline(jobs: Sequence[Job], measures: Measuring) -> Iterator[tuple[int, Measures | Exception]]:
     for index, (given, seed) in enumerate(jobs):
-        yield index, replicate(given, seed, measures)
+        try:
+            found: Measures | Exception = replicate(given, seed, measures)
+        except Exception as error:  # noqa: BLE001 - whoever asked decides what a failure means
+            found = error
+        yield index, found
 
 
-def _spread(
-    jobs: Sequence[tuple[Mapping[str, Any], int]], workers: int, measures: Measuring
-) -> Iterator[tuple[int, Measures]]:
+def _spread(jobs: Sequence[Job], workers: int, measures: Measuring) -> Iterator[tuple[int, Measures | BaseException]]:
     others = set(active_children())
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts) as pool:
         waiting = {pool.submit(replicate, given, seed, measures): index for index, (given, seed) in enumerate(jobs)}
@@ -105,12 +149,8 @@ def _spread(
             while waiting:
                 finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    index = waiting.pop(future)
                     error = future.exception()
-                    if error is not None:
-                        seed = jobs[index][1]
-                        raise SimulationError(f"the run with seed {seed} failed: {error}") from error
-                    yield index, future.result()
+                    yield waiting.pop(future), future.result() if error is None else error
         except BaseException:
             for process in set(active_children()) - others:
                 process.terminate()  # runs under way are of no use any more
