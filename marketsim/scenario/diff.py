@@ -35,7 +35,12 @@ class Difference:
 
 def diff(left: ScenarioSpec, right: ScenarioSpec) -> list[Difference]:
     """Every value that differs, in the order of the canonical form; a section that one lacks is one difference."""
-    return list(_differences((), left.to_dict(), right.to_dict()))
+    return differences(left.to_dict(), right.to_dict())
+
+
+def differences(left: Any, right: Any, under: str = "") -> list[Difference]:
+    """The same of any two plain values: mappings, lists, scalars. under: a first step of all paths."""
+    return list(_differences((under,) if under else (), left, right))
 
 
 def format_diff(differences: Iterable[Difference]) -> str:
