@@ -21,9 +21,11 @@ if TYPE_CHECKING:
         states_seen,
         venue_shares,
     )
+    from marketsim.analysis.conditional_volatility import GarchFit, fit_garch
     from marketsim.analysis.double_auctions import DoubleAuction, double_auction, profit_dispersion, smiths_alpha
     from marketsim.analysis.execution_report import execution_holdings, executions, volume_curve
     from marketsim.analysis.fact_distances import FactDistance, fact_distance, fact_statistics
+    from marketsim.analysis.fact_verdicts import StylizedFacts, stylized_facts
     from marketsim.analysis.figures.contracts import clearing_figure
     from marketsim.analysis.figures.double_auction import double_auction_figure
     from marketsim.analysis.figures.executions import execution_figure
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
         quote_imbalance,
         resiliency,
     )
+    from marketsim.analysis.memory import LongMemory, long_memory
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
     from marketsim.analysis.performance import (
@@ -97,7 +100,6 @@ if TYPE_CHECKING:
         return_autocorrelation,
         sign_autocorrelation,
         skewness,
-        stylized_facts,
         volatility_clustering,
     )
     from marketsim.analysis.summary import Summary, market_table, summarize
@@ -117,6 +119,7 @@ _HOMES = {
     "accounting": ("Account", "Accounts", "accounts", "round_trips"),
     "execution_report": ("execution_holdings", "executions", "volume_curve"),
     "fact_distances": ("FactDistance", "fact_distance", "fact_statistics"),
+    "fact_verdicts": ("StylizedFacts", "stylized_facts"),
     "hawkes": ("HawkesFit", "branching_ratio", "fit_hawkes", "hawkes_log_likelihood", "simulate_hawkes"),
     "double_auctions": ("DoubleAuction", "double_auction", "profit_dispersion", "smiths_alpha"),
     "ground_truth": ("labels",),
@@ -132,6 +135,8 @@ _HOMES = {
         "quote_imbalance",
         "resiliency",
     ),
+    "conditional_volatility": ("GarchFit", "fit_garch"),
+    "memory": ("LongMemory", "long_memory"),
     "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
     "performance": (
@@ -185,7 +190,6 @@ _HOMES = {
         "return_autocorrelation",
         "sign_autocorrelation",
         "skewness",
-        "stylized_facts",
         "volatility_clustering",
     ),
     "summary": ("Summary", "market_table", "summarize"),
@@ -200,11 +204,14 @@ __all__ = [
     "DoubleAuction",
     "Drawdown",
     "FactDistance",
+    "GarchFit",
     "HawkesFit",
     "ImpactFit",
     "KyleLambda",
+    "LongMemory",
     "QueueRace",
     "Resiliency",
+    "StylizedFacts",
     "Summary",
     "TailIndex",
     "Tape",
@@ -235,6 +242,7 @@ __all__ = [
     "fact_distance",
     "fact_statistics",
     "figures",
+    "fit_garch",
     "fit_hawkes",
     "fit_impact",
     "flows_by_venue",
@@ -247,6 +255,7 @@ __all__ = [
     "labels",
     "league_figure",
     "locked_and_crossed",
+    "long_memory",
     "mark_outs",
     "market_table",
     "market_turnover",

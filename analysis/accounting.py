@@ -353,6 +353,9 @@ def _order_columns(fills: Fills) -> dict[str, Floats]:
 def _collapse(table: pd.DataFrame, level: str) -> pd.DataFrame:
     """Sums by ``level``, the largest position of any member, and the ratios of the sums."""
     names = [name for name in _SUMS if name in table.columns]
+    if level == "agent" and len(table.index.levels[1]) == 1:  # one row each: its own sum
+        alone = table[[*names, "max_position", "mean_position"]] + 0
+        return _with_ratios(alone.set_axis(table.index.droplevel(1)))
     grouped = table.groupby(level, sort=False)
     result = grouped[names].sum()
     result[["max_position", "mean_position"]] = grouped[["max_position", "mean_position"]].max()
@@ -367,12 +370,12 @@ def _with_ratios(table: pd.DataFrame) -> pd.DataFrame:
         "order_to_trade": (messages, table["fills"]),
         "queue_time": (table["queue_sum"], table["queue_weight"]),
     }
+    columns = {name: table[name].to_numpy() for name in table.columns}
     for name, (part, whole) in ratios.items():
-        top, bottom = part.to_numpy(dtype=float), whole.to_numpy(dtype=float)
-        table[name] = quotient(top, bottom)
+        columns[name] = quotient(part.to_numpy(dtype=float), whole.to_numpy(dtype=float))
     for name in ("orders", "rejected", "cancel_requests", "fills", "maker_fills"):
-        table[name] = table[name].astype(np.int64)
-    return table
+        columns[name] = columns[name].astype(np.int64)
+    return pd.DataFrame(columns, index=table.index, copy=False)
 
 
 def _measures(equity: Floats, times: Ints, periods_per_year: float) -> dict[str, float]:

@@ -200,6 +200,50 @@ def variance_ratio(clock: Sampled, many: int) -> Estimate:
     return clock.estimate([x**2, sums**2], lambda m: scale * m[..., 1] / m[..., 0])
 
 
+def kurtosis_fall(clock: Sampled, many: int) -> Estimate:
+    """Excess kurtosis of returns over one step less that of returns over ``many`` steps (overlapping)."""
+    x, sums = _scaled(clock.returns), _scaled(window_sums(clock.returns, many))
+    coarse = np.concatenate((sums, np.zeros(len(x) - len(sums))))
+    there = np.concatenate((np.ones(len(sums)), np.zeros(len(x) - len(sums))))
+
+    def fall(mean: Floats) -> Floats:
+        coarsely = mean[..., 5:9] / mean[..., 4:5]
+        return excess_kurtosis_of_moments(mean[..., :4]) - excess_kurtosis_of_moments(coarsely)
+
+    powers = [values**n for values in (x, coarse) for n in range(1, 5)]
+    return clock.estimate([*powers[:4], there, *powers[4:]], fall)
+
+
+def burstiness(clock: Sampled, many: int) -> Estimate:
+    """Standard deviation over mean of the realized variance of ``many`` steps (overlapping windows), over
+    sqrt(2 / many): what independent normal returns give.
+    """
+    square = _scaled(clock.returns) ** 2
+    realized = window_sums(np.concatenate((square, square[: many - 1])), many) / many
+    scale = np.sqrt(many / 2.0)
+    return clock.estimate(
+        [realized, realized**2], lambda m: scale * np.sqrt(np.maximum(m[..., 1] - m[..., 0] ** 2, 0.0)) / m[..., 0]
+    )
+
+
+def time_scale_asymmetry(clock: Sampled, many: int, lags: Sequence[int]) -> Estimate:
+    """corr(C(t), F(t + lag)) - corr(F(t), C(t + lag)), mean over ``lags``, in windows of ``many`` steps.
+
+    C is |sum of r| in a window, F the sum of |r|. A series played backwards has the same number with the other sign.
+    """
+    count = len(clock.returns) // many
+    windows = clock.returns[: count * many].reshape(count, many)
+    coarse, fine = _scaled(np.abs(windows.sum(axis=1))), _scaled(np.abs(windows).sum(axis=1))
+    wide = Sampled(clock.step * many, coarse, fine, clock.times, clock.seed)
+
+    def difference(mean: Floats) -> Floats:
+        c, f, cc, ff, forth, back = (mean[..., n] for n in range(6))
+        return np.asarray((forth - back) / np.sqrt((cc - c**2) * (ff - f**2)))
+
+    forth, back = coarse * _ahead(fine, lags), fine * _ahead(coarse, lags)
+    return wide.estimate([coarse, fine, coarse**2, fine**2, forth, back], difference)
+
+
 def window_sums(values: Floats, many: int) -> Floats:
     """Sums of each ``many`` neighbours."""
     area = np.concatenate(([0.0], np.cumsum(values)))

@@ -294,16 +294,15 @@ def _paid(payments: pd.DataFrame | None, names: list[str], symbols: list[str], s
 def _agents(tables: MarketTables) -> tuple[list[str], list[str], list[str], Floats]:
     """Names, families, types and initial cash: the table of agents, then others found in trades or orders."""
     agents = tables.agents
-    names = [str(name) for name in agents["name"]]
+    names: list[str] = agents["name"].tolist()
     seen = set(names) | {""}
     for values in (tables.trades["taker"], tables.trades["maker"], tables.orders["agent"]):
-        found = [str(name) for name in pd.unique(values)]
-        extra = sorted(set(found) - seen)
+        extra = sorted(set(map(str, values.unique().tolist())) - seen)
         names += extra
         seen.update(extra)
     more = len(names) - len(agents)
-    family = [str(value) for value in agents["family"]] + ["other"] * more
-    kind = [str(value) for value in agents["type"]] + [""] * more
+    family = [*agents["family"].tolist(), *["other"] * more]
+    kind = [*agents["type"].tolist(), *[""] * more]
     cash = np.concatenate((column(agents, "initial_cash", np.float64), np.zeros(more)))
     return names, family, kind, cash
 

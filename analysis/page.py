@@ -21,6 +21,7 @@ import pandas as pd
 from marketsim.analysis import figures
 from marketsim.analysis.accounting import Accounts, accounts
 from marketsim.analysis.execution_report import executions, largest, named_orders
+from marketsim.analysis.fact_verdicts import StylizedFacts, stylized_facts
 from marketsim.analysis.figures.executions import execution_figure
 from marketsim.analysis.impact import kyle_lambda
 from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
@@ -42,7 +43,6 @@ from marketsim.analysis.page_words import (
 from marketsim.analysis.picture import picture
 from marketsim.analysis.prices import step_of
 from marketsim.analysis.spreads import effective_spread, price_improvement, realized_spread
-from marketsim.analysis.stylized import stylized_facts
 from marketsim.analysis.summary import Summary, number, summarize
 from marketsim.analysis.tape import Tape
 from marketsim.domain.local_time import LocalTime, time_text
@@ -78,7 +78,7 @@ def report(
     """
     books = accounts(tables) if books is None else books
     text = document(title, _body(tables, books, title, manifest, notice, remarks))
-    return _write(Path(path), text)
+    return write_page(Path(path), text)
 
 
 def _body(
@@ -111,7 +111,7 @@ def _body(
     yield from risk_section(tables, books, figure)
     yield _terms()
     if manifest:
-        yield _manifest(manifest)
+        yield manifest_section(manifest)
     yield "<footer>Made by marketsim. Simulated time throughout; prices are in currency, quantities in units.</footer>"
 
 
@@ -231,15 +231,22 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
         f"from 10 s intervals: {_scientific(kyle.slope)} ± {_scientific(kyle.standard_error)} {tape.currency} a unit "
         f"(R² {number(kyle.r_squared, '.2f')}, {kyle.intervals:,} intervals).",
     )
-    yield _figure(
-        lambda width: figures.stylized_facts(tape, width=width),
-        f"{name}: stylized facts",
-        "Real markets show tails fatter than the normal law (a tail index near 3), returns without memory, sizes of "
-        "returns that stay correlated (volatility clustering) and signs of trades that decay slowly.",
-    )
     found = stylized_facts(tape)
-    found["clustering"] = [_p_value(value) for value in found["clustering_p_value"]]
-    yield table(found, "return over", FACT_COLUMNS, f"{name}: stylized facts of log returns of the mid.")
+    yield _figure(
+        lambda width: figures.stylized_facts(tape, width=width, found=found),
+        f"{name}: stylized facts: verdicts, and the curves behind them",
+        "What real markets have in common (Cont 2001), and whether it is seen here: tails fatter than the normal law "
+        "that thin out over longer times, returns without memory whose size has one, volume that comes with moves, "
+        "signs of trades that decay slowly. Bars are 95 % intervals; in grey bands lies what chance does.",
+    )
+    yield table(_told(found), "fact", FACT_COLUMNS, f"{name}: stylized facts, each by the number that decides.")
+
+
+def _told(found: StylizedFacts) -> pd.DataFrame:
+    told = found.leading.set_index("fact")
+    pairs = zip(told["low"], told["high"], strict=True)
+    told["interval"] = [f"{number(low, '.3f')} … {number(high, '.3f')}" for low, high in pairs]
+    return told
 
 
 def _agents(tables: MarketTables, books: Accounts, currency: str) -> Iterator[str]:
@@ -342,7 +349,8 @@ def _terms() -> str:
     )
 
 
-def _manifest(manifest: Mapping[str, Any] | str) -> str:
+def manifest_section(manifest: Mapping[str, Any] | str) -> str:
+    """The section "Scenario": what was run, folded away."""
     if isinstance(manifest, str):
         text = manifest
     else:
@@ -356,7 +364,7 @@ def _manifest(manifest: Mapping[str, Any] | str) -> str:
     )
 
 
-def _write(path: Path, text: str) -> Path:
+def write_page(path: Path, text: str) -> Path:
     """Whole or not at all: written beside its place, then moved there."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -389,10 +397,6 @@ def _short(span: int) -> str:
         if span >= size:
             return f"{span / size:.3g} {unit}"
     return f"{span} ns"
-
-
-def _p_value(value: float) -> str:
-    return "< 0.001" if value < 0.001 else number(value, ".3f")
 
 
 def _scientific(value: float) -> str:

@@ -73,15 +73,12 @@ EXECUTION_COLUMNS: tuple[Column, ...] = (
     ("close_bps", "to close", "bps", ",.2f"),
 )
 FACT_COLUMNS: tuple[Column, ...] = (
-    ("observations", "returns", "", ",.0f"),
-    ("volatility_bps", "volatility", "bps", ",.2f"),
-    ("excess_kurtosis", "excess kurtosis", "normal: 0", ",.1f"),
-    ("tail_index", "tail index", "Hill, 5 %", ",.1f"),
-    ("tail_index_error", "± s.e.", "", ",.1f"),
-    ("autocorrelation", "autocorrelation", "lag 1", ",.3f"),
-    ("absolute_autocorrelation", "of the size", "lag 1", ",.3f"),
-    ("band", "± band", "95 %, if none", ",.3f"),
-    ("clustering", "clustering", "p-value", ""),
+    ("verdict", "verdict", "", ""),
+    ("statistic", "statistic", "", ""),
+    ("horizon", "horizon", "", ""),
+    ("value", "value", "", ",.3f"),
+    ("interval", "interval", "95 %", ""),
+    ("rule", "rule", "", ""),
 )
 TERMS = {
     "Quoted spread": "Best ask minus best bid, averaged over time. In basis points of the mid: 1e4 · spread / mid.",

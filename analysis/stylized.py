@@ -1,7 +1,6 @@
-"""Stylized facts: fat tails, autocorrelations and volatility clustering of returns, memory of trade signs (M5).
+"""What stylized facts are measured with: moments, tails, autocorrelations, volatility clustering, memory of signs (M5).
 
-Functions of arrays first, then the table for one instrument. It never fits a model of the market.
-Source of the list: Cont (2001), Empirical properties of asset returns.
+Functions of arrays first, then of one instrument. It gives no verdict (``fact_verdicts`` does) and fits no model.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import pandas as pd
 
 from marketsim.analysis.prices import mid_returns
 from marketsim.analysis.tape import Floats, Tape
-from marketsim.domain.units import duration, format_duration
 from marketsim.errors import InvalidValueError, did_you_mean
 
 if TYPE_CHECKING:
@@ -149,32 +147,6 @@ def volatility_clustering(returns: npt.ArrayLike, lags: int = 20) -> ClusteringT
     statistic = float(n * (n + 2) * np.sum(rho**2 / (n - np.arange(1, lags + 1))))
     p_value = float(chdtrc(lags, statistic)) if np.isfinite(statistic) else float("nan")
     return ClusteringTest(statistic, p_value, lags, n)
-
-
-def stylized_facts(
-    source: MarketTables | Tape, horizons: Sequence[object] = ("1s", "10s", "60s"), instrument: str | None = None
-) -> pd.DataFrame:
-    """One row a return horizon: observations, volatility (bps), excess kurtosis, tail index and its standard error,
-    autocorrelation at lag 1 of returns and of their size with the 95 % band, and the clustering test's p-value.
-    """
-    tape = Tape.of(source, instrument)
-    rows = {}
-    for horizon in (duration(h) for h in horizons):
-        returns = mid_returns(tape, horizon)
-        tail, test = hill_tail_index(returns), volatility_clustering(returns)
-        plain, size = (_autocorrelations(f(returns), np.array([1])) for f in (np.positive, np.abs))
-        rows[format_duration(horizon)] = {
-            "observations": len(returns),
-            "volatility_bps": float(1e4 * returns.std()) if len(returns) else float("nan"),
-            "excess_kurtosis": excess_kurtosis(returns),
-            "tail_index": tail.index,
-            "tail_index_error": tail.standard_error,
-            "autocorrelation": float(plain[0]),
-            "absolute_autocorrelation": float(size[0]),
-            "band": 1.96 / np.sqrt(len(returns)) if len(returns) else float("nan"),
-            "clustering_p_value": test.p_value,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("horizon")
 
 
 def _array(values: npt.ArrayLike) -> Floats:

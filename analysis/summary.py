@@ -99,9 +99,12 @@ TEXTS = ("algorithm", "left because")  # columns of words
 def summarize(tables: MarketTables, books: Accounts | None = None) -> Summary:
     """The summary of a run or a recorded day; ``books`` saves computing the accounts again."""
     books = accounts(tables) if books is None else books
-    families = books.families
-    families = families[[name for name in FAMILY_COLUMNS if name in families.columns]]
-    return Summary(families, market_table(tables), executions(tables))
+    return Summary(family_table(books), market_table(tables), executions(tables))
+
+
+def family_table(books: Accounts) -> pd.DataFrame:
+    """The columns FAMILY_COLUMNS of ``books.families``."""
+    return books.families[[name for name in FAMILY_COLUMNS if name in books.families.columns]]
 
 
 def market_table(tables: MarketTables) -> pd.DataFrame:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from marketsim.exchange.book import OrderBook
     from marketsim.exchange.core import MatchingCore
     from marketsim.experiment.comparison import compare
+    from marketsim.experiment.sweep import Sweep, sweep
     from marketsim.experiment.tournament import tournament
     from marketsim.experiment.verification import verify
     from marketsim.kernel.environment import Environment
@@ -102,6 +103,7 @@ _HOMES = {
     "exchange.book": ("OrderBook",),
     "exchange.core": ("MatchingCore",),
     "experiment.comparison": ("compare",),
+    "experiment.sweep": ("Sweep", "sweep"),
     "experiment.tournament": ("tournament",),
     "experiment.verification": ("verify",),
     "kernel.environment": ("Environment",),
@@ -203,6 +205,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "Simulation",
     "Spike",
     "Status",
+    "Sweep",
     "TimeInForce",
     "TradePrint",
     "TruncatedNormal",
@@ -221,6 +224,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "policies",
     "policy",
     "report",
+    "sweep",
     "to_dict",
     "to_json",
     "tournament",

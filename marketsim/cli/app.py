@@ -15,6 +15,7 @@ from marketsim.cli.replay import replay
 from marketsim.cli.report import report
 from marketsim.cli.run import run
 from marketsim.cli.serve import serve
+from marketsim.cli.sweep import sweep
 from marketsim.cli.tournament import tournament
 from marketsim.cli.trade import trade
 from marketsim.cli.verify import verify
@@ -57,6 +58,7 @@ app.command()(check)
 app.command()(init)
 app.command()(report)
 app.command()(compare)
+app.command()(sweep)
 app.command()(tournament)
 app.command()(verify)
 app.command()(replay)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -85,6 +86,12 @@ class CountProgress(_Shown):
         super().__init__(_count_bar)
         self._what = what
         self._told = 0
+        self._began = time.perf_counter()
+
+    def compiling(self, function: str) -> None:
+        """A function is being compiled; the work has not begun."""
+        super().compiling(function)
+        self._began = time.perf_counter()
 
     def __call__(self, done: int, total: int) -> None:
         """So many are done."""
@@ -92,7 +99,9 @@ class CountProgress(_Shown):
             self._bar.update(self._task, description=self._what, completed=done, total=total, details="")
         elif done * 10 // total > self._told:
             self._told = done * 10 // total
-            note(f"{done / total:4.0%}  {done:,} of {total:,} {self._what}")
+            left = (time.perf_counter() - self._began) / done * (total - done)
+            more = f" · {left:,.0f} s left" if done < total else ""
+            note(f"{done / total:4.0%}  {done:,} of {total:,} {self._what}{more}")
 
 
 def _run_bar() -> Bar:

@@ -8,6 +8,7 @@ costs no hour. What each measure is, is told where it is defined: ``analysis.sum
 from __future__ import annotations
 
 import difflib
+import fnmatch
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,8 @@ ACCOUNT = (
 PERFORMANCE = ("sharpe", "sortino", "max_drawdown", "var_95", "cvar_95")  # of P&L changes over a minute
 EXECUTION = ("shortfall_bps", "arrival_bps", "vwap_bps", "fill_rate", "participation")  # means over parent orders
 AGENT = (*ACCOUNT, *PERFORMANCE, *EXECUTION)
+USUAL = ("market.*.trades", "market.*.spread_bps", "market.*.volatility_bps", "agents.*.pnl")
+"""What is measured where nobody says what."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,27 @@ class Measured:
 
 
 def measured(names: Sequence[str] | str, spec: ScenarioSpec) -> Measured:
-    """What measures these names; InvalidValueError for one that the scenario's runs do not have."""
+    """What measures these names; ``*`` in one stands for anything, as in ``agents.*.pnl``.
+
+    Raises InvalidValueError for a name that the scenario's runs do not have.
+    """
     chosen = (names,) if isinstance(names, str) else tuple(names)
     if not chosen:
         raise InvalidValueError(
             "no measure is named: name at least one, such as agents.mm.pnl or market.ABC.spread_bps"
         )
-    for name in chosen:
+    found = [name for given in chosen for name in _meant(given, spec)]
+    return Measured(tuple(dict.fromkeys(found)))
+
+
+def _meant(name: str, spec: ScenarioSpec) -> Sequence[str]:
+    if "*" not in name:
         _require(name, spec)
-    return Measured(tuple(dict.fromkeys(chosen)))
+        return (name,)
+    known = known_measures(spec)
+    if found := [one for one in known if fnmatch.fnmatchcase(one, name)]:
+        return found
+    raise InvalidValueError(f"measure {name!r} is like none of the scenario; such are {known[0]} and {known[-1]}")
 
 
 def measure(tables: MarketTables, name: str) -> float:
@@ -160,7 +175,11 @@ class _Source:
         return frame[whose].to_numpy()
 
     def _is_family(self, whose: str) -> bool:
-        return bool((self._tables.agents["family"] == whose).any())
+        return whose in self._families
+
+    @cached_property
+    def _families(self) -> set[str]:
+        return set(self._tables.agents["family"])
 
     @cached_property
     def _books(self) -> Accounts:

@@ -6,16 +6,15 @@ as such beside the others. Measures are named ``market.ABC.spread_bps`` or ``age
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from marketsim.errors import InvalidValueError, SimulationError
+from marketsim.experiment.pool import spread
 from marketsim.scenario.spec import ScenarioSpec
 
 if TYPE_CHECKING:
@@ -59,15 +58,14 @@ def spec_of(scenario: Given) -> ScenarioSpec:
 
 def measures_of(tables: Any) -> Measures:
     """The numbers of a run's summary table by name."""
-    from marketsim.analysis.summary import summarize
+    from marketsim.analysis.accounting import accounts
+    from marketsim.analysis.summary import family_table, market_table
 
-    summary = summarize(tables)
     found: Measures = {}
-    for prefix, table in (("market", summary.market), ("agents", summary.families)):
-        for name, row in table.iterrows():
-            for column, value in row.items():
-                if isinstance(value, (int, float)) or hasattr(value, "dtype"):
-                    found[f"{prefix}.{name}.{column}"] = float(value)
+    for prefix, table in (("market", market_table(tables)), ("agents", family_table(accounts(tables)))):
+        for name, row in zip(table.index, table.to_dict("records"), strict=True):
+            numbers = ((column, value) for column, value in row.items() if not isinstance(value, str))
+            found |= {f"{prefix}.{name}.{column}": float(value) for column, value in numbers}
     return found
 
 
@@ -117,48 +115,19 @@ def replicate_all(
     """
     if not jobs:
         raise InvalidValueError("there is nothing to run: give at least one seed")
-    count = min(workers or os.cpu_count() or 1, len(jobs))
     results: list[Measures | Failed | None] = [None] * len(jobs)
-    found = _inline(jobs, measures) if count == 1 else _spread(jobs, count, measures)
-    for done, (index, outcome) in enumerate(found, start=1):
-        if not isinstance(outcome, BaseException):
-            results[index] = outcome
-        elif on_failure == "record":
-            results[index] = Failed(jobs[index][1], str(outcome), type(outcome).__name__)
-        else:
-            raise SimulationError(f"the run with seed {jobs[index][1]} failed: {outcome}") from outcome
-        if progress is not None:
-            progress(done, len(jobs))
+    with closing(spread(partial(_replicated, measures=measures), jobs, workers)) as found:
+        for done, (index, outcome) in enumerate(found, start=1):
+            if not isinstance(outcome, BaseException):
+                results[index] = outcome
+            elif on_failure == "record":
+                results[index] = Failed(jobs[index][1], str(outcome), type(outcome).__name__)
+            else:
+                raise SimulationError(f"the run with seed {jobs[index][1]} failed: {outcome}") from outcome
+            if progress is not None:
+                progress(done, len(jobs))
     return results
 
 
-def _inline(jobs: Sequence[Job], measures: Measuring) -> Iterator[tuple[int, Measures | Exception]]:
-    for index, (given, seed) in enumerate(jobs):
-        try:
-            found: Measures | Exception = replicate(given, seed, measures)
-        except Exception as error:  # noqa: BLE001 - whoever asked decides what a failure means
-            found = error
-        yield index, found
-
-
-def _spread(jobs: Sequence[Job], workers: int, measures: Measuring) -> Iterator[tuple[int, Measures | BaseException]]:
-    others = set(active_children())
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts) as pool:
-        waiting = {pool.submit(replicate, given, seed, measures): index for index, (given, seed) in enumerate(jobs)}
-        try:
-            while waiting:
-                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    error = future.exception()
-                    yield waiting.pop(future), future.result() if error is None else error
-        except BaseException:
-            for process in set(active_children()) - others:
-                process.terminate()  # runs under way are of no use any more
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; the one that started the others ends them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _replicated(job: Job, measures: Measuring) -> Measures:
+    return replicate(*job, measures)

@@ -184,6 +184,8 @@ class Assembly:
     def _routes(self, name: str, key: str, venue: str) -> tuple[Route, Route]:
         """To a venue and back, spikes included."""
         up, down = self._topology.route(name, venue), self._topology.route(venue, name)
+        if not self._faults:
+            return up, down
         added = spikes(self._faults_of(name, key, venue), self._spec.start)
         if added is None:
             return up, down

@@ -6,6 +6,7 @@ nothing about the market.
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from marketsim.simulation.assembly import World
 
 
+@functools.cache
+def _versions() -> dict[str, str]:
+    """They stay what they are for as long as a process lives, and finding them takes as long as a short run."""
+    return versions(metadata.version("marketsim"))
+
+
 class Recorder:
     """Keeps what happens in one run; in memory, or in a folder that gets its name when everything is in it."""
 
@@ -38,7 +45,7 @@ class Recorder:
                 name=spec.name,
                 seed=spec.seed,
                 spec=spec.to_dict(),
-                versions=versions(metadata.version("marketsim")),
+                versions=_versions(),
                 date="" if spec.local_time is None else spec.local_time.date.isoformat(),
                 time_zone="" if spec.local_time is None else spec.local_time.time_zone,
                 start=spec.start,
@@ -66,7 +73,7 @@ class Recorder:
                 for market, fees in zip(world.markets, world.fees, strict=True)
             ),
             agents=tuple(
-                AgentEntry(
+                AgentEntry.model_construct(  # our own numbers and names: nothing to check, a hundred thousand times
                     number=participant.number,
                     name=participant.name,
                     family=participant.family,

@@ -137,7 +137,7 @@ def texts_are_apart(figure: Figure) -> None:
 @pytest.mark.parametrize("draw", ALL, ids=figures.__all__)
 def test_every_axis_says_what_it_is_and_in_which_unit(draw: Callable[..., Figure]) -> None:
     units = ("USD", "units", "bps", "HH:MM", "level", "later", "after", "density", "autocorrelation", "lag",
-             "deviations", "share", "minute")  # fmt: skip
+             "deviations", "share", "minute", "kurtosis", "(s)", "correlation", "intervals")  # fmt: skip
     figure = draw(TABLES)
     for axes in figure.axes:
         if axes.yaxis.get_label_text():

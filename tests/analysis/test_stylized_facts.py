@@ -18,7 +18,6 @@ from marketsim.analysis import (
     return_autocorrelation,
     sign_autocorrelation,
     skewness,
-    stylized_facts,
     volatility_clustering,
 )
 from marketsim.errors import InvalidValueError
@@ -147,14 +146,8 @@ def test_sign_memory_and_merging() -> None:
     assert apart == pytest.approx(float(c[:-1] @ c[1:] / (c @ c)))
 
 
-def test_the_table_of_a_market_shows_what_was_planted() -> None:
+def test_memory_of_a_market_is_what_was_planted() -> None:
     tables = market(2, quotes=30_000, trades=10_000, minutes=30, levels=1)
-    table = stylized_facts(tables, ("1s", "10s"))
-    assert table.index.tolist() == ["1s", "10s"]
-    assert table.loc["1s", "observations"] == 1799  # the first quote comes after the start
-    assert table.loc["1s", "excess_kurtosis"] > 1
-    assert table.loc["1s", "clustering_p_value"] < 1e-6
-    assert table.loc["1s", "absolute_autocorrelation"] > 3 * table.loc["1s", "band"]
-    size = return_autocorrelation(tables, "1s", 1, of="absolute")["autocorrelation"].iloc[0]
-    assert size == pytest.approx(table.loc["1s", "absolute_autocorrelation"])
+    size = return_autocorrelation(tables, "1s", 1, of="absolute")
+    assert size["autocorrelation"].iloc[0] > 3 * size["band"].iloc[0]
     assert sign_autocorrelation(tables, [1])["autocorrelation"].iloc[0] > 0.4

@@ -1,0 +1,237 @@
+"""``marketsim sweep``: a scenario at every point of a design, under the same seeds, in a folder that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from marketsim.cli.console import empty_table, note, output, say
+from marketsim.cli.guard import guarded
+from marketsim.cli.options import Browse, Debug, Settings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from marketsim.cli.progress import CountProgress
+    from marketsim.experiment.sweep import Sweep
+
+_FOLDER = Path("sweeps")
+_MOST = 40  # rows of the table on the screen
+_STUDY = ("scenario", "over", "set", "design", "points", "seeds", "measures", "design_seed", "out")
+
+
+@guarded
+def sweep(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO|STUDY|FOLDER",
+            help="A scenario file or the name of a ready one; a study file, which says all of what follows; or the "
+            "folder of a sweep that is to go on.",
+        ),
+    ],
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--over", metavar="PATH=VALUES",
+            help="What varies, such as agents.mm.gamma=0.1,0.2 or network.latency.median=100us..5ms:log. Repeat it.",
+        ),
+    ] = None,
+    design: Annotated[
+        str | None, typer.Option("--design", help="grid (when left out), random, latin or sobol.")
+    ] = None,
+    points: Annotated[
+        str | None,
+        typer.Option("--points", help="How many points; of a grid how many values a span has; or a CSV file."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", help="Under how many seeds each point runs; 5.")] = None,
+    measures: Annotated[
+        list[str] | None,
+        typer.Option("--measure", "-m", metavar="NAME", help="Such as agents.mm.pnl or agents.*.pnl. May be repeated."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Where runs are kept; sweeps/NAME when left out.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes; as many as there are cores when left out.")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", metavar="ADDRESS", help="Of a Dask scheduler, such as tcp://host:8786.")
+    ] = None,
+    design_seed: Annotated[int | None, typer.Option("--design-seed", help="Of points that are drawn; 0.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do runs again that failed before.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Write report.html beside the runs.")] = False,
+    browse: Browse = False,
+    settings: Settings = None,
+    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals, between 0 and 1.")] = 0.95,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Run a scenario at many points; a sweep that is stopped goes on with the same command."""
+    from marketsim.cli.progress import CountProgress
+    from marketsim.experiment.record import is_record
+    from marketsim.experiment.sweep import resume
+
+    how: dict[str, Any] = {
+        "workers": workers, "cluster": cluster, "retry_failed": retry_failed, "confidence": confidence,
+    }  # fmt: skip
+    given = {"design": design, "points": points, "seeds": seeds, "measures": measures, "design_seed": design_seed}
+    given = {name: value for name, value in given.items() if value is not None}
+    if Path(what).is_dir() and is_record(what):
+        _refuse(what, {**given, **({"over": over} if over else {}), **({"set": settings} if settings else {})})
+        folder, start = Path(what), lambda progress: resume(what, progress=progress, **how)
+    else:
+        folder, start = _begin(what, over or [], settings or [], given, out, how)
+    with CountProgress("runs") as progress:
+        found = _under_way(start, progress, folder, compiled=cluster is None and workers != 1)
+    _tell(found)
+    for path in found.save():
+        say(f"written {path}")
+    if report or browse:
+        page = found.report()
+        say(f"written {page}")
+        if browse:
+            typer.launch(page.resolve().as_uri())
+
+
+def _under_way(
+    start: Callable[[Callable[[int, int], None]], Sweep], progress: CountProgress, folder: Path, *, compiled: bool
+) -> Sweep:
+    from marketsim.cli.compare import compile_market
+
+    try:
+        if compiled:
+            compile_market(progress)
+        return start(progress)
+    except KeyboardInterrupt:
+        if (folder / "manifest.json").exists():
+            note(f"stopped; what is done is kept. Go on with: marketsim sweep {folder}")
+        raise
+
+
+def _begin(
+    what: str,
+    over: Sequence[str],
+    settings: Sequence[str],
+    given: dict[str, Any],
+    out: Path | None,
+    how: dict[str, Any],
+) -> tuple[Path, Callable[[Any], Sweep]]:
+    """The folder, and what runs the sweep that was asked for."""
+    from marketsim.cli.scenarios import read
+    from marketsim.experiment.sweep import sweep as run
+
+    study = _study(Path(what))
+    scenario = what if study is None else _beside(Path(what), str(study["scenario"]))
+    told = study or {}
+    spec = read(scenario, [*_settings(told.get("set")), *settings])
+    varied = {**dict(told.get("over") or {}), **dict(map(_over, over))}
+    chosen = {**{name: told[name] for name in ("design", "points", "seeds", "measures", "design_seed") if name in told}}
+    chosen |= given
+    if isinstance(table := chosen.get("points"), str):
+        chosen["points"] = (
+            int(table)
+            if table.isdigit()
+            else table
+            if study is None or "points" in given
+            else _beside(Path(what), table)
+        )
+    folder = out or (Path(str(told["out"])) if "out" in told else _FOLDER / spec.name)
+    return folder, lambda progress: run(spec, varied, folder=folder, progress=progress, **chosen, **how)
+
+
+def _over(text: str) -> tuple[str, str]:
+    from marketsim.errors import InvalidValueError
+
+    path, equals, values = text.partition("=")
+    if not equals or not path.strip() or not values.strip():
+        raise InvalidValueError(
+            f"--over {text!r}: write PATH=VALUES, such as agents.mm.gamma=0.1,0.2 or a=0..1:step:0.1"
+        )
+    return path.strip(), values.strip()
+
+
+def _study(path: Path) -> Mapping[str, Any] | None:
+    """What a study file says; None for a scenario."""
+    from marketsim.errors import InvalidValueError, ScenarioError, did_you_mean
+    from marketsim.scenario import yaml
+
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        return None
+    root, findings = yaml.read(path.read_text(encoding="utf-8-sig"), path.name)
+    if findings or not root.is_mapping or not {"scenario", "over", "points"} & set(root.entries):
+        return None  # a scenario, or nothing: its own reader says what is wrong
+    told: dict[str, Any] = root.to_plain()
+    for name in told:
+        if name not in _STUDY:
+            raise InvalidValueError(f"{path}: {name!r} is unknown in a study{did_you_mean(name, _STUDY)}")
+    if not isinstance(told.get("scenario"), str):
+        raise ScenarioError([f"{path}: scenario: name the scenario of the study, a file or a ready one"])
+    for name in ("over", "set"):
+        if name in told and not isinstance(told[name], Mapping):
+            raise InvalidValueError(f"{path}: {name}: write a line for each path, such as agents.mm.gamma: [0.1, 0.2]")
+    return told
+
+
+def _beside(study: Path, name: str) -> str:
+    """A file that a study names is looked for beside it first."""
+    beside = study.parent / name
+    return str(beside) if beside.is_file() else name
+
+
+def _settings(told: Mapping[str, Any] | None) -> list[str]:
+    import json
+
+    return [f"{path}={value if isinstance(value, str) else json.dumps(value)}" for path, value in (told or {}).items()]
+
+
+def _refuse(folder: str, given: Mapping[str, Any]) -> None:
+    from marketsim.errors import InvalidValueError
+
+    if given:
+        raise InvalidValueError(
+            f"{folder} is a sweep, which says what it is: leave out {', '.join(f'--{name}' for name in given)}, or "
+            "begin another one with a scenario and another --out"
+        )
+
+
+def _tell(found: Sweep) -> None:
+    failed = len(found.failures)
+    say(
+        f"{found.spec.name}: {len(found.design):,} points, {len(found.seeds)} seeds, {len(found.rows):,} runs"
+        + (f", {failed:,} of them failed" if failed else "")
+    )
+    for dimension in found.space:
+        say(f"  {dimension}")
+    say()
+    output().print(_table(found))
+    for row in found.failures[:5]:
+        say(f"point {row['point']}, seed {row['seed']} failed: {row['error']}")
+    if failed > 5:
+        say(f"… and {failed - 5:,} more; see the column error of the table")
+    say(f"Means over the seeds, ± half the {found.confidence * 100:.4g} % interval.")
+
+
+def _table(found: Sweep) -> Table:
+    """A row a point; the first of them where there are many."""
+    from marketsim.analysis.page_sweep import interval_text
+
+    shown = empty_table()
+    shown.add_column("point", justify="right", no_wrap=True)
+    for head in (*found.space.paths, *found.measures):
+        shown.add_column(head.replace(".", ".\u200b"), justify="right", overflow="fold")
+    summary = found.summary()
+    cells = {
+        (int(point), name): interval_text(mean, low, high)
+        for point, name, mean, low, high in zip(
+            summary["point"], summary["measure"], summary["mean"], summary["low"], summary["high"], strict=True
+        )
+    }
+    for point, values in list(enumerate(found.design.points))[:_MOST]:
+        told = [str(values[path]) for path in found.space.paths]
+        shown.add_row(str(point), *told, *(cells.get((point, name), "") for name in found.measures))
+    if len(found.design) > _MOST:
+        shown.caption = f"the first {_MOST} of {len(found.design):,} points"
+    return shown
