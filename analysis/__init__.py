@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.signals import signal_figure
     from marketsim.analysis.figures.stress import stress_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
+    from marketsim.analysis.flow_estimates import FlowEstimates, flow_estimates
     from marketsim.analysis.ground_truth import labels
     from marketsim.analysis.hawkes import (
         HawkesFit,
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
         resiliency,
     )
     from marketsim.analysis.memory import LongMemory, long_memory
+    from marketsim.analysis.interval import Interval
+    from marketsim.analysis.market_statistics import market_statistics
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
     from marketsim.analysis.performance import (
@@ -122,6 +125,7 @@ _HOMES = {
     "fact_verdicts": ("StylizedFacts", "stylized_facts"),
     "hawkes": ("HawkesFit", "branching_ratio", "fit_hawkes", "hawkes_log_likelihood", "simulate_hawkes"),
     "double_auctions": ("DoubleAuction", "double_auction", "profit_dispersion", "smiths_alpha"),
+    "flow_estimates": ("FlowEstimates", "flow_estimates"),
     "ground_truth": ("labels",),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
     "index_baskets": ("index_values",),
@@ -137,6 +141,8 @@ _HOMES = {
     ),
     "conditional_volatility": ("GarchFit", "fit_garch"),
     "memory": ("LongMemory", "long_memory"),
+    "interval": ("Interval",),
+    "market_statistics": ("market_statistics",),
     "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
     "performance": (
@@ -204,9 +210,11 @@ __all__ = [
     "DoubleAuction",
     "Drawdown",
     "FactDistance",
+    "FlowEstimates",
     "GarchFit",
     "HawkesFit",
     "ImpactFit",
+    "Interval",
     "KyleLambda",
     "LongMemory",
     "QueueRace",
@@ -245,6 +253,7 @@ __all__ = [
     "fit_garch",
     "fit_hawkes",
     "fit_impact",
+    "flow_estimates",
     "flows_by_venue",
     "hawkes_log_likelihood",
     "hill_tail_index",
@@ -257,6 +266,7 @@ __all__ = [
     "locked_and_crossed",
     "long_memory",
     "mark_outs",
+    "market_statistics",
     "market_table",
     "market_turnover",
     "max_drawdown",

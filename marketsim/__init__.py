@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from marketsim.errors import MarketSimError
     from marketsim.exchange.book import OrderBook
     from marketsim.exchange.core import MatchingCore
+    from marketsim.experiment.calibration import calibrate
     from marketsim.experiment.comparison import compare
     from marketsim.experiment.sweep import Sweep, sweep
     from marketsim.experiment.tournament import tournament
@@ -102,6 +103,7 @@ _HOMES = {
     "errors": ("MarketSimError",),
     "exchange.book": ("OrderBook",),
     "exchange.core": ("MatchingCore",),
+    "experiment.calibration": ("calibrate",),
     "experiment.comparison": ("compare",),
     "experiment.sweep": ("Sweep", "sweep"),
     "experiment.tournament": ("tournament",),
@@ -214,6 +216,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "__version__",
     "agents",
     "analysis",
+    "calibrate",
     "compare",
     "feed_delays",
     "from_dict",

@@ -87,7 +87,8 @@ def _statistics(table: pd.DataFrame, width: float) -> Figure:
     axes.set_xlim(-_FARTHEST - 1, _FARTHEST + 1)
     axes.set_ylim(-0.7, len(table) - 0.3)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("simulated less recorded, standard errors" + ("" if width < style.NARROW else " (edge: farther)"))
+    narrow = width < style.NARROW
+    axes.set_xlabel("off by standard errors" if narrow else "simulated less recorded, standard errors (edge: farther)")
     style.plain_numbers(axes, "x")
     style.head(axes, "Every statistic", width)
     return figure
@@ -180,7 +181,7 @@ def _returns(markets: Mapping[str, Market], width: float) -> Figure:
                 axes.plot(size, share, color=COLOURS[name], linestyle=_LINES[name], label=name)
         style.log_axis(axes, "x")
         style.log_axis(axes, "y")
-        axes.set_xlim(0.05 if every == "1s" else 0.5, longest * 1.3)
+        axes.set_xlim(0.1 if every == "1s" else 0.5, max(longest, 1.0) * 1.3)
         axes.set_xlabel(f"size of {every} return (bps)")
         axes.set_ylabel("share of larger returns")
         style.head(axes, f"Tails, {every}", _half(width))

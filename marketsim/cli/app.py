@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from marketsim.cli.calibrate import calibrate
 from marketsim.cli.check import check
 from marketsim.cli.compare import compare
 from marketsim.cli.init import init
@@ -59,6 +60,7 @@ app.command()(init)
 app.command()(report)
 app.command()(compare)
 app.command()(sweep)
+app.command()(calibrate)
 app.command()(tournament)
 app.command()(verify)
 app.command()(replay)

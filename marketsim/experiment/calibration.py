@@ -166,7 +166,7 @@ def calibrate(
     judge: str | tuple[object, object] = "12:45-16:00",
     instrument: str | None = None,
     recorded_instrument: str | None = None,
-    trials: int = 300,
+    trials: int = 400,
     seeds: int | Sequence[int] = 1,
     fresh: int = 10,
     estimate: bool = True,

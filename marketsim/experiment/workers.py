@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from marketsim.errors import SimulationError
-from marketsim.experiment.replication import Measures, Measuring, _leave_interrupts, replicate
+from marketsim.experiment.pool import _begin
+from marketsim.experiment.replication import Measures, Measuring, replicate
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,6 @@ class Workers:
     def _begin(self, task: _Task) -> None:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
-                self._count, mp_context=get_context("spawn"), initializer=_leave_interrupts
+                self._count, mp_context=get_context("spawn"), initializer=_begin
             )
         self._running[self._pool.submit(replicate, task.given, task.seed, task.measures)] = task
