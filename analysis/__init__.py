@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     )
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
     from marketsim.analysis.index_baskets import index_values
+    from marketsim.analysis.interval import Interval
     from marketsim.analysis.liquidity import (
         Resiliency,
         best_depth,
@@ -57,9 +58,8 @@ if TYPE_CHECKING:
         quote_imbalance,
         resiliency,
     )
-    from marketsim.analysis.memory import LongMemory, long_memory
-    from marketsim.analysis.interval import Interval
     from marketsim.analysis.market_statistics import market_statistics
+    from marketsim.analysis.memory import LongMemory, long_memory
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
     from marketsim.analysis.performance import (

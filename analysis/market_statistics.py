@@ -1,4 +1,4 @@
-"""How a market trades, as a list of numbers with errors: its spread, depth, pace and sizes, and what its best queues do.
+"""How a market trades, as a list of numbers with errors: spread, depth, pace and sizes, and what its best queues do.
 
 What ``fact_statistics`` is for returns and signs, ``market_statistics`` is for quotes and trades: the same columns, so
 that both make one table. Only the best quotes and the trades are asked, which every recording has, however few levels
@@ -7,6 +7,7 @@ of the book it shows. It judges nothing and searches for nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +41,8 @@ def market_statistics(
     shrink, those that nobody traded with), and ``mid_changes_per_minute``.
 
     Standard errors are of the stationary bootstrap (``resampling.Blocks``) with ``times`` resamples, as those of
-    ``fact_statistics``. Intervals without quotes on both sides are left out. NaN where there is nothing to count.
+    ``fact_statistics``. Intervals without quotes on both sides are left out, and several changes in one nanosecond
+    count as one, so that a run and the files written of it tell the same. NaN where there is nothing to count.
     """
     found = market_estimates(Tape.of(source, instrument), times, seed)
     rows = {name: (one.value, one.standard_error) for name, one in found.items()}
@@ -94,7 +96,7 @@ def _columns(tape: Tape) -> dict[str, Floats]:
     edges = clock_grid(tape.start, tape.end, CLOCK)
     if len(edges) < 2 or len(tape.quote_time) < 2:
         return {"spread": np.empty(0)}
-    merged = tape.merged()
+    tape, merged = _settled(tape), tape.merged()
     found = {
         "spread": tape.time_weighted_in(tape.spread, edges),
         "depth": tape.time_weighted_in(0.5 * (tape.bid_quantity + tape.ask_quantity), edges),
@@ -111,13 +113,19 @@ def _columns(tape: Tape) -> dict[str, Floats]:
     return {name: values[known] for name, values in found.items()}
 
 
+def _settled(tape: Tape) -> Tape:
+    """With the last quotes of each nanosecond only: recordings tell the fills of one order one by one, runs do not."""
+    last = np.append(np.diff(tape.quote_time) > 0, True)
+    names = ("quote_time", "bid", "bid_quantity", "ask", "ask_quantity")
+    indicated = None if tape.indicated is None else tape.indicated[last]
+    return replace(tape, **{name: getattr(tape, name)[last] for name in names}, indicated=indicated)
+
+
 def _counts(times: Ints, edges: Ints, weights: Floats | None = None) -> Floats:
     """How many, or how much, in (edge, next edge]."""
     place = np.searchsorted(edges, times, "left") - 1
     inside = (place >= 0) & (place < len(edges) - 1)
-    return np.bincount(
-        place[inside], None if weights is None else weights[inside], len(edges) - 1
-    ).astype(np.float64)
+    return np.bincount(place[inside], None if weights is None else weights[inside], len(edges) - 1).astype(np.float64)
 
 
 def _improvements(tape: Tape, side: int) -> Ints:
@@ -129,4 +137,3 @@ def _improvements(tape: Tape, side: int) -> Ints:
 def _moves(tape: Tape) -> Ints:
     change = np.diff(tape.mid)
     return tape.quote_time[1:][np.isfinite(change) & (np.abs(change) > 0.0)]
-

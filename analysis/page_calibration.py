@@ -47,45 +47,50 @@ _PARAMETERS: tuple[Column, ...] = (
     ("value", "found", "", ""),
     ("range", "95 % interval", "", ""),
 )
-_FIGURES = (
-    (
-        "statistics",
+_FIGURES = {
+    "statistics": (
         "Distance of every statistic, before and after",
-        "Within the grey band the simulated market cannot be told from the recorded one by that statistic. What stays "
-        "outside after the calibration is what this population cannot do, or trades against something else.",
+        (
+            "Within the grey band the simulated market cannot be told from the recorded one by that statistic. What stays "
+            "outside after the calibration is what this population cannot do, or trades against something else."
+        ),
     ),
-    (
-        "prices",
+    "prices": (
         "Path of the mid: recorded, before, after",
-        "One path of many: the simulated ones are not meant to follow the recorded one, but to move like it, as far and "
-        "as abruptly.",
+        (
+            "One path of many: the simulated ones are not meant to follow the recorded one, but to move like it, as far "
+            "and as abruptly."
+        ),
     ),
-    (
-        "book",
+    "book": (
         "Distribution of the spread, and mean quantity by level: recorded, before, after",
-        "Left: how much of the time the spread was at most so wide. Right: a mark for each level, from the best price "
-        "outwards; a recording with few levels has few marks.",
+        (
+            "Left: how much of the time the spread was at most so wide. Right: a mark for each level, from the best price "
+            "outwards; a recording with few levels has few marks."
+        ),
     ),
-    (
-        "returns",
+    "returns": (
         "Tails of returns over one second and one minute: recorded, before, after",
-        "A line farther to the right is a market that moves more. Its slope far out is the tail: the flatter, the wilder.",
+        (
+            "A line farther to the right is a market that moves more. Its slope far out is the tail: the flatter, the "
+            "wilder."
+        ),
     ),
-    (
-        "memory",
+    "memory": (
         "Autocorrelation of the size of returns and of trade signs: recorded, before, after",
         "Left: how long a wild second is remembered. Right: how long buying follows buying.",
     ),
-    (
-        "activity",
+    "activity": (
         "Trades and volume a minute over the half: recorded, before, after",
-        "Recorded days are busier at both ends and have bursts; these agents know no time of day, so that a trend of the "
-        "recorded line is not in the simulated ones.",
+        (
+            "Recorded days are busier at both ends and have bursts; these agents know no time of day, so that a trend of "
+            "the recorded line is not in the simulated ones."
+        ),
     ),
-)
+}
 _TERMS = {
-    "distance": "The root mean square, over all statistics, of the difference between simulated and recorded in standard "
-    "errors of that difference. About 1 for two stretches of one market.",
+    "distance": "The root mean square, over all statistics, of the difference between simulated and recorded in "
+    "standard errors of that difference. About 1 for two stretches of one market.",
     "standard error": "Of the recorded market by the stationary block bootstrap, which keeps the dependence inside of "
     "blocks of minutes; of the simulated market over fresh seeds. The interval of a distance takes the statistics as "
     "independent of each other.",
@@ -233,7 +238,7 @@ def _body(found: Found) -> Iterator[str]:
     yield "</section>"
     yield '<section id="figures"><h2>Recorded beside simulated</h2>'
     yield f"<p>The judged half, {escape(_span(found.recorded['judge']))}, and runs as long as the fitted half.</p>"
-    for kind, alt, words in _FIGURES:
+    for kind, (alt, words) in _FIGURES.items():
         yield _figure(found, kind, alt, words)
     yield "</section>"
     yield '<section id="statistics"><h2>Statistics</h2>'
@@ -286,7 +291,8 @@ def _method(found: Found) -> str:
         f"were searched by simulated moments: {len(found.trials):,} points proposed by an evolution strategy (CMA-ES), "
         "each run under the same seeds and compared with the fitted half, where one statistic counts at most twenty "
         f"standard errors. The best three ran again under {len(found.fresh)} fresh seeds, and the best of them on the "
-        "fitted half was taken. What is told about the judged half comes from the same fresh runs."
+        "fitted half was moved down the slopes of the statistics as long as that brought it closer there. What is told "
+        "about the judged half comes from the same fresh seeds."
     )
     return f'<section id="method"><h2>Method</h2><p class="box">{escape(words)}</p></section>'
 
@@ -297,7 +303,9 @@ def _figure(found: Found, kind: str, alt: str, words: str) -> str:
 
 
 def _span(interval: Any) -> str:
-    begin, end = (f"{t // 3_600_000_000_000:02d}:{t // 60_000_000_000 % 60:02d}" for t in (interval.start, interval.end))
+    begin, end = (
+        f"{t // 3_600_000_000_000:02d}:{t // 60_000_000_000 % 60:02d}" for t in (interval.start, interval.end)
+    )
     return f"{begin} to {end}"
 
 

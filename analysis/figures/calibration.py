@@ -165,7 +165,13 @@ def _draw_profile(axes: Axes, tables: MarketTables, symbol: str, tick: float, na
         distance = 0.5 * (table["bid_distance"] + table["ask_distance"]) / tick
         quantity = 0.5 * (table["bid_quantity"] + table["ask_quantity"])
         axes.plot(
-            distance, quantity, color=COLOURS[name], linestyle=_LINES[name], marker=_MARKS[name], markersize=4, label=name
+            distance,
+            quantity,
+            color=COLOURS[name],
+            linestyle=_LINES[name],
+            marker=_MARKS[name],
+            markersize=4,
+            label=name,
         )
 
 

@@ -23,7 +23,7 @@ def calibrate(
     recorded: Annotated[
         Path,
         typer.Option(
-            "--to", metavar="MESSAGE_FILE", help="A LOBSTER message file (its orderbook file beside it), or their folder."
+            "--to", metavar="MESSAGE_FILE", help="A LOBSTER message file (its orderbook file beside it), or a folder."
         ),
     ],
     fit: Annotated[str, typer.Option("--fit", metavar="FROM-TO", help="What it is fitted to.")] = "09:30-12:45",
@@ -32,8 +32,8 @@ def calibrate(
         list[str] | None,
         typer.Option(
             "--over", metavar="PATH=VALUES",
-            help="What is searched, such as agents.noise.rate=0.1/s..5/s:log, or =x0.2..5 for a factor; what is known of "
-            "the scenario's types of agents when left out. May be repeated.",
+            help="What is searched, such as agents.noise.rate=0.1/s..5/s:log, or =x0.2..5 for a factor; what is known "
+            "of the scenario's types of agents when left out. May be repeated.",
         ),
     ] = None,
     instrument: Annotated[

@@ -3,8 +3,8 @@
 First what can be read off the recording is put in (``populations.estimated``), then the rest is searched by the method
 of simulated moments: runs under the same seeds for every trial, their statistics against the recorded ones in standard
 errors of these (McFadden 1989, Econometrica 57; with bootstrapped weights as Franke and Westerhoff 2012, Journal of
-Economic Dynamics and Control 36). The best few run again under fresh seeds; the best of them on the fitted half is the
-result. The judged half is looked at once, at the end.
+Economic Dynamics and Control 36). The best few run again under fresh seeds; from the best of them on the fitted half
+a few steps go down the slopes of the statistics (Gauss and Newton's). The judged half is looked at once, at the end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from marketsim.analysis.interval import Interval
-from marketsim.domain.units import format_duration, time_of_day
+from marketsim.domain.units import SECOND, format_duration, time_of_day
 from marketsim.errors import ConfigurationError, InvalidValueError, SimulationError, StoreError
 from marketsim.experiment.knobs import Knobs
 from marketsim.experiment.populations import estimated, searched
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from marketsim.domain.tables import MarketTables
     from marketsim.results.run import Run
 
+Slopes: TypeAlias = Mapping[str, np.ndarray[Any, Any]]
+"""By path: how the statistics change along a knob's whole way, in recorded standard errors."""
 Recorded: TypeAlias = "MarketTables | str | Path"
 STAGES = ("before", "estimated", "after")
 HALVES = ("fit", "judge")
@@ -45,7 +47,9 @@ OTHER_HALF = "other half"  # a recorded half in place of a simulated market
 WORST = 20.0  # standard errors that a statistic counts at most in the search, and one that a run cannot tell
 RESAMPLES = 400  # of the recorded halves
 _BATCH = 4  # trials asked for at once
-_STEP = 0.05  # of a knob's way, to each side, for the errors of parameters
+_STEP = 0.05  # of a knob's way, to each side, for slopes
+_FARTHEST = 0.2  # of a knob's way in one step down the slopes
+_PRIOR = 0.3  # of a knob's way: how far the slopes are trusted, as the deviation of a ridge's prior
 _FRESH = 1000  # fresh seeds begin behind this one
 
 
@@ -60,7 +64,8 @@ class Calibration:
     (root mean square over the statistics, in standard errors of the difference), low, high (95 %), statistics.
     ``statistics``: a row a half, stage and statistic: simulated, recorded, difference, standard_error, distance.
     ``parameters``: by path: kind ("value" or "factor"), before, value, low, high (95 %, from the slopes of the
-    statistics; empty for lists of choices). ``trials``: a row a trial: trial, value, error and the paths.
+    statistics and their scatter between runs; empty for lists of choices). ``trials``: a row a trial: trial, value,
+    error and the paths.
     ``values``: tidy, a row a run of a stage: stage, seed, statistic, value.
     """
 
@@ -97,7 +102,7 @@ class Calibration:
     def closer(self) -> bool:
         """Whether the judged half is surely closer after than before: the 95 % intervals do not touch."""
         rows = self.distances[self.distances["half"] == "judge"].set_index("stage")
-        return bool(rows.loc["after", "high"] < rows.loc["before", "low"])
+        return float(rows["high"]["after"]) < float(rows["low"]["before"])
 
     def table(self, half: str = "judge") -> pd.DataFrame:
         """By statistic: recorded, its standard_error, then for "before" and "after" the value and the distance."""
@@ -170,6 +175,7 @@ def calibrate(
     seeds: int | Sequence[int] = 1,
     fresh: int = 10,
     estimate: bool = True,
+    steps: int = 2,
     errors: int = 2,
     length: object = None,
     workers: int | None = None,
@@ -180,14 +186,16 @@ def calibrate(
     """Fit a scenario to one interval of a recording and judge it on another.
 
     scenario: a simulation, its spec, or a file or the name of a scenario, such as "stock_flow".
-    recorded: a LOBSTER message file (its orderbook file beside it), or any tables with quotes and trades: a tape, a run.
+    recorded: a LOBSTER message file (its orderbook file beside it), or tables with quotes and trades: a tape, a run.
     over: what is searched: path -> ``"0.1/s..5/s log"`` (its value) or ``"x0.2..5"`` (a factor on what stands there),
     as ``Knobs`` reads it; by default what ``populations.searched`` has for the scenario's types of agents.
     fit, judge: two intervals of the recording, "09:30-12:45" or (start, end).
     instrument, recorded_instrument: which one, where there are several.
     trials: how many points are tried, each under the same ``seeds`` (how many, or which). fresh: how many further
     seeds the stages and the best three trials run under, at least two. estimate: whether rates and sizes are read off
-    the recording first. errors: seeds a side for the slopes that parameters' intervals come from; 0: no intervals.
+    the recording first. steps: how many times at most the best point is moved down the slopes of the statistics.
+    errors: under how many of the fresh seeds slopes are measured, which the intervals of parameters come from; 0: no
+    steps, no intervals.
     length: simulated time of a run after its warm-up; as long as the fitted half when left out.
     study: a SQLite file in which trials are kept; a study that is there goes on. workers: processes, as many as there
     are cores when left out; they change no result. ``progress(done, all)`` after each run.
@@ -197,7 +205,7 @@ def calibrate(
     symbol, theirs = _instruments(spec, instrument, tables, recorded_instrument)
     halves = {"fit": _interval(tables, theirs, fit, "fit"), "judge": _interval(tables, theirs, judge, "judge")}
     chosen, later = _seeds(seeds, fresh)
-    _check(trials, errors)
+    _check(trials, steps, errors)
     known = {half: _recorded_table(interval, theirs) for half, interval in halves.items()}
     before = _placed(spec, symbol, halves["fit"], theirs, length)
     ready = _estimated(before, symbol, halves["fit"], theirs) if estimate else before
@@ -205,16 +213,21 @@ def calibrate(
     path = None if study is None else Path(study)
     rules = Rules("minimize", chosen, _mean, "cmaes", search_seed, "none", 5)
     definition = _definition(ready, symbol, knobs, rules, known["fit"], theirs)
-    total = trials * len(chosen) + 5 * len(later) + 2 * errors * len(knobs.space)
+    moves = steps if errors else 0
+    total = trials * len(chosen) + (5 + 2 * moves) * len(later) + 2 * errors * (moves + 1) * len(knobs.space)
+    counter = _Counter(total, progress)
     with kept(path):
         held = Study(knobs.space, rules, definition, path)
         try:
             with Workers(workers or os.cpu_count() or 1) as pool:
-                work = _Work(ready, knobs, _Numbers(symbol), known["fit"], pool, _Counter(total, progress))
+                work = _Work(ready, knobs, _Numbers(symbol), known["fit"], pool, counter)
                 finished = work.search(held, trials)
                 runs = work.stages({"before": before, "estimated": ready}, later)
                 winner, runs["after"] = work.best(finished, later)
-                slopes = work.slopes(winner, later[:errors]) if errors else {}
+                slopes: Slopes = {}
+                if errors:
+                    winner, runs["after"], slopes = work.refined(winner, runs["after"], later, errors, moves)
+                counter.finish()
         finally:
             held.close()
     specs = {"before": before, "estimated": ready, "after": work.spec(winner)}
@@ -229,7 +242,7 @@ def calibrate(
         fresh=later,
         distances=distances,
         statistics=statistics,
-        parameters=_parameters(knobs, before, winner, slopes, known["fit"], len(later)),
+        parameters=_parameters(knobs, before, winner, slopes, _noise(runs["after"], known["fit"])),
         trials=pd.DataFrame(
             [{"trial": a.number, "value": value, "error": a.error, **a.values} for a, _, value in finished]
         ),
@@ -268,8 +281,8 @@ def _instruments(
     tick, recorded_tick = float(spec.instruments[symbol].tick_size), tables.instruments[found].tick
     if not math.isclose(tick, recorded_tick, rel_tol=1e-9):
         raise InvalidValueError(
-            f"{symbol} has a tick size of {tick:g} and the recorded {found} one of {recorded_tick:g}: distances in ticks "
-            f"would mean different things; set instruments.{symbol}.tick_size={recorded_tick:g}"
+            f"{symbol} has a tick size of {tick:g} and the recorded {found} one of {recorded_tick:g}: spreads in "
+            f"ticks would mean different things; set instruments.{symbol}.tick_size={recorded_tick:g}"
         )
     return symbol, found
 
@@ -281,9 +294,7 @@ def _interval(tables: MarketTables, symbol: str, given: str | tuple[object, obje
         begin, end = given.replace("–", "-").split("-") if isinstance(given, str) else given
         start, stop = time_of_day(begin), time_of_day(end)
     except ValueError as error:
-        raise InvalidValueError(
-            f'{what}={given!r}: write an interval of the day such as "09:30-12:45"'
-        ) from error
+        raise InvalidValueError(f'{what}={given!r}: write an interval of the day such as "09:30-12:45"') from error
     if not start < stop:
         raise InvalidValueError(f"{what}={given!r}: an interval ends after its start")
     interval = Interval(tables, start, stop)
@@ -300,13 +311,15 @@ def _seeds(seeds: int | Sequence[int], fresh: int) -> tuple[tuple[int, ...], tup
         raise InvalidValueError(f"seeds={seeds}: give a number of at least 1, or different seeds")
     if fresh < 2:
         raise InvalidValueError(f"fresh={fresh}: an uncertainty over seeds needs at least two")
-    first = max(_FRESH, max(chosen)) + 1
+    first = max(_FRESH, *chosen) + 1
     return chosen, tuple(range(first, first + fresh))
 
 
-def _check(trials: int, errors: int) -> None:
+def _check(trials: int, steps: int, errors: int) -> None:
     if trials < 1:
         raise InvalidValueError(f"trials={trials}: at least one point is tried")
+    if steps < 0:
+        raise InvalidValueError(f"steps={steps}: write how many, or 0 for none")
     if errors < 0:
         raise InvalidValueError(f"errors={errors}: write how many seeds, or 0 for no intervals of parameters")
 
@@ -370,7 +383,7 @@ class _Numbers:
     symbol: str
 
     def __call__(self, tables: Any) -> Measures:
-        return {name: float(value) for name, value in _statistics(tables, self.symbol, 1)["value"].items()}
+        return {str(name): float(value) for name, value in _statistics(tables, self.symbol, 1)["value"].items()}
 
 
 def _statistics(tables: MarketTables, symbol: str, times: int) -> pd.DataFrame:
@@ -384,7 +397,7 @@ def _statistics(tables: MarketTables, symbol: str, times: int) -> pd.DataFrame:
 
 def _recorded_table(interval: Interval, symbol: str) -> pd.DataFrame:
     table = _statistics(interval, symbol, RESAMPLES)
-    known = table[np.isfinite(table["value"]) & (table["standard_error"] > 0)]
+    known: pd.DataFrame = table[np.isfinite(table["value"]) & (table["standard_error"] > 0)]
     if known.empty:
         raise InvalidValueError(f"{_clock(interval)}: {symbol} is recorded for too short a time to tell any statistic")
     return known
@@ -449,6 +462,10 @@ class _Counter:
         if self._progress is not None and runs:
             self._progress(min(self._done, self._total), self._total)
 
+    def finish(self) -> None:
+        """Runs that turned out superfluous are done."""
+        self.add(max(self._total - self._done, 0))
+
 
 @dataclass
 class _Work:
@@ -491,8 +508,37 @@ class _Work:
         name = min(few, key=lambda one: _against(found[one], self.known).total)
         return few[name], found[name]
 
-    def slopes(self, values: Values, seeds: Sequence[int]) -> dict[str, np.ndarray[Any, Any]]:
-        """By path: how the statistics change along a knob's whole way, in recorded standard errors."""
+    def refined(
+        self, values: Values, found: list[Measures], seeds: Sequence[int], errors: int, steps: int
+    ) -> tuple[Values, list[Measures], Slopes]:
+        """Steps down the slopes, as long as they bring the market closer; values, statistics and slopes at the end."""
+        slopes = self.slopes(values, seeds[:errors])
+        for _ in range(steps):
+            tried = {str(share): self._moved(values, found, slopes, share) for share in (1.0, 0.4)}
+            runs = self._all({name: self.spec(one).to_dict() for name, one in tried.items()}, seeds)
+            name = min(tried, key=lambda one: _against(runs[one], self.known).total)
+            if not _against(runs[name], self.known).total < _against(found, self.known).total:
+                break
+            values, found = tried[name], runs[name]
+            slopes = self.slopes(values, seeds[:errors])
+        return values, found, slopes
+
+    def _moved(self, values: Values, found: Sequence[Measures], slopes: Slopes, share: float) -> Values:
+        """A share of Gauss and Newton's step, with a ridge."""
+        simulated = _simulated_table(found, self.known.index)["value"]
+        apart = ((simulated - self.known["value"]) / self.known["standard_error"]).to_numpy()
+        apart = np.clip(np.nan_to_num(apart), -WORST, WORST)
+        table = np.stack(list(slopes.values()), axis=1)
+        ridge = np.eye(table.shape[1]) / _PRIOR**2
+        step = np.clip(-np.linalg.solve(table.T @ table + ridge, table.T @ apart), -_FARTHEST, _FARTHEST)
+        moved = dict(values)
+        for path, way in zip(slopes, step, strict=True):
+            dimension = self.knobs.space[path]
+            moved[path] = dimension.at(place_of(dimension, values[path]) + share * float(way))
+        return moved
+
+    def slopes(self, values: Values, seeds: Sequence[int]) -> Slopes:
+        """Measured from a small step to either side."""
         points: dict[str, Any] = {}
         ends: dict[str, tuple[float, float]] = {}
         for dimension in self.knobs.space:
@@ -569,11 +615,10 @@ def _parameters(
     knobs: Knobs,
     before: ScenarioSpec,
     values: Values,
-    slopes: Mapping[str, np.ndarray[Any, Any]],
-    known: pd.DataFrame,
-    seeds: int,
+    slopes: Slopes,
+    noise: np.ndarray[Any, Any],
 ) -> pd.DataFrame:
-    widths = _widths(slopes, seeds)
+    widths = _widths(slopes, noise)
     rows = {}
     for dimension in knobs.space:
         path, value = dimension.path, values[dimension.path]
@@ -591,19 +636,28 @@ def _parameters(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("parameter")
 
 
-def _widths(slopes: Mapping[str, np.ndarray[Any, Any]], seeds: int) -> dict[str, float]:
-    """Standard error of each knob's place: (J'J)⁻¹ J'(1 + 1/n)J (J'J)⁻¹ with J in recorded standard errors, n seeds.
+def _noise(found: Sequence[Measures], known: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """A row a seed: by how much the statistics of a run differ from their mean, in recorded standard errors."""
+    frame = pd.DataFrame(list(found)).reindex(columns=list(known.index))
+    apart = ((frame - frame.mean()) / known["standard_error"]).to_numpy(dtype=np.float64)
+    return np.asarray(np.nan_to_num(apart))
 
-    Statistics are taken as independent (Duffie and Singleton 1993, Econometrica 61, with a diagonal weight).
+
+def _widths(slopes: Slopes, noise: np.ndarray[Any, Any]) -> dict[str, float]:
+    """Standard error of each knob's place: (J'J)⁻¹ J'ΩJ (J'J)⁻¹ (1 + 1/n), J the slopes, Ω the covariance of noise.
+
+    Runs stand for recordings: this is how far the estimate would scatter if the calibrated market were the true one
+    (Duffie and Singleton 1993, Econometrica 61). n: how many runs there are.
     """
     if not slopes:
         return {}
     table = np.stack(list(slopes.values()), axis=1)
-    inverse = np.linalg.pinv(table.T @ table, rcond=1e-9)
-    spread = np.sqrt(np.maximum(np.diag(inverse) * (1.0 + 1.0 / seeds), 0.0))
-    # What no statistic moves is unknown, whatever the pseudo-inverse says.
-    moved = np.sqrt((table**2).sum(axis=0)) > 1e-9
-    return {path: float(width) if known else 1.0 for path, width, known in zip(slopes, spread, moved, strict=True)}
+    bread = np.linalg.pinv(table.T @ table, rcond=1e-9, hermitian=True) @ table.T
+    scattered = noise @ bread.T
+    spread = np.sqrt((scattered**2).sum(axis=0) / max(len(noise) - 1, 1) * (1.0 + 1.0 / len(noise)))
+    # What no statistic moves with is unknown, whatever the pseudo-inverse says.
+    moves = np.sqrt((table**2).sum(axis=0)) > 1e-9
+    return {path: float(width) if known else 1.0 for path, width, known in zip(slopes, spread, moves, strict=True)}
 
 
 def _now(spec: ScenarioSpec, path: str) -> Any:
@@ -620,8 +674,6 @@ def _now(spec: ScenarioSpec, path: str) -> Any:
 
 
 def _clock(interval: Interval) -> str:
-    words = []
-    for time in (interval.start, interval.end):
-        seconds = time // 1_000_000_000
-        words.append(f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}" + (f":{seconds % 60:02d}" if seconds % 60 else ""))
-    return "-".join(words)
+    from marketsim.analysis.figures.style import clock_text
+
+    return "-".join(clock_text(time / SECOND).removesuffix(":00") for time in (interval.start, interval.end))

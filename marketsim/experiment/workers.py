@@ -105,7 +105,5 @@ class Workers:
 
     def _begin(self, task: _Task) -> None:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._count, mp_context=get_context("spawn"), initializer=_begin
-            )
+            self._pool = ProcessPoolExecutor(self._count, mp_context=get_context("spawn"), initializer=_begin)
         self._running[self._pool.submit(replicate, task.given, task.seed, task.measures)] = task
