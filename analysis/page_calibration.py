@@ -51,22 +51,22 @@ _FIGURES = {
     "statistics": (
         "Distance of every statistic, before and after",
         (
-            "Within the grey band the simulated market cannot be told from the recorded one by that statistic. What stays "
-            "outside after the calibration is what this population cannot do, or trades against something else."
+            "Within the grey band the simulated market cannot be told from the recorded one by that statistic. What "
+            "stays outside after the calibration is what this population cannot do, or trades against something else."
         ),
     ),
     "prices": (
         "Path of the mid: recorded, before, after",
         (
-            "One path of many: the simulated ones are not meant to follow the recorded one, but to move like it, as far "
-            "and as abruptly."
+            "One path of many: the simulated ones are not meant to follow the recorded one, but to move like it, as "
+            "far and as abruptly."
         ),
     ),
     "book": (
         "Distribution of the spread, and mean quantity by level: recorded, before, after",
         (
-            "Left: how much of the time the spread was at most so wide. Right: a mark for each level, from the best price "
-            "outwards; a recording with few levels has few marks."
+            "Left: how much of the time the spread was at most so wide. Right: a mark for each level, from the best "
+            "price outwards; a recording with few levels has few marks."
         ),
     ),
     "returns": (
@@ -83,8 +83,8 @@ _FIGURES = {
     "activity": (
         "Trades and volume a minute over the half: recorded, before, after",
         (
-            "Recorded days are busier at both ends and have bursts; these agents know no time of day, so that a trend of "
-            "the recorded line is not in the simulated ones."
+            "Recorded days are busier at both ends and have bursts; these agents know no time of day, so that a trend "
+            "of the recorded line is not in the simulated ones."
         ),
     ),
 }

@@ -119,7 +119,9 @@ def test_factors_multiply_whatever_stands_there() -> None:
     changes = knobs.changes(knobs.space.at((1.0, 0.5)))
     assert changes["agents.touch.base_rates"][2] == "0.4/s"
     assert changes["agents.touch.distance"] == pytest.approx(np.sqrt(0.1), rel=1e-5)
-    assert place_of(knobs.space["agents.touch.distance"], changes["agents.touch.distance"]) == pytest.approx(0.5, abs=1e-5)
+    assert place_of(knobs.space["agents.touch.distance"], changes["agents.touch.distance"]) == pytest.approx(
+        0.5, abs=1e-5
+    )
 
 
 @pytest.mark.slow
