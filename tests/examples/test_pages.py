@@ -21,6 +21,7 @@ from pages import ROOT, blocks_of, commands_of, pages, same, tidy
 WRITE = bool(os.environ.get("MARKETSIM_WRITE_PAGES"))
 RUN = Path(__file__).with_name("run_page.py")
 _NEEDS = {
+    "docs/calibration.md": "optuna",
     "docs/gateway.md": "ccxt",
     "docs/gym.md": "pettingzoo",
     "docs/live-sessions.md": "uvicorn",
@@ -33,7 +34,7 @@ _LONG = {
     "docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md",
     "docs/live-sessions.md", "docs/same-strategy.md", "docs/market-makers.md",
     "docs/stress.md", "docs/takers.md",
-    "docs/square-root-law.md", "docs/tournament.md",
+    "docs/square-root-law.md", "docs/tournament.md", "docs/calibration.md",
 }  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
