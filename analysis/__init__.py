@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.signals import signal_figure
     from marketsim.analysis.figures.stress import stress_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
-    from marketsim.analysis.flow_estimates import FlowEstimates, flow_estimates
+    from marketsim.analysis.flow_estimation import FlowEstimates, flow_estimates
     from marketsim.analysis.ground_truth import labels
     from marketsim.analysis.hawkes import (
         HawkesFit,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         quote_imbalance,
         resiliency,
     )
-    from marketsim.analysis.market_statistics import market_statistics
+    from marketsim.analysis.market_numbers import market_statistics
     from marketsim.analysis.memory import LongMemory, long_memory
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
@@ -125,7 +125,7 @@ _HOMES = {
     "fact_verdicts": ("StylizedFacts", "stylized_facts"),
     "hawkes": ("HawkesFit", "branching_ratio", "fit_hawkes", "hawkes_log_likelihood", "simulate_hawkes"),
     "double_auctions": ("DoubleAuction", "double_auction", "profit_dispersion", "smiths_alpha"),
-    "flow_estimates": ("FlowEstimates", "flow_estimates"),
+    "flow_estimation": ("FlowEstimates", "flow_estimates"),
     "ground_truth": ("labels",),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
     "index_baskets": ("index_values",),
@@ -142,7 +142,7 @@ _HOMES = {
     "conditional_volatility": ("GarchFit", "fit_garch"),
     "memory": ("LongMemory", "long_memory"),
     "interval": ("Interval",),
-    "market_statistics": ("market_statistics",),
+    "market_numbers": ("market_statistics",),
     "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
     "performance": (

@@ -344,7 +344,7 @@ def _placed(spec: ScenarioSpec, symbol: str, interval: Interval, theirs: str, le
 
 
 def _estimated(spec: ScenarioSpec, symbol: str, interval: Interval, theirs: str) -> ScenarioSpec:
-    from marketsim.analysis.flow_estimates import flow_estimates
+    from marketsim.analysis.flow_estimation import flow_estimates
 
     return spec.with_overrides(estimated(spec, symbol, flow_estimates(interval, theirs)))
 
@@ -388,7 +388,7 @@ class _Numbers:
 
 def _statistics(tables: MarketTables, symbol: str, times: int) -> pd.DataFrame:
     from marketsim.analysis.fact_distances import fact_statistics
-    from marketsim.analysis.market_statistics import market_statistics
+    from marketsim.analysis.market_numbers import market_statistics
     from marketsim.analysis.tape import Tape
 
     tape = Tape.of(tables, symbol)

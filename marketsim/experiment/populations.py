@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from marketsim.analysis.flow_estimates import FlowEstimates
+    from marketsim.analysis.flow_estimation import FlowEstimates
     from marketsim.scenario.spec import ScenarioSpec
 
 _FLOW_REACH = 512  # of poisson_flow

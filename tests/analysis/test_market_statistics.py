@@ -8,7 +8,7 @@ from synthetic import SECOND, Tables, by_hand
 
 import marketsim as ms
 from marketsim.analysis import Interval, flow_estimates, market_statistics
-from marketsim.analysis.market_statistics import NAMES
+from marketsim.analysis.market_numbers import NAMES
 from marketsim.errors import InvalidValueError
 
 

@@ -53,9 +53,10 @@ def test_verdicts_of_statistics() -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_figure_shows_before_and_after(found: Any, kind: str) -> None:
     figure = found.figure(kind, half="fit", width=4.2)
-    words = {text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()} if kind != "prices" else {
-        axes.get_title(loc="left").removeprefix("Mid, ") for axes in figure.axes
-    }  # fmt: skip
+    if kind == "prices":
+        words = {axes.get_title(loc="left").removeprefix("Mid, ") for axes in figure.axes}
+    else:
+        words = {text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()}
     assert words == ({"before", "after"} if kind == "statistics" else {"recorded", "before", "after"})
     assert all(axes.get_xlabel() for axes in figure.axes)
 
