@@ -141,22 +141,21 @@ class Accounts:
         ``funding`` (of contracts, received less paid), and ``realized`` + ``unrealized`` = pnl - fees - funding. The
         ``cash`` of contracts is their P&L, as if they were settled at the mark.
         """
-        table = _collapse(self.by_instrument, "agent").reindex(pd.Index(self.names, name="agent"))
         fills = self._fills
+        table = self._collapsed(np.arange(len(self.names)), pd.Index(self.names, name="agent"))
         table.insert(0, "family", fills.family)
         table.insert(1, "type", fills.type)
-        table["cash"] = table["cash"].to_numpy() + fills.initial_cash
         return table
 
     @cached_property
     def families(self) -> pd.DataFrame:
         """``table`` added up by family (index ``family``), with ``agents``; ratios are of the sums."""
-        table = self.table
-        result = _collapse(table, "family")
+        owner, names = self._owners("family")
+        result = self._collapsed(owner, pd.Index(names, name="family"))
         # Sums of floats leave dust where gains and losses cancel: a nano of currency is nothing.
         money = [*PARTS, "pnl", "realized", "unrealized", "position_value"]
         result[money] = result[money].round(9) + 0.0
-        result.insert(0, "agents", table.groupby("family", sort=False).size().reindex(result.index))
+        result.insert(0, "agents", np.bincount(owner, minlength=len(names)))
         return result
 
     @cached_property
@@ -165,8 +164,28 @@ class Accounts:
         fills = self._fills
         symbols = list(fills.tapes)
         index = pd.MultiIndex.from_product([self.names, symbols], names=["agent", "instrument"])
-        columns = {**_order_columns(fills), **_fill_columns(fills), **_profit_columns(fills, self.horizon)}
-        return _with_ratios(pd.DataFrame(columns, index=index))
+        return _with_ratios(self._sums, index)
+
+    @cached_property
+    def _sums(self) -> dict[str, Floats]:
+        """What adds up, and the sizes of positions, of each account: agent by agent, instrument by instrument."""
+        fills = self._fills
+        return {**_order_columns(fills), **_fill_columns(fills), **_profit_columns(fills, self.horizon)}
+
+    def _collapsed(self, group: Ints, names: pd.Index) -> pd.DataFrame:
+        """Sums over the accounts of agents of a group, the largest position of any, and the ratios of the sums."""
+        fills, count = self._fills, len(names)
+        account = np.repeat(group, len(fills.tapes))
+        columns = {
+            name: np.bincount(account, self._sums[name], count).astype(np.float64)
+            for name in _SUMS
+            if name in self._sums
+        }
+        columns["cash"] += np.bincount(group, fills.initial_cash, count)
+        for name in ("max_position", "mean_position"):
+            columns[name] = np.zeros(count)
+            np.maximum.at(columns[name], account, self._sums[name])
+        return _with_ratios(columns, names)
 
     def equity(self, every: object = None, *, by: Literal["agent", "family"] = "agent") -> pd.DataFrame:
         """P&L since ``start`` in currency, fees included, marked at the mid, on a clock (index: ns; a column each).
@@ -350,32 +369,17 @@ def _order_columns(fills: Fills) -> dict[str, Floats]:
     }
 
 
-def _collapse(table: pd.DataFrame, level: str) -> pd.DataFrame:
-    """Sums by ``level``, the largest position of any member, and the ratios of the sums."""
-    names = [name for name in _SUMS if name in table.columns]
-    if level == "agent" and len(table.index.levels[1]) == 1:  # one row each: its own sum
-        alone = table[[*names, "max_position", "mean_position"]] + 0
-        return _with_ratios(alone.set_axis(table.index.droplevel(1)))
-    grouped = table.groupby(level, sort=False)
-    result = grouped[names].sum()
-    result[["max_position", "mean_position"]] = grouped[["max_position", "mean_position"]].max()
-    return _with_ratios(result)
-
-
-def _with_ratios(table: pd.DataFrame) -> pd.DataFrame:
-    messages = table["orders"] + table["rejected"] + table["cancel_requests"]
+def _with_ratios(sums: dict[str, Floats], index: pd.Index) -> pd.DataFrame:
+    messages = sums["orders"] + sums["rejected"] + sums["cancel_requests"]
     ratios = {
-        "fill_ratio": (table["ordered_filled"], table["ordered"]),
-        "maker_share": (table["maker_volume"], table["volume"]),
-        "order_to_trade": (messages, table["fills"]),
-        "queue_time": (table["queue_sum"], table["queue_weight"]),
+        "fill_ratio": quotient(sums["ordered_filled"], sums["ordered"]),
+        "maker_share": quotient(sums["maker_volume"], sums["volume"]),
+        "order_to_trade": quotient(messages, sums["fills"]),
+        "queue_time": quotient(sums["queue_sum"], sums["queue_weight"]),
     }
-    columns = {name: table[name].to_numpy() for name in table.columns}
-    for name, (part, whole) in ratios.items():
-        columns[name] = quotient(part.to_numpy(dtype=float), whole.to_numpy(dtype=float))
-    for name in ("orders", "rejected", "cancel_requests", "fills", "maker_fills"):
-        columns[name] = columns[name].astype(np.int64)
-    return pd.DataFrame(columns, index=table.index, copy=False)
+    counts = ("orders", "rejected", "cancel_requests", "fills", "maker_fills")
+    whole = {name: sums[name].astype(np.int64) for name in counts}
+    return pd.DataFrame({**sums, **ratios, **whole}, index=index, copy=False)
 
 
 def _measures(equity: Floats, times: Ints, periods_per_year: float) -> dict[str, float]:

@@ -87,7 +87,8 @@ def _body(
     links = [("varied", "What varies"), ("effects", "What it does"), ("strength", "How much"), ("points", "Points")]
     links += [("failed", "Failed runs")] if len(sheet.failed) else []
     nav = "".join(f'<a href="#{name}">{words}</a>' for name, words in links)
-    lead = f"{points:,} points, {design + ', ' if design else ''}each under the same {seeds:,} seeds"
+    chance = f"the same {seeds:,} seeds" if seeds != 1 else "the same seed"
+    lead = f"{points:,} points, {design + ', ' if design else ''}each under {chance}"
     yield f'<header><h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p><nav>{nav}</nav></header>'
     if runs < wanted:
         yield f'<p class="notice" role="alert">Not complete: {runs:,} of {wanted:,} runs are over.</p>'

@@ -25,6 +25,7 @@ PARTS = (
     "memory",
     "compilation",
     "processes",
+    "sweep",
     "gateway",
 )
 

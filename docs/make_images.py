@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 import marketsim as ms
 
@@ -57,12 +58,25 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "rules": png(ms.analysis.signal_figure(ready("rule_strategies", duration and "4min"), "dip_buyer")),
         "square_root_law": png(ms.analysis.metaorder_figure(worked_metaorders(duration))),
         "tournament": png(cup(duration).figure()),
+        "sweep": png(crowds(duration).figure()),
         "risk": png(ms.analysis.risk_figure(risk_limits(duration))),
+        "optimizing": optimizing(duration),
         "perpetual": png(ms.analysis.clearing_figure(ready("perpetual", duration))),
     }
     for name, picture in pictures.items():
         (place / f"{name}.png").write_bytes(picture)
     return sorted(place.glob("*.png"))
+
+
+def optimizing(duration: str | None) -> bytes:
+    """The market of docs/optimizing.md, searched for longer."""
+    desk = re.search(r"^```yaml\n# desk\.yaml\n(.*?)^```", (HERE / "optimizing.md").read_text("utf-8"), re.M | re.S)
+    assert desk is not None
+    spec = {"name": "desk", **yaml.safe_load(desk[1]), "duration": duration or "2min", "warm_up": "0s"}
+    over = {"agents.mm.target_spread": "0.01..0.3 log", "agents.mm.quantity": "5..50"}
+    trials = 60 if duration is None else 6
+    found = ms.optimize(spec, over, "agents.mm.pnl", seeds=3, trials=trials, fresh=0, workers=1)
+    return stacked(found.figure("history"), found.figure("slices"))
 
 
 def double_auction() -> Any:
@@ -315,6 +329,17 @@ def cup(duration: str | None) -> Any:
     pieces = {} if duration is None else {"duration": duration, "warm_up": "0s"}
     spec = ms.load("market_maker_tournament", pieces).spec
     return ms.tournament(spec, seeds=20 if duration is None else 2, workers=None if duration is None else 1)
+
+
+def crowds(duration: str | None) -> Any:
+    """How many agents of two kinds; four short runs when a duration is given."""
+    over = {"agents.value.count": [20, 60, 100, 140], "agents.momentum.count": [5, 25, 60, 120]}
+    measures = ["market.ABM.trades", "market.ABM.spread_bps", "market.ABM.volatility_bps", "agents.value.pnl"]
+    if duration is not None:
+        over, measures = {path: values[:2] for path, values in over.items()}, measures[:2]
+    market = ms.load("reference_hour", {"duration": duration or "1h"})
+    many = duration is None
+    return ms.sweep(market, over, seeds=10 if many else 1, measures=measures, workers=None if many else 1)
 
 
 def reference_days(duration: str | None) -> list[Any]:

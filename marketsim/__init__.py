@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from marketsim.exchange.core import MatchingCore
     from marketsim.experiment.calibration import calibrate
     from marketsim.experiment.comparison import compare
+    from marketsim.experiment.optimization import optimize
     from marketsim.experiment.sweep import Sweep, sweep
     from marketsim.experiment.tournament import tournament
     from marketsim.experiment.verification import verify
@@ -105,6 +106,7 @@ _HOMES = {
     "exchange.core": ("MatchingCore",),
     "experiment.calibration": ("calibrate",),
     "experiment.comparison": ("compare",),
+    "experiment.optimization": ("optimize",),
     "experiment.sweep": ("Sweep", "sweep"),
     "experiment.tournament": ("tournament",),
     "experiment.verification": ("verify",),
@@ -224,6 +226,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "gateway",
     "gym",
     "load",
+    "optimize",
     "policies",
     "policy",
     "report",

@@ -8,6 +8,7 @@ from marketsim.analysis.figures.after_trades import impact
 from marketsim.analysis.figures.agents import drawdown, equity, inventory, pnl_parts
 from marketsim.analysis.figures.book import depth
 from marketsim.analysis.figures.market import price_and_quotes, spread_and_activity
+from marketsim.analysis.figures.optimization import optimization_history, optimization_slices, parameter_importance
 from marketsim.analysis.figures.sessions import auction, interruptions, trading_days
 from marketsim.analysis.figures.stylized import stylized_facts
 
@@ -19,6 +20,9 @@ __all__ = [
     "impact",
     "interruptions",
     "inventory",
+    "optimization_history",
+    "optimization_slices",
+    "parameter_importance",
     "pnl_parts",
     "price_and_quotes",
     "spread_and_activity",

@@ -12,6 +12,7 @@ from marketsim.cli.compare import compare
 from marketsim.cli.init import init
 from marketsim.cli.keys import keys
 from marketsim.cli.listing import listing
+from marketsim.cli.optimize import optimize
 from marketsim.cli.replay import replay
 from marketsim.cli.report import report
 from marketsim.cli.run import run
@@ -62,6 +63,7 @@ app.command()(compare)
 app.command()(sweep)
 app.command()(calibrate)
 app.command()(tournament)
+app.command()(optimize)
 app.command()(verify)
 app.command()(replay)
 app.command()(serve)

@@ -93,14 +93,15 @@ class CountProgress(_Shown):
         super().compiling(function)
         self._began = time.perf_counter()
 
-    def __call__(self, done: int, total: int) -> None:
-        """So many are done."""
+    def __call__(self, done: int, total: int, details: str = "") -> None:
+        """So many are done. details: what else there is to tell."""
         if self._bar is not None:
-            self._bar.update(self._task, description=self._what, completed=done, total=total, details="")
+            self._bar.update(self._task, description=self._what, completed=done, total=total, details=details)
         elif done * 10 // total > self._told:
             self._told = done * 10 // total
             left = (time.perf_counter() - self._began) / done * (total - done)
             more = f" · {left:,.0f} s left" if done < total else ""
+            more += f" · {details}" if details else ""
             note(f"{done / total:4.0%}  {done:,} of {total:,} {self._what}{more}")
 
 

@@ -11,6 +11,7 @@ import typer
 from marketsim.cli.console import empty_table, note, output, say
 from marketsim.cli.guard import guarded
 from marketsim.cli.options import Browse, Debug, Settings
+from marketsim.cli.study import beside, read_study, settings_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -123,10 +124,10 @@ def _begin(
     from marketsim.cli.scenarios import read
     from marketsim.experiment.sweep import sweep as run
 
-    study = _study(Path(what))
-    scenario = what if study is None else _beside(Path(what), str(study["scenario"]))
+    study = read_study(Path(what), _STUDY)
+    scenario = what if study is None else beside(Path(what), str(study["scenario"]))
     told = study or {}
-    spec = read(scenario, [*_settings(told.get("set")), *settings])
+    spec = read(scenario, [*settings_of(told.get("set")), *settings])
     varied = {**dict(told.get("over") or {}), **dict(map(_over, over))}
     chosen = {**{name: told[name] for name in ("design", "points", "seeds", "measures", "design_seed") if name in told}}
     chosen |= given
@@ -136,7 +137,7 @@ def _begin(
             if table.isdigit()
             else table
             if study is None or "points" in given
-            else _beside(Path(what), table)
+            else beside(Path(what), table)
         )
     folder = out or (Path(str(told["out"])) if "out" in told else _FOLDER / spec.name)
     return folder, lambda progress: run(spec, varied, folder=folder, progress=progress, **chosen, **how)
@@ -153,40 +154,6 @@ def _over(text: str) -> tuple[str, str]:
     return path.strip(), values.strip()
 
 
-def _study(path: Path) -> Mapping[str, Any] | None:
-    """What a study file says; None for a scenario."""
-    from marketsim.errors import InvalidValueError, ScenarioError, did_you_mean
-    from marketsim.scenario import yaml
-
-    if path.suffix not in (".yaml", ".yml") or not path.is_file():
-        return None
-    root, findings = yaml.read(path.read_text(encoding="utf-8-sig"), path.name)
-    if findings or not root.is_mapping or not {"scenario", "over", "points"} & set(root.entries):
-        return None  # a scenario, or nothing: its own reader says what is wrong
-    told: dict[str, Any] = root.to_plain()
-    for name in told:
-        if name not in _STUDY:
-            raise InvalidValueError(f"{path}: {name!r} is unknown in a study{did_you_mean(name, _STUDY)}")
-    if not isinstance(told.get("scenario"), str):
-        raise ScenarioError([f"{path}: scenario: name the scenario of the study, a file or a ready one"])
-    for name in ("over", "set"):
-        if name in told and not isinstance(told[name], Mapping):
-            raise InvalidValueError(f"{path}: {name}: write a line for each path, such as agents.mm.gamma: [0.1, 0.2]")
-    return told
-
-
-def _beside(study: Path, name: str) -> str:
-    """A file that a study names is looked for beside it first."""
-    beside = study.parent / name
-    return str(beside) if beside.is_file() else name
-
-
-def _settings(told: Mapping[str, Any] | None) -> list[str]:
-    import json
-
-    return [f"{path}={value if isinstance(value, str) else json.dumps(value)}" for path, value in (told or {}).items()]
-
-
 def _refuse(folder: str, given: Mapping[str, Any]) -> None:
     from marketsim.errors import InvalidValueError
 
@@ -200,8 +167,8 @@ def _refuse(folder: str, given: Mapping[str, Any]) -> None:
 def _tell(found: Sweep) -> None:
     failed = len(found.failures)
     say(
-        f"{found.spec.name}: {len(found.design):,} points, {len(found.seeds)} seeds, {len(found.rows):,} runs"
-        + (f", {failed:,} of them failed" if failed else "")
+        f"{found.spec.name}: {_count(len(found.design), 'point')}, {_count(len(found.seeds), 'seed')}, "
+        f"{_count(len(found.rows), 'run')}" + (f", {failed:,} of them failed" if failed else "")
     )
     for dimension in found.space:
         say(f"  {dimension}")
@@ -212,6 +179,10 @@ def _tell(found: Sweep) -> None:
     if failed > 5:
         say(f"… and {failed - 5:,} more; see the column error of the table")
     say(f"Means over the seeds, ± half the {found.confidence * 100:.4g} % interval.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _table(found: Sweep) -> Table:

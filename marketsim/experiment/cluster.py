@@ -48,7 +48,7 @@ class _Cluster:
     def outcomes(self) -> Generator[Outcome[Any], None, None]:
         import distributed
 
-        pool: Any = distributed.as_completed()  # type: ignore[no-untyped-call]
+        pool: Any = distributed.as_completed(loop=self._client.loop)  # type: ignore[no-untyped-call]
         try:
             self._send(pool)
             while self._flying:

@@ -26,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.domain import units
-from marketsim.errors import ConfigurationError, InvalidValueError, SimulationError, StoreError, did_you_mean
+from marketsim.errors import InvalidValueError, SimulationError, StoreError, did_you_mean
 from marketsim.experiment.measure import measured
 from marketsim.experiment.replication import Given, Measures, spec_of
+from marketsim.experiment.search import BASE, Search, Step
 from marketsim.experiment.space import Space, Values
 from marketsim.experiment.study import PRUNERS, SAMPLERS, Attempt, Outcome, Rules, Study, kept
 from marketsim.experiment.workers import Workers
@@ -41,22 +42,8 @@ if TYPE_CHECKING:
 
 Floats: TypeAlias = NDArray[np.float64]
 DIRECTIONS = ("maximize", "minimize")
-BASE = "base"  # the scenario as it is, among the candidates of the last check
 FIGURES = ("history", "importance", "slices")
 _AGGREGATES = 'write "mean", "median", "worst", "cautious" (mean less a standard error), "cautious 2" or "q10"'
-
-
-@dataclass(frozen=True)
-class Step:
-    """How far an optimisation is: ``runs`` of ``total``, those that pruning saves among them; ``trials`` of
-    ``trials_total``; the best value so far (NaN: none).
-    """
-
-    runs: int
-    total: int
-    trials: int
-    trials_total: int
-    best: float
 
 
 @dataclass(frozen=True)
@@ -89,8 +76,9 @@ class Optimization:
     def winner(self) -> int:
         """The number of the trial with the best value in the search."""
         complete = self.trials[self.trials["state"] == "complete"]
-        place = complete["value"].idxmax() if self.direction == "maximize" else complete["value"].idxmin()
-        return int(complete.loc[place, "trial"])
+        values = complete["value"].to_numpy(np.float64)
+        place = int(values.argmax() if self.direction == "maximize" else values.argmin())
+        return int(complete["trial"].to_numpy()[place])
 
     @cached_property
     def best(self) -> Values:
@@ -131,15 +119,15 @@ class Optimization:
         return table
 
     def figure(self, kind: str = "history", *, width: float | None = None) -> Figure:
-        """ "history" with the best so far, "importance" of the parameters, or "slices": the value along each."""
+        """The picture of a kind: "history" with the best so far, "importance", or "slices" along each parameter."""
         from marketsim.analysis import figures
 
         if kind not in FIGURES:
             raise InvalidValueError(f"figure {kind!r} is unknown{did_you_mean(kind, FIGURES)}")
-        room = {} if width is None else {"width": width}
+        room: Any = {} if width is None else {"width": width}
         if kind == "importance":
-            return figures.importance(self.importance, **room)
-        words = {"measure": self.measure, "direction": self.direction, "base": self.base}
+            return figures.parameter_importance(self.importance, **room)
+        words: Any = {"measure": self.measure, "direction": self.direction, "base": self.base}
         if kind == "history":
             return figures.optimization_history(self.trials, **words, **room)
         scales = {d.path: (d.scale, d.unit) for d in self.space}
@@ -156,13 +144,15 @@ class Optimization:
                 paths.append(place / f"{kind}.png")
                 self.figure(kind).savefig(paths[-1], dpi=150, metadata={"Software": None})
         except OSError as error:
-            raise StoreError(f"{folder}: cannot be written: {error.strerror or error}; choose another folder") from error
+            raise StoreError(
+                f"{folder}: cannot be written: {error.strerror or error}; choose another folder"
+            ) from error
         return [*paths, self.write_best(place / "best.yaml")]
 
     def write_best(self, path: str | Path) -> Path:
         """Write the scenario with the winner's values as a file that runs; it appears whole or not at all."""
         found = "".join(f"# {path}: {value}\n" for path, value in self.best.items())
-        words = f"# The best of {len(self.trials)} trials: {self.direction[:-1]}d {self.measure}, {self.value:.6g}.\n"
+        words = f"# The best of {len(self.trials)} trials: {self.direction}d {self.measure}, {self.value:.6g}.\n"
         file, draft = Path(path), Path(f"{path}.part")
         try:
             draft.write_text(words + found + self.best_spec.to_yaml(), encoding="utf-8")
@@ -199,6 +189,7 @@ def optimize(
     levels: int = 5,
     sampler_seed: int = 1,
     confidence: float = 0.95,
+    prepare: Callable[[], None] | None = None,
     progress: Callable[[Step], None] | None = None,
 ) -> Optimization:
     """Search for the values that make a measure best.
@@ -215,6 +206,7 @@ def optimize(
     finalists, fresh: how many of the best run once more under how many fresh seeds, or which; 0: none.
     timeout: seconds, or "10min"; no batch begins after it. workers: processes, as many as there are cores when left
     out. batch: so many trials are asked for at once; with more the search learns later and more workers are of use.
+    prepare: called when everything has been checked and before anything runs. progress: called after each run.
     Raises InvalidValueError for what cannot be searched, SimulationError when no trial came to its end.
     """
     spec = spec_of(scenario)
@@ -230,160 +222,15 @@ def optimize(
     with kept(path):
         held = Study(space, rules, definition, path)
         try:
+            if prepare is not None:
+                prepare()
             with Workers(count) as pool:
-                search = _Search(spec, held, measuring, pool, batch, progress)
+                search = Search(spec, held, measuring, pool, batch, progress)
                 search.run(trials or held.points or 100, deadline, (finalists + 1) * len(unseen) if finalists else 0)
                 checked = search.check(finalists, unseen)
             return _result(spec, held, name, aggregate, unseen, confidence, checked)
         finally:
             held.close()
-
-
-class _Search:
-    """Runs what a study asks for."""
-
-    def __init__(
-        self,
-        spec: ScenarioSpec,
-        study: Study,
-        measuring: Callable[[Any], Measures],
-        pool: Workers,
-        batch: int,
-        progress: Callable[[Step], None] | None,
-    ) -> None:
-        self.spec, self.study, self.measuring, self.pool = spec, study, measuring, pool
-        self.batch, self.progress = batch, progress
-        self.seeds = study.rules.seeds
-        self._trials = self._later = self._checked = 0
-        finished = study.finished()
-        self._finished = len(finished)
-        self._best = self._better(*(value for _, state, value in finished if state == "complete"))
-
-    def run(self, trials: int, deadline: float, later: int) -> None:
-        """Trials until there are so many, or time is over. later: how many runs come after them."""
-        trials = min(trials, self.study.points or trials)
-        self._trials, self._later = trials, later
-        self._replicated({BASE: self.spec.to_dict()}, self.seeds, "search")
-        under_way = self.study.open()
-        while under_way or self.study.asked < trials:
-            if time.monotonic() >= deadline:
-                break
-            asked = self.study.asked
-            number = min((attempt.number for attempt in under_way), default=asked)
-            for _ in range(min((number // self.batch + 1) * self.batch, trials) - asked):
-                under_way.append(self.study.ask())
-            self._run(under_way)
-            for attempt in under_way:
-                self._best = self._better(self._best, self.study.close_trial(attempt))
-            self._finished += len(under_way)
-            self._require_hope()
-            under_way = []
-
-    def check(self, finalists: int, fresh: Sequence[int]) -> dict[str, dict[int, Outcome]]:
-        """The scenario as it is and the best trials under fresh seeds: outcomes by candidate and seed."""
-        best = self._finalists(finalists)
-        if not best or not fresh:
-            return {}
-        given = {BASE: self.spec.to_dict()}
-        given |= {str(one.number): self.study.space.spec(self.spec, one.values).to_dict() for one in best}
-        return self._replicated(given, fresh, "check")
-
-    # --- inner ---
-
-    def _run(self, attempts: list[Attempt]) -> None:
-        """A batch: whose turn it is decides the order, so the answers may come as they like."""
-        given = {attempt.number: self._given(attempt) for attempt in attempts}
-        handed = {(attempt.number, seed) for attempt in attempts for seed in attempt.outcomes}
-        by_number = {attempt.number: attempt for attempt in attempts}
-        while True:
-            while self.pool.free and (key := self._next(attempts, handed)) is not None:
-                handed.add(key)
-                self.pool.submit(key, given[key[0]], key[1], self.measuring)
-            self._tell(attempts)
-            if not self.pool.under_way:
-                return
-            (number, seed), found = self.pool.answer()
-            self.study.record(by_number[number], seed, _outcome(found))
-
-    def _given(self, attempt: Attempt) -> Mapping[str, Any]:
-        """Its scenario's mapping; a trial whose values do not fit together has failed."""
-        try:
-            return self.study.space.spec(self.spec, attempt.values).to_dict()
-        except ConfigurationError as error:
-            self.study.record(attempt, self.seeds[0], f"{type(error).__name__}: {error}")
-            return {}
-
-    def _next(self, attempts: list[Attempt], handed: set[tuple[int, int]]) -> tuple[int, int] | None:
-        """The most certain run: a next seed before one that pruning may make superfluous."""
-        wanted = [
-            (place - attempt.decided, place, attempt.number, seed)
-            for attempt in attempts
-            if not self.study.settled(attempt)
-            for place, seed in enumerate(self.seeds)
-            if (attempt.number, seed) not in handed
-        ]
-        return min(wanted)[2:] if wanted else None
-
-    def _replicated(
-        self, given: Mapping[str, Mapping[str, Any]], seeds: Sequence[int], stage: str
-    ) -> dict[str, dict[int, Outcome]]:
-        """Runs outside of trials, kept beside them as they come."""
-        found = {name: self.study.note(f"{stage} {name}") for name in given}
-        for seed in seeds:
-            for name, mapping in given.items():
-                if seed not in found[name]:
-                    self._wait_for_room(found, stage)
-                    self.pool.submit((name, seed), mapping, seed, self.measuring)
-        while self.pool.under_way:
-            self._enter(found, stage)
-        self._tell(())
-        return {name: {seed: outcomes[seed] for seed in seeds} for name, outcomes in found.items()}
-
-    def _wait_for_room(self, found: dict[str, dict[int, Outcome]], stage: str) -> None:
-        while not self.pool.free:
-            self._enter(found, stage)
-
-    def _enter(self, found: dict[str, dict[int, Outcome]], stage: str) -> None:
-        (name, seed), answer = self.pool.answer()
-        found[name][seed] = _outcome(answer)
-        self.study.keep(f"{stage} {name}", found[name])
-        if stage == "check":
-            self._checked += 1
-        self._tell(())
-
-    def _finalists(self, count: int) -> list[Attempt]:
-        """The best complete trials with different values, the best first."""
-        sign = -1.0 if self.study.rules.direction == "maximize" else 1.0
-        complete = [(sign * value, one) for one, state, value in self.study.finished() if state == "complete"]
-        chosen: list[Attempt] = []
-        for _, one in sorted(complete, key=lambda pair: (pair[0], pair[1].number)):
-            if len(chosen) < count and all(one.values != other.values for other in chosen):
-                chosen.append(one)
-        return chosen
-
-    def _require_hope(self) -> None:
-        """Where the scenario as it is fails and every trial too, more of them tell nothing."""
-        base = self.study.note(f"search {BASE}").values()
-        finished = self.study.finished()
-        if all(isinstance(outcome, str) for outcome in base) and all(state == "failed" for _, state, _ in finished):
-            raise SimulationError(
-                f"the scenario as it is fails and so did all {len(finished)} trials until now: {finished[0][0].error}"
-            )
-
-    def _tell(self, attempts: Sequence[Attempt]) -> None:
-        if self.progress is None:
-            return
-        each = len(self.seeds)
-        settled = sum(self.study.settled(one) for one in attempts)
-        under_way = sum(each if self.study.settled(one) else len(one.outcomes) for one in attempts)
-        runs = len(self.study.note(f"search {BASE}")) + self._finished * each + under_way + self._checked
-        total = (self._trials + 1) * each + self._later
-        self.progress(Step(runs, total, self._finished + settled, self._trials, self._best))
-
-    def _better(self, *values: float) -> float:
-        """The best of some values, of which those that are NaN do not count."""
-        there = [value for value in values if not math.isnan(value)]
-        return (max if self.study.rules.direction == "maximize" else min)(there, default=math.nan)
 
 
 # --- inner: what is asked for ---
@@ -403,28 +250,23 @@ def _called(function: Callable[[Any], float], run: Any) -> Measures:
     return {"value": float(function(run))}
 
 
-def _outcome(found: Measures | BaseException) -> Outcome:
-    if isinstance(found, BaseException):
-        return f"{type(found).__name__}: {found}"
-    ((name, value),) = found.items()
-    return value if math.isfinite(value) else f"{name} is {value}: this run has nothing to measure"
-
-
 def _seeds(
     seeds: int | Sequence[int], fresh: int | Sequence[int], finalists: int
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The seeds of the search, and the others."""
     chosen = tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds)
-    if not chosen or len(set(chosen)) < len(chosen):
-        raise InvalidValueError(f"seeds={seeds}: at least one is needed, and each once")
-    first = max(chosen) + 1
-    unseen = tuple(range(first, first + fresh)) if isinstance(fresh, int) else tuple(fresh)
+    first = max(chosen, default=0)
+    unseen = tuple(first + place for place in range(1, fresh + 1)) if isinstance(fresh, int) else tuple(fresh)
+    if not chosen or len(set(chosen)) < len(chosen) or not all(isinstance(seed, int) for seed in (*chosen, *unseen)):
+        raise InvalidValueError(f"seeds={seeds}, fresh={fresh}: they are whole numbers, at least one, and each once")
     if not unseen or not finalists:
         return chosen, ()
     if seen := set(unseen) & set(chosen):
         raise InvalidValueError(f"fresh={fresh}: {', '.join(map(str, sorted(seen)))} served the search; take others")
     if len(unseen) < 2 or len(set(unseen)) < len(unseen):
-        raise InvalidValueError(f"fresh={fresh}: an interval needs at least two different seeds; 0 leaves the check out")
+        raise InvalidValueError(
+            f"fresh={fresh}: an interval needs at least two different seeds; 0 leaves the check out"
+        )
     return chosen, unseen
 
 
@@ -445,14 +287,15 @@ def _check(
     ):
         if given not in known:
             raise InvalidValueError(f"{what} {given!r} is unknown{did_you_mean(given, known)}")
-    for what, number, least in (
+    numbers: tuple[tuple[str, Any, int], ...] = (
         ("trials", trials, 1),
         ("batch", batch, 1),
         ("levels", levels, 2),
         ("finalists", finalists, 0),
-    ):
-        if number is not None and number < least:
-            raise InvalidValueError(f"{what}={number}: it is {least} at least")
+    )
+    for what, number, least in numbers:
+        if number is not None and (not isinstance(number, int) or number < least):
+            raise InvalidValueError(f"{what}={number!r}: it is a whole number, {least} at least")
     if not 0.0 < confidence < 1.0:
         raise InvalidValueError(f"confidence={confidence}: it lies between 0 and 1, such as 0.95")
 
@@ -481,7 +324,10 @@ def _standard_error(values: Floats) -> float:
 
 
 def _seconds(timeout: float | str) -> float:
-    return units.duration(timeout) / units.SECOND if isinstance(timeout, str) else float(timeout)
+    seconds = units.duration(timeout) / units.SECOND if isinstance(timeout, str) else timeout
+    if seconds < 0:
+        raise InvalidValueError(f"timeout={timeout}: it is not below zero")
+    return float(seconds)
 
 
 def _definition(
@@ -567,7 +413,8 @@ def _finalists(
     import pandas as pd
 
     sign = 1.0 if study.rules.direction == "maximize" else -1.0
-    means = {str(row.trial): (row.value, row.mean) for row in trials.itertuples()}
+    columns = (trials[name].tolist() for name in ("trial", "value", "mean"))
+    means = {str(number): (value, mean) for number, value, mean in zip(*columns, strict=True)}
     search = _numbers(base, study.rules.seeds)
     whole = len(search) > 0 and not np.isnan(search).any()
     means[BASE] = (study.rules.aggregate(search), float(search.mean())) if whole else (math.nan, math.nan)
@@ -601,6 +448,8 @@ def _own(spec: ScenarioSpec, path: str) -> Any:
             found = found[step]
         except (KeyError, IndexError, TypeError):
             return None
+    if isinstance(found, Mapping) and found.get("type") == "constant":  # a latency, written short
+        return found.get("latency")
     return found
 
 

@@ -1,7 +1,7 @@
 """A pool of warm processes that share out many short pieces of work, and lose none when one of them dies.
 
 Work goes out in batches of about a quarter of a second, a few at a time, so that neither handing out nor stopping costs
-much. What was in a process that died is done again, piece by piece and alone; a piece that kills its process once more
+much. What was in a process that died is done again, piece by piece and alone; a piece that kills its process twice then
 is an error of its own. It knows nothing about what the work is.
 """
 
@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -29,7 +29,8 @@ Outcome: TypeAlias = tuple[int, "R | BaseException"]
 
 BATCH_SECONDS = 0.25
 LARGEST_BATCH = 32
-_DIED = "its process was ended from outside, twice: it may have taken too much memory"
+_DIED = "its process was ended from outside, again and again: it may have taken too much memory"
+_PATIENCE = 2  # deaths with a piece
 _AHEAD = 2  # batches a process has waiting, so that it never waits itself
 
 
@@ -85,7 +86,7 @@ class _Spread:
         self._left = deque(range(len(items)))
         self._suspects: deque[int] = deque()  # were in a process that died
         self._flying: dict[Future[Any], list[int]] = {}
-        self._accused: set[int] = set()  # suspected before
+        self._deaths: Counter[int] = Counter()  # of processes that had nothing else to do
         self._seconds = 0.0  # of one piece, by the last batch
 
     def outcomes(self) -> Iterator[Outcome[Any]]:
@@ -95,7 +96,7 @@ class _Spread:
     def _with_a_pool(self) -> Iterator[Outcome[Any]]:
         """Until everything is done, or the pool is broken."""
         others = set(active_children())
-        pool = ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"), initializer=_begin)
+        pool = ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"), initializer=begin)
         try:
             while True:
                 self._send(pool)
@@ -146,10 +147,11 @@ class _Spread:
                 yield from future.result()[1]
             else:
                 lost += indices
-        if len(lost) == 1 and lost[0] in self._accused:
-            yield lost[0], SimulationError(_DIED)
-            return
-        self._accused.update(lost)
+        if len(lost) == 1:
+            self._deaths[lost[0]] += 1
+            if self._deaths[lost[0]] == _PATIENCE:
+                yield lost[0], SimulationError(_DIED)
+                return
         self._suspects.extend(sorted(lost))
 
 
@@ -165,7 +167,7 @@ def _sendable(outcome: Any) -> Any:
     return outcome
 
 
-def _begin() -> None:
+def begin() -> None:
     """Ctrl-C reaches every process of a terminal; the one that started the others ends them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()

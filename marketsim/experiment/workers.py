@@ -1,8 +1,8 @@
 """Workers: runs under way, each in a process of its own, handed out one by one as the answers of others come in.
 
-It is for those who decide what to run next by what came of the runs before; who knows all runs beforehand calls
-``replicate_all``. One worker is this process itself. A process that dies takes the runs of all others with it: they are
-run again one at a time, and whose process dies once more has failed.
+It is for those who decide what to run next by what came of the runs before; who knows all runs beforehand spreads them
+over a ``pool``, by whose rules the processes live and die here too. One worker is this process itself. A process that
+dies takes the runs of all others with it: they are run again one at a time; whose process dies once more has failed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from marketsim.errors import SimulationError
-from marketsim.experiment.pool import _begin
+from marketsim.experiment.pool import attempt, begin, run_batch
 from marketsim.experiment.replication import Measures, Measuring, replicate
 
 
@@ -29,6 +29,11 @@ class _Task:
     measures: Measuring
 
 
+def run_task(task: _Task) -> Measures:
+    """In whatever process: the run."""
+    return replicate(task.given, task.seed, task.measures)
+
+
 class Workers:
     """So many processes. Use it in a ``with``: what is under way when it is left by an error is ended."""
 
@@ -36,7 +41,7 @@ class Workers:
         self._count = count
         self._waiting: deque[_Task] = deque()
         self._suspects: deque[_Task] = deque()  # one of them killed its process
-        self._running: dict[Future[Measures], _Task] = {}
+        self._running: dict[Future[Any], _Task] = {}
         self._pool: ProcessPoolExecutor | None = None
         self._others = set(active_children())
 
@@ -70,7 +75,8 @@ class Workers:
     def answer(self) -> tuple[Any, Measures | BaseException]:
         """Wait for the next run to end: its key, and its measures or its error."""
         if self._count == 1:
-            return self._inline(self._waiting.popleft())
+            task = self._waiting.popleft()
+            return task.key, attempt(run_task, task)
         while True:
             self._fill()
             finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
@@ -78,20 +84,13 @@ class Workers:
             alone = len(self._running) == 1
             task, error = self._running.pop(future), future.exception()
             if not isinstance(error, BrokenProcessPool):
-                return task.key, future.result() if error is None else error
+                return task.key, future.result()[1][0][1] if error is None else error
             self._suspects.extendleft([] if alone else [task])
             self._suspects.extend(self._running.values())
             self._running.clear()
             self._pool = None
             if alone:
                 return task.key, SimulationError("its process was ended from outside; memory may have run out")
-
-    @staticmethod
-    def _inline(task: _Task) -> tuple[Any, Measures | BaseException]:
-        try:
-            return task.key, replicate(task.given, task.seed, task.measures)
-        except Exception as error:  # noqa: BLE001 - whoever asked decides what an error means
-            return task.key, error
 
     def _fill(self) -> None:
         if self._count == 1:
@@ -105,5 +104,5 @@ class Workers:
 
     def _begin(self, task: _Task) -> None:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._count, mp_context=get_context("spawn"), initializer=_begin)
-        self._running[self._pool.submit(replicate, task.given, task.seed, task.measures)] = task
+            self._pool = ProcessPoolExecutor(self._count, mp_context=get_context("spawn"), initializer=begin)
+        self._running[self._pool.submit(run_batch, run_task, [(0, task)])] = task

@@ -43,10 +43,10 @@ class LineTopology(Topology):
 
     def route(self, source: str, target: str) -> tuple[Leg, ...]:
         """The way along the line between the accesses of both ends."""
-        a, b = self._party(source), self._party(target)
+        a, b = self._places.get(source) or self._party(source), self._places.get(target) or self._party(target)
         delay = self.medium.delay(abs(self._positions[source] - self._positions[target]))
         if a.out is b.back is self._at_once:
-            return self._plainly(delay)
+            return self._plain.get(delay) or self._plainly(delay)
         way = Constant(delay)
         ends = (Leg(a.out, f"{source}/out"), Leg(way), Leg(b.back, f"{target}/in"))
         return tuple(Leg(leg.latency, leg.shared if leg.latency.loaded else "") for leg in ends if leg.latency != _NONE)

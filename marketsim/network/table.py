@@ -50,6 +50,7 @@ class NetworkTables:
         self._keepers: dict[Any, int] = {}
         self._points: list[Table] = []
         self._hop_count = 0
+        self._room = len(self.links)
         self._view()
 
     def __len__(self) -> int:
@@ -68,8 +69,9 @@ class NetworkTables:
             raise InvalidValueError(f"there is a link {_text(name)} already; give the second one another channel")
         path = self._by_identity.get(id(route)) or self._path(name, route)
         self._numbers[name] = number
-        if number == len(self.links):
-            self.links.grow(2 * number)
+        if number == self._room:
+            self._room = 2 * number
+            self.links.grow(self._room)
             self._view()
         key = key_of(self.seed, f"{source}->{target}/{channel}")
         _write_link(self._bytes, number * LINK.itemsize, path.first_hop, path.hops, fifo, _NEVER, 0, key)
@@ -133,10 +135,10 @@ class NetworkTables:
 
     def _constant(self, model: Constant, route: Route) -> _Path:
         """The one hop of a constant latency that no path has yet."""
-        first, hops = self._hop_count, merged(model.hops())
-        for hop in hops:
-            self._append(hop, first)
-        path = _Path(first, len(hops), model.expected(), route)
+        first = self._hop_count
+        if model.latency:  # no time is no hop, as everywhere
+            self._append(*model.hops(), first)
+        path = _Path(first, self._hop_count - first, model.expected(), route)
         self._constants[int(model.latency)] = path
         return path
 

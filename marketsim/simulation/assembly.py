@@ -168,12 +168,13 @@ class Assembly:
         spec, topology, network = self._spec, self._topology, self._network
         for name, venue in spec.venues.items():
             topology.add_venue(name, venue.host)
-        for name, _, agent in spec.participants():
+        people = list(spec.participants())
+        for name, _, agent in people:
             latency = (
                 REGISTRY.build("latency", agent.latency.type, agent.latency.arguments()) if agent.latency else None
             )
             topology.add_agent(name, agent.host, latency)
-        for name, key, _agent in spec.participants():
+        for name, key, _agent in people:
             for venue_name in spec.venues:
                 up, down = self._routes(name, key, venue_name)
                 first = network.add_link(name, venue_name, CHANNELS[0], up)

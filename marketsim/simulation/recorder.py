@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
 from marketsim.errors import StoreError
 from marketsim.results import folder as folders
 from marketsim.results.events import PartEvents
@@ -26,6 +28,9 @@ from marketsim.scenario.spec import ScenarioSpec
 
 if TYPE_CHECKING:
     from marketsim.simulation.assembly import World
+
+
+_ENTRIES = TypeAdapter(tuple[AgentEntry, ...])  # all at once: there may be a hundred thousand
 
 
 @functools.cache
@@ -72,16 +77,18 @@ class Recorder:
                 MarketEntry.of(market.number, market.venue, market.instrument, fees)
                 for market, fees in zip(world.markets, world.fees, strict=True)
             ),
-            agents=tuple(
-                AgentEntry.model_construct(  # our own numbers and names: nothing to check, a hundred thousand times
-                    number=participant.number,
-                    name=participant.name,
-                    family=participant.family,
-                    type=participant.type,
-                    initial_cash=float(participant.initial_cash),
-                    collateral={currency: str(amount) for currency, amount in participant.collateral.items()} or None,
-                )
-                for participant in sorted(world.participants, key=lambda participant: participant.number)
+            agents=_ENTRIES.validate_python(
+                [
+                    {
+                        "number": participant.number,
+                        "name": participant.name,
+                        "family": participant.family,
+                        "type": participant.type,
+                        "initial_cash": float(participant.initial_cash),
+                        "collateral": {money: str(amount) for money, amount in participant.collateral.items()} or None,
+                    }
+                    for participant in sorted(world.participants, key=lambda participant: participant.number)
+                ]
             ),
         )
         if self._partial is not None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import assert_readable, browser
 from synthetic import SECOND, by_hand, market
 
 import marketsim as ms
 from marketsim.analysis import page, report
 from marketsim.domain.instrument import Instrument
 from marketsim.errors import StoreError
+
+__all__ = ["browser"]  # a fixture
 
 FEW = {"agents.fundamental.count": 4, "agents.noise.count": 3, "agents.fundamental.rate": "1/h"}
 TABLES = market(8, quotes=20_000, trades=6000, minutes=10)
@@ -145,51 +146,12 @@ def test_a_market_without_anything_still_has_a_page(tmp_path: Path) -> None:
     assert "nan" not in re.sub(r'"data:[^"]*"', "", text).lower().replace("financ", "")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no chromium was found: install the distribution's package")
-    with sync_api.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1200, 390])
 def test_in_a_browser_nothing_is_missing_asked_for_or_wider_than_the_screen(
-    browser: Any, written: Path, width: int, tmp_path: Path
+    browser: Any, written: Path, width: int
 ) -> None:
-    tab = browser.new_page(viewport={"width": width, "height": 900})
-    complaints, requests = [], []
-    tab.on("console", lambda message: complaints.append(message.text))
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on("request", lambda request: requests.append(request.url))
-    tab.goto(written.as_uri())
-    tab.wait_for_load_state("networkidle")
-    assert complaints == []
-    assert [url for url in requests if not url.startswith("data:")] == [written.as_uri()]
-    images = tab.evaluate(
-        "Promise.all([...document.images].map(async i => { await i.decode();"
-        " const c = document.createElement('canvas'); c.width = 200; c.height = 100; const g = c.getContext('2d');"
-        " g.drawImage(i, 0, 0, 200, 100); const d = g.getImageData(0, 0, 200, 100).data;"
-        " const seen = new Set(); for (let k = 0; k < d.length; k += 4) seen.add(d[k] + ',' + d[k+1] + ',' + d[k+2]);"
-        " return [i.naturalWidth, i.getBoundingClientRect().width, seen.size]; }))"
-    )
-    assert len(images) == 9
-    for natural, shown, colours in images:
-        assert natural > 300
-        assert 300 < shown <= width
-        assert colours > 40, "an empty picture"
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    narrow = tab.evaluate("document.images[0].naturalWidth < 500")
-    assert narrow == (width < 640)
-    heights = tab.evaluate("[...document.querySelectorAll('section')].map(s => s.getBoundingClientRect().height)")
-    assert len(heights) == 4
-    assert min(heights) > 50
-    tab.close()
+    assert_readable(browser, written, width, pictures=9, sections=4)
 
 
 def test_risk_is_told_where_there_is_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -269,6 +269,23 @@ def test_rules(tmp_path: Path) -> None:
     assert _is_picture(tmp_path / "out" / "rules.png")
 
 
+def test_optimize(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    shown = _run(tmp_path, "17_optimize.py", "6", "2", "30s")
+    assert re.search(r"^6 trials, \d+ of them given up early$", shown, re.MULTILINE)
+    assert re.search(r"^ +base .*False$", shown, re.MULTILINE)
+    assert (tmp_path / "best.yaml").read_text(encoding="utf-8").startswith("# The best of 6 trials")
+    assert (tmp_path / "desk.html").stat().st_size > 50_000
+
+
+def test_sweep(tmp_path: Path) -> None:
+    shown = _run(tmp_path, "16_sweep.py", "2min", "2", "out")
+    rows = re.findall(r"^ *\d+ +[\d.]+ +2 +[\d.]+ +", shown, re.MULTILINE)
+    assert len(rows) == 12
+    assert (tmp_path / "out" / "report.html").exists()
+    assert len((tmp_path / "out" / "runs.jsonl").read_text(encoding="utf-8").splitlines()) == 24
+
+
 # --- the pictures ---
 
 

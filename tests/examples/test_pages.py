@@ -26,6 +26,7 @@ _NEEDS = {
     "docs/gym.md": "pettingzoo",
     "docs/live-sessions.md": "uvicorn",
     "docs/mesa.md": "mesa",
+    "docs/optimizing.md": "optuna",
     "docs/same-strategy.md": "uvicorn",
 }
 _READS = {"docs/replay.md": "lobster"}  # folder of recorded data whose files lie where the page runs
@@ -34,7 +35,7 @@ _LONG = {
     "docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md",
     "docs/live-sessions.md", "docs/same-strategy.md", "docs/market-makers.md",
     "docs/stress.md", "docs/takers.md",
-    "docs/square-root-law.md", "docs/tournament.md", "docs/calibration.md",
+    "docs/optimizing.md", "docs/square-root-law.md", "docs/sweeps.md", "docs/tournament.md", "docs/calibration.md",
 }  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
