@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.figures.surveillance import surveillance_figure
     from marketsim.analysis.figures.sweep import sweep_figure
     from marketsim.analysis.figures.venues import crossed_figure, venue_figure
+    from marketsim.analysis.flow_estimation import FlowEstimates, flow_estimates
     from marketsim.analysis.flow_imbalance import order_flow_imbalance, order_flow_impact
     from marketsim.analysis.ground_truth import labels
     from marketsim.analysis.hawkes import (
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
     from marketsim.analysis.index_baskets import index_values
     from marketsim.analysis.informed_trading import PinFit, fit_pin, pin_log_likelihood, trade_counts, vpin
+    from marketsim.analysis.interval import Interval
     from marketsim.analysis.liquidity import (
         Resiliency,
         best_depth,
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
         resiliency,
     )
     from marketsim.analysis.market_measures import Microstructure, microstructure
+    from marketsim.analysis.market_numbers import market_statistics
     from marketsim.analysis.memory import LongMemory, long_memory
     from marketsim.analysis.metaorder_impact import ImpactFit, fit_impact, impact_curve, impact_decay, metaorders
     from marketsim.analysis.page import report
@@ -204,6 +207,7 @@ _HOMES = {
     "hawkes": ("HawkesFit", "branching_ratio", "fit_hawkes", "hawkes_log_likelihood", "simulate_hawkes"),
     "detection": ("AlertScore", "Share", "detection_curve", "score_alerts"),
     "double_auctions": ("DoubleAuction", "double_auction", "profit_dispersion", "smiths_alpha"),
+    "flow_estimation": ("FlowEstimates", "flow_estimates"),
     "ground_truth": ("labels",),
     "impact": ("KyleLambda", "kyle_lambda", "mark_outs", "response_function"),
     "index_baskets": ("index_values",),
@@ -219,6 +223,8 @@ _HOMES = {
     ),
     "conditional_volatility": ("GarchFit", "fit_garch"),
     "memory": ("LongMemory", "long_memory"),
+    "interval": ("Interval",),
+    "market_numbers": ("market_statistics",),
     "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
     "paired": ("PairedDifference", "paired_difference", "power_of", "seeds_needed", "smallest_difference"),
@@ -363,9 +369,11 @@ __all__ = [
     "DoubleAuction",
     "Drawdown",
     "FactDistance",
+    "FlowEstimates",
     "GarchFit",
     "HawkesFit",
     "ImpactFit",
+    "Interval",
     "KyleLambda",
     "LongMemory",
     "Microstructure",
@@ -439,6 +447,7 @@ __all__ = [
     "fit_impact",
     "fit_pin",
     "fit_propagator",
+    "flow_estimates",
     "flows_by_venue",
     "forest_figure",
     "gain_to_pain",
@@ -462,6 +471,7 @@ __all__ = [
     "longest_runs",
     "main_effects",
     "mark_outs",
+    "market_statistics",
     "market_table",
     "market_turnover",
     "max_drawdown",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from marketsim.analysis.tape import Floats, Tape
+from marketsim.analysis.tape import Floats, Ints, Tape
 from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def queue_intensities(
     left out; the last row stands for all larger sizes.
     """
     tape = Tape.of(source, instrument)
-    sides = [_changes(tape, tape.bid, tape.bid_quantity, 1.0), _changes(tape, tape.ask, tape.ask_quantity, -1.0)]
+    sides = [queue_changes(tape, 1), queue_changes(tape, -1)]
     before, change, kind, time = (np.concatenate([side[part] for side in sides]) for part in range(4))
     if unit is None:
         moved = np.abs(change[kind >= 0])
@@ -53,8 +53,11 @@ def queue_intensities(
     return frame[(frame["size"] > 0) & (frame["seconds"] > 0)].reset_index(drop=True)
 
 
-def _changes(tape: Tape, price: Floats, quantity: Floats, side: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Of each quote row and its successor: the queue before, its change, what happened (-1: nothing), ns in between."""
+def queue_changes(tape: Tape, side: int) -> tuple[Floats, Floats, Floats, Floats, Ints]:
+    """Of each quote row and its successor: the queue of a side before, its change, what happened, the ns in between,
+    and when. What happened is 0 joined, 1 left, 2 hit, or -1: nothing that the queue tells.
+    """
+    price, quantity = (tape.bid, tape.bid_quantity) if side > 0 else (tape.ask, tape.ask_quantity)
     first, last = price[:-1], price[1:]
     begin, end = (np.clip(tape.quote_time[part], tape.start, tape.end) for part in (slice(None, -1), slice(1, None)))
     away = np.isnan(last) | (side * (last - first) < 0.0)
@@ -62,4 +65,5 @@ def _changes(tape: Tape, price: Floats, quantity: Floats, side: float) -> tuple[
     traded = np.isin(tape.quote_time[1:], tape.trade_time[tape.side == -side])
     kind = np.where(change > 0.0, 0, np.where(change < 0.0, np.where(traded, 2, 1), -1))
     known = ~np.isnan(first) & (tape.quote_time[1:] >= tape.start)
-    return quantity[:-1][known], change[known], kind[known], (end - begin)[known].astype(np.float64)
+    when = tape.quote_time[1:][known]
+    return quantity[:-1][known], change[known], kind[known], (end - begin)[known].astype(np.float64), when

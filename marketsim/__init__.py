@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from marketsim.errors import MarketSimError
     from marketsim.exchange.book import OrderBook
     from marketsim.exchange.core import MatchingCore
+    from marketsim.experiment.calibration import calibrate
     from marketsim.experiment.comparison import compare
     from marketsim.experiment.counterfactual import counterfactual
     from marketsim.experiment.fork import fork
@@ -107,6 +108,7 @@ _HOMES = {
     "errors": ("MarketSimError",),
     "exchange.book": ("OrderBook",),
     "exchange.core": ("MatchingCore",),
+    "experiment.calibration": ("calibrate",),
     "experiment.comparison": ("compare",),
     "experiment.counterfactual": ("counterfactual",),
     "experiment.fork": ("fork",),
@@ -222,6 +224,7 @@ __all__ = [  # noqa: RUF022 - in plain order
     "__version__",
     "agents",
     "analysis",
+    "calibrate",
     "compare",
     "counterfactual",
     "feed_delays",

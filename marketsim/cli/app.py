@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from marketsim.cli.calibrate import calibrate
 from marketsim.cli.check import check
 from marketsim.cli.compare import compare
 from marketsim.cli.facts import facts
@@ -67,6 +68,7 @@ app.command()(compare)
 app.command()(sweep)
 app.command()(facts)
 app.command()(surveil)
+app.command()(calibrate)
 app.command()(tournament)
 app.command()(impact)
 app.command()(optimize)

@@ -21,6 +21,7 @@ from pages import ROOT, blocks_of, commands_of, pages, same, tidy
 WRITE = bool(os.environ.get("MARKETSIM_WRITE_PAGES"))
 RUN = Path(__file__).with_name("run_page.py")
 _NEEDS = {
+    "docs/calibration.md": "optuna",
     "docs/gateway.md": "ccxt",
     "docs/gym.md": "pettingzoo",
     "docs/live-sessions.md": "uvicorn",
@@ -38,7 +39,7 @@ _LONG = {
     "docs/live-sessions.md", "docs/same-strategy.md", "docs/market-makers.md",
     "docs/stress.md", "docs/takers.md",
     "docs/square-root-law.md", "docs/sweeps.md", "docs/tournament.md", "docs/counterfactual-impact.md",
-    "docs/comparing.md", "docs/optimizing.md",
+    "docs/comparing.md", "docs/optimizing.md", "docs/calibration.md",
     "docs/stylized-facts.md", "docs/surveillance.md",
 }  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")

@@ -1,0 +1,99 @@
+"""The page and the figures of a calibration; opened in a real browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_report_page import browser  # noqa: F401 - a fixture
+
+import marketsim as ms
+from marketsim.analysis.figures.calibration import KINDS
+from marketsim.analysis.page_calibration import calibration_report, verdict, verdict_of
+from marketsim.errors import InvalidValueError
+
+pytest.importorskip("optuna", reason="optuna is not installed: pip install 'marketsim[optimize]'")
+
+
+@pytest.fixture(scope="module")
+def found() -> Any:
+    """A calibration to twelve minutes of the simulator's own."""
+    run = ms.load("stock_flow", {"duration": "14min", "seed": 5, "agents.book.cancel_rate": "0.4/s"}).run()
+    over = {"agents.book.cancel_rate": "0.05/s..1/s log", "agents.book.quantity": "x0.8..1.2"}
+    return ms.calibrate(
+        "stock_flow", run, over, fit="09:32-09:38", judge="09:38-09:44", estimate=False, trials=4, fresh=2, steps=0,
+        errors=1, workers=1,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def written(found: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return calibration_report(found, tmp_path_factory.mktemp("page") / "calibration.html")
+
+
+def test_it_tells_both_halves_the_parameters_and_the_method(written: Path, found: Any) -> None:
+    text = written.read_text(encoding="utf-8")
+    assert written.stat().st_size < 5_000_000
+    assert text.count("<figure") == len(KINDS)
+    for words in ("fitted half", "judged half", "the other recorded half", "×", "CMA-ES", "09:38 to 09:44"):
+        assert words in text
+    assert verdict(found).split(":")[0] in text
+    assert "agents.book.cancel_rate" in text
+    addresses = re.findall(r"""(?:src|srcset|href)="([^"]*)\"""", text)
+    assert all(address.startswith(("data:", "#")) for address in addresses)
+
+
+def test_verdicts_of_statistics() -> None:
+    told = [verdict_of(z) for z in (0.0, -2.0, 3.0, 4.1, -9.0, float("nan"))]
+    assert told == ["agrees", "agrees", "near", "too high", "too low", "not told"]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_figure_shows_before_and_after(found: Any, kind: str) -> None:
+    figure = found.figure(kind, half="fit", width=4.2)
+    if kind == "prices":
+        words = {axes.get_title(loc="left").removeprefix("Mid, ") for axes in figure.axes}
+    else:
+        words = {text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()}
+    assert words == ({"before", "after"} if kind == "statistics" else {"recorded", "before", "after"})
+    assert all(axes.get_xlabel() for axes in figure.axes)
+
+
+def test_an_unknown_picture_is_named(found: Any) -> None:
+    with pytest.raises(InvalidValueError, match="did you mean"):
+        found.figure("price")
+    with pytest.raises(InvalidValueError, match="half="):
+        found.figure("prices", half="fitt")
+    with pytest.raises(InvalidValueError, match="stage="):
+        found.run("later")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1200, 390])
+def test_in_a_browser_nothing_is_missing_or_asked_for(browser: Any, written: Path, width: int) -> None:  # noqa: F811
+    tab = browser.new_page(viewport={"width": width, "height": 900})
+    complaints, requests = [], []
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto(written.as_uri())
+    tab.wait_for_load_state("networkidle")
+    assert complaints == []
+    assert [url for url in requests if not url.startswith("data:")] == [written.as_uri()]
+    images = tab.evaluate(
+        "Promise.all([...document.images].map(async i => { await i.decode();"
+        " const c = document.createElement('canvas'); c.width = 200; c.height = 100; const g = c.getContext('2d');"
+        " g.drawImage(i, 0, 0, 200, 100); const d = g.getImageData(0, 0, 200, 100).data;"
+        " const seen = new Set(); for (let k = 0; k < d.length; k += 4) seen.add(d[k] + ',' + d[k+1] + ',' + d[k+2]);"
+        " return [i.naturalWidth, i.getBoundingClientRect().width, seen.size]; }))"
+    )
+    assert len(images) == len(KINDS)
+    for natural, shown, colours in images:
+        assert natural > 300
+        assert 300 < shown <= width
+        assert colours > 30, "an empty picture"
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate("document.images[0].naturalWidth < 500") == (width < 640)
+    tab.close()
