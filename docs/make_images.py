@@ -43,6 +43,8 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "price_and_quotes": png(figures.price_and_quotes(analysis)),
         "pnl_parts": png(figures.pnl_parts(analysis)),
         "depth": png(figures.depth(analysis)),
+        "agent_summary": png(figures.agent_summary(quickstart, "market_maker.0", books=books)),
+        "latency": png(figures.latency(quickstart)),
         "impact": png(figures.impact(analysis)),
         "opening_auction": png(figures.auction(session("opening_auction", duration))),
         "volatility_halt": png(figures.interruptions(session("volatility_halt", duration))),
@@ -61,6 +63,7 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
         "rules": png(ms.analysis.signal_figure(ready("rule_strategies", duration and "4min"), "dip_buyer")),
         "rule_contribution": png(ms.analysis.rule_figure(measured, "dip")),
         "equity_and_trades": png(figures.equity_and_trades(measured, "dip")),
+        **{f"gallery_{name}": picture for name, picture in gallery(duration).items()},
         "square_root_law": png(ms.analysis.metaorder_figure(worked_metaorders(duration))),
         "tournament": png(cup(duration).figure()),
         "counterfactual": png(forks(duration).figure()),
@@ -73,6 +76,38 @@ def main(folder: str | Path = HERE / "images", duration: str | None = None) -> l
     for name, picture in pictures.items():
         (place / f"{name}.png").write_bytes(picture)
     return sorted(place.glob("*.png"))
+
+
+def gallery(duration: str | None) -> dict[str, bytes]:
+    """The pictures of docs/gallery.md: its sweeps and its comparison with more seeds."""
+    short = {} if duration is None else {"duration": duration, "warm_up": "1s"}
+    maker, rival = "agents.maker.pnl", "agents.rival.pnl"
+
+    def swept(name: str, over: dict[str, Any], measures: list[str], seeds: int) -> bytes:
+        scenario = ms.load(name, short)
+        found = ms.sweep(
+            scenario, over, seeds=2 if duration else seeds, measures=measures, workers=1 if duration else None
+        )
+        return png(found.figure())
+
+    crash = {} if duration is None else {"duration": "10min"}
+    pair = [ms.load(name, crash) for name in ("flash_crash", "flash_crash_with_halts")]
+    told = ["market.ABC.low", "agents.borrowers.volume", "market.ABC.volume"]
+    halts = ms.compare(*pair, seeds=2 if duration else 40, measures=told, workers=1 if duration else None)
+    spreads = {"agents.informed.count": [5, 25, 100, 300], "agents.maker.target_spread": [0.01, 0.02, 0.03, 0.04, 0.06]}
+    if duration is not None:
+        spreads = {"agents.informed.count": [5, 25], "agents.maker.target_spread": [0.01, 0.02]}
+    return {
+        "latency": swept(
+            "latency_of_a_maker",
+            {"agents.maker.latency": ["50us", "2ms", "20ms", "200ms"]},
+            [maker, rival],
+            20,
+        ),
+        "skew": swept("inventory_skew", {"agents.maker.skew": [0, 0.5, 1, 2, 4, 8]}, [maker], 20),
+        "halts": png(halts.figure()),
+        "noise": swept("noise_share", spreads, [maker], 8),
+    }
 
 
 def comparison(duration: str | None) -> Any:

@@ -182,6 +182,7 @@ def test_depth_of_five_levels() -> None:
     assert (profile[["ask_quantity", "bid_quantity"]].to_numpy() > 50).all()
 
 
+@pytest.mark.slow
 def test_report_of_a_recorded_day(tmp_path: object) -> None:
     from pathlib import Path
 

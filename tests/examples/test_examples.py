@@ -269,6 +269,7 @@ def test_rules(tmp_path: Path) -> None:
     assert _is_picture(tmp_path / "out" / "rules.png")
 
 
+@pytest.mark.slow
 def test_optimize(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     shown = _run(tmp_path, "17_optimize.py", "6", "2", "30s")
@@ -278,6 +279,7 @@ def test_optimize(tmp_path: Path) -> None:
     assert (tmp_path / "desk.html").stat().st_size > 50_000
 
 
+@pytest.mark.slow
 def test_sweep(tmp_path: Path) -> None:
     shown = _run(tmp_path, "16_sweep.py", "2min", "2", "out")
     rows = re.findall(r"^ *\d+ +[\d.]+ +2 +[\d.]+ +", shown, re.MULTILINE)
@@ -289,6 +291,7 @@ def test_sweep(tmp_path: Path) -> None:
 # --- the pictures ---
 
 
+@pytest.mark.slow
 def test_the_pictures_of_the_pages_can_be_made(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs" / "make_images.py"), str(tmp_path / "images"), "30s"],

@@ -40,7 +40,9 @@ _LONG = {
     "docs/stress.md", "docs/takers.md",
     "docs/square-root-law.md", "docs/sweeps.md", "docs/tournament.md", "docs/counterfactual-impact.md",
     "docs/comparing.md", "docs/optimizing.md", "docs/calibration.md",
-    "docs/stylized-facts.md", "docs/surveillance.md",
+    "docs/stylized-facts.md", "docs/surveillance.md", "docs/gallery.md", "docs/measures.md", "docs/performance-measures.md",
+    "docs/order-flow.md", "docs/portfolio-agents.md", "docs/own-policies.md", "docs/volatility-halt.md", "docs/two-venues.md",
+    "docs/index-baskets.md", "docs/opening-auction.md", "docs/three-days.md", "docs/lossy-feed.md", "docs/reference-market.md",
 }  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 

@@ -41,6 +41,7 @@ def found(day: Path) -> Calibration:
     return calibrate("stock_flow", day, OVER, fit="09:32-09:42", judge="09:42-09:52", estimate=False, **SHORT)
 
 
+@pytest.mark.slow
 def test_what_came_of_it(found: Calibration, tmp_path: Path) -> None:
     assert list(found.distances["stage"]) == ["before", "estimated", "after", "other half"] * 2
     assert found.distance("after", "fit") < found.distance("before", "fit")
@@ -58,6 +59,7 @@ def test_what_came_of_it(found: Calibration, tmp_path: Path) -> None:
     assert "# stock_flow calibrated to STOCK, 09:32-09:42." in (tmp_path / "calibrated.yaml").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_workers_change_nothing_and_a_kept_study_goes_on(found: Calibration, day: Path, tmp_path: Path) -> None:
     given: dict[str, Any] = {"fit": "09:32-09:42", "judge": "09:42-09:52", "estimate": False, **SHORT}
     study = tmp_path / "study.db"

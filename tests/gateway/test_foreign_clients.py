@@ -157,6 +157,7 @@ def test_every_method_works_with_every_client(gateway: Gateway) -> None:
     _run(gateway, CELLS)
 
 
+@pytest.mark.slow
 def test_an_order_of_a_list_is_canceled_when_both_have_ended(tmp_path: Path) -> None:
     market = foreign.MARKET.replace(
         "{type: lognormal, median: 300us, sigma: 0.4, minimum: 50us}", "{type: uniform, low: 1ms, high: 600ms}"
