@@ -176,7 +176,8 @@ class Sweep:
 
     @property
     def _log(self) -> tuple[str, ...]:
-        return tuple(d.path for d in self.space if d.scale == "log")
+        """Paths drawn on a logarithmic scale: those that were spread so, and lists over two decades or more."""
+        return tuple(d.path for d in self.space if d.scale == "log" or _over_decades(self.table[d.path]))
 
     @property
     def _design_words(self) -> str:
@@ -193,6 +194,14 @@ class Sweep:
             "seeds": list(self.seeds),
             "versions": code_versions(),
         }
+
+
+def _over_decades(values: pd.Series) -> bool:
+    import pandas as pd
+
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return False
+    return values.nunique() > 2 and float(values.min()) > 0 and float(values.max()) >= 100 * float(values.min())
 
 
 def sweep(

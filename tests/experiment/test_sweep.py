@@ -206,3 +206,16 @@ def _lines(folder: Path) -> int:
 
 def _never(*_: Any) -> Any:
     raise AssertionError("this run is there already")
+
+
+@pytest.mark.parametrize(
+    ("values", "log"),
+    [([50.0, 2e3, 2e5], True), ([1.0, 2.0, 50.0], False), ([0.0, 1.0, 200.0], False), (["a", "b", "c"], False),
+     ([1.0, 1000.0], False), ([True, False], False)],
+)  # fmt: skip
+def test_lists_over_decades_are_drawn_on_a_logarithmic_scale(values: list[object], log: bool) -> None:
+    import pandas as pd
+
+    from marketsim.experiment.sweep import _over_decades
+
+    assert _over_decades(pd.Series(values)) == log
