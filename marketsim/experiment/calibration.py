@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from marketsim.analysis.interval import Interval
+from marketsim.analysis.windows import Window
 from marketsim.domain.units import SECOND, format_duration, time_of_day
 from marketsim.errors import ConfigurationError, InvalidValueError, SimulationError, StoreError
 from marketsim.experiment.knobs import Knobs
@@ -73,7 +73,7 @@ class Calibration:
     symbol: str
     recorded_symbol: str
     specs: Mapping[str, ScenarioSpec]
-    recorded: Mapping[str, Interval]
+    recorded: Mapping[str, Window]
     seeds: tuple[int, ...]
     fresh: tuple[int, ...]
     distances: pd.DataFrame
@@ -203,10 +203,10 @@ def calibrate(
     """
     spec, tables = spec_of(scenario), _tables_of(recorded)
     symbol, theirs = _instruments(spec, instrument, tables, recorded_instrument)
-    halves = {"fit": _interval(tables, theirs, fit, "fit"), "judge": _interval(tables, theirs, judge, "judge")}
+    halves = {"fit": _window(tables, theirs, fit, "fit"), "judge": _window(tables, theirs, judge, "judge")}
     chosen, later = _seeds(seeds, fresh)
     _check(trials, steps, errors)
-    known = {half: _recorded_table(interval, theirs) for half, interval in halves.items()}
+    known = {half: _recorded_table(window, theirs) for half, window in halves.items()}
     before = _placed(spec, symbol, halves["fit"], theirs, length)
     ready = _estimated(before, symbol, halves["fit"], theirs) if estimate else before
     knobs = Knobs.of(over if over is not None else _default_knobs(ready, symbol), ready)
@@ -287,7 +287,7 @@ def _instruments(
     return symbol, found
 
 
-def _interval(tables: MarketTables, symbol: str, given: str | tuple[object, object], what: str) -> Interval:
+def _window(tables: MarketTables, symbol: str, given: str | tuple[object, object], what: str) -> Window:
     from marketsim.analysis.tape import Tape
 
     try:
@@ -297,12 +297,12 @@ def _interval(tables: MarketTables, symbol: str, given: str | tuple[object, obje
         raise InvalidValueError(f'{what}={given!r}: write an interval of the day such as "09:30-12:45"') from error
     if not start < stop:
         raise InvalidValueError(f"{what}={given!r}: an interval ends after its start")
-    interval = Interval(tables, start, stop)
-    count = len(Tape.of(interval, symbol).price)
+    window = Window(tables, start, stop)
+    count = len(Tape.of(window, symbol).price)
     if count == 0:
-        lies = _clock(Interval(tables, tables.start, max(tables.end, tables.start + 1)))
-        raise InvalidValueError(f"{what}={_clock(interval)}: {symbol} has no trade in it; the recording is of {lies}")
-    return interval
+        lies = _clock(Window(tables, tables.start, max(tables.end, tables.start + 1)))
+        raise InvalidValueError(f"{what}={_clock(window)}: {symbol} has no trade in it; the recording is of {lies}")
+    return window
 
 
 def _seeds(seeds: int | Sequence[int], fresh: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -324,29 +324,29 @@ def _check(trials: int, steps: int, errors: int) -> None:
         raise InvalidValueError(f"errors={errors}: write how many seeds, or 0 for no intervals of parameters")
 
 
-def _placed(spec: ScenarioSpec, symbol: str, interval: Interval, theirs: str, length: object) -> ScenarioSpec:
+def _placed(spec: ScenarioSpec, symbol: str, window: Window, theirs: str, length: object) -> ScenarioSpec:
     """The scenario at the time of day and the price of the recording, for as long as its interval."""
     from marketsim.analysis.tape import Tape
     from marketsim.domain.units import duration
 
-    tape = Tape.of(interval, theirs)
-    span = interval.end - interval.start if length is None else duration(length)
+    tape = Tape.of(window, theirs)
+    span = window.end - window.start if length is None else duration(length)
     if span <= 0:
         raise InvalidValueError(f"length={length!r} must be above zero, such as '30min'")
-    first = tape.mid[np.isfinite(tape.mid) & (tape.quote_time >= interval.start)]
+    first = tape.mid[np.isfinite(tape.mid) & (tape.quote_time >= window.start)]
     price = float(first[0] if len(first) else tape.price[0])
     changes: dict[str, Any] = {
-        "start": format_duration(max(interval.start - spec.warm_up, 0)),
+        "start": format_duration(max(window.start - spec.warm_up, 0)),
         "duration": format_duration(span + spec.warm_up),
         f"instruments.{symbol}.reference_price": f"{round(price / tape.tick) * tape.tick:.10g}",
     }
     return spec.with_overrides(changes)
 
 
-def _estimated(spec: ScenarioSpec, symbol: str, interval: Interval, theirs: str) -> ScenarioSpec:
+def _estimated(spec: ScenarioSpec, symbol: str, window: Window, theirs: str) -> ScenarioSpec:
     from marketsim.analysis.flow_estimation import flow_estimates
 
-    return spec.with_overrides(estimated(spec, symbol, flow_estimates(interval, theirs)))
+    return spec.with_overrides(estimated(spec, symbol, flow_estimates(window, theirs)))
 
 
 def _default_knobs(spec: ScenarioSpec, symbol: str) -> dict[str, str]:
@@ -395,11 +395,11 @@ def _statistics(tables: MarketTables, symbol: str, times: int) -> pd.DataFrame:
     return pd.concat([market_statistics(tape, times=times), fact_statistics(tape, times=times)])
 
 
-def _recorded_table(interval: Interval, symbol: str) -> pd.DataFrame:
-    table = _statistics(interval, symbol, RESAMPLES)
+def _recorded_table(window: Window, symbol: str) -> pd.DataFrame:
+    table = _statistics(window, symbol, RESAMPLES)
     known: pd.DataFrame = table[np.isfinite(table["value"]) & (table["standard_error"] > 0)]
     if known.empty:
-        raise InvalidValueError(f"{_clock(interval)}: {symbol} is recorded for too short a time to tell any statistic")
+        raise InvalidValueError(f"{_clock(window)}: {symbol} is recorded for too short a time to tell any statistic")
     return known
 
 
@@ -673,7 +673,7 @@ def _now(spec: ScenarioSpec, path: str) -> Any:
     return value
 
 
-def _clock(interval: Interval) -> str:
+def _clock(window: Window) -> str:
     from marketsim.analysis.figures.style import clock_text
 
-    return "-".join(clock_text(time / SECOND).removesuffix(":00") for time in (interval.start, interval.end))
+    return "-".join(clock_text(time / SECOND).removesuffix(":00") for time in (window.start, window.end))
