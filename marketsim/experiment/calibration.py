@@ -10,7 +10,6 @@ a few steps go down the slopes of the statistics (Gauss and Newton's). The judge
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,10 +19,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from marketsim.analysis.files import write_text
 from marketsim.analysis.windows import Window
 from marketsim.domain.units import SECOND, format_duration, time_of_day
-from marketsim.errors import ConfigurationError, InvalidValueError, SimulationError, StoreError
+from marketsim.errors import ConfigurationError, InvalidValueError, SimulationError
 from marketsim.experiment.knobs import Knobs
+from marketsim.experiment.pool import cores
 from marketsim.experiment.populations import estimated, searched
 from marketsim.experiment.replication import Given, Measures, spec_of
 from marketsim.experiment.space import Dimension, Values
@@ -138,14 +139,7 @@ class Calibration:
 
     def save(self, path: str | Path) -> Path:
         """Write the calibrated scenario as a file that runs; it appears whole or not at all."""
-        file, draft = Path(path), Path(f"{path}.part")
-        try:
-            draft.write_text("".join(self._preface()) + self.spec.to_yaml(), encoding="utf-8")
-            os.replace(draft, file)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise StoreError(f"{path}: cannot be written: {error.strerror or error}; choose another file") from error
-        return file
+        return write_text(Path(path), "".join(self._preface()) + self.spec.to_yaml())
 
     def report(self, path: str | Path) -> Path:
         """Write all of it as one HTML page, the recorded market beside the simulated one."""
@@ -219,7 +213,7 @@ def calibrate(
     with kept(path):
         held = Study(knobs.space, rules, definition, path)
         try:
-            with Workers(workers or os.cpu_count() or 1) as pool:
+            with Workers(workers or cores()) as pool:
                 work = _Work(ready, knobs, _Numbers(symbol), known["fit"], pool, counter)
                 finished = work.search(held, trials)
                 runs = work.stages({"before": before, "estimated": ready}, later)

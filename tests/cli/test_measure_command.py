@@ -66,12 +66,12 @@ def test_a_run_that_is_not_there_incomplete_or_of_another_version(marketsim: Any
     partly = marketsim("measure", "run")
     assert partly.exit_code == 0
     assert "incomplete: the run is still going on" in partly.stderr
-    assert "measured until there" in partly.stderr
+    assert "read until there" in partly.stderr
     for part in (place / "run" / "events").iterdir():
         part.unlink()
     empty = marketsim("measure", "run")
     assert empty.exit_code == 1
-    assert "nothing to measure" in empty.stderr
+    assert "nothing to tell" in empty.stderr
     for version, repair in ((99, "upgrade it"), (0, "run the scenario again"), ("one", "run the scenario again")):
         path.write_text(json.dumps({**manifest, "format": version}), encoding="utf-8")
         other = marketsim("measure", "run")
