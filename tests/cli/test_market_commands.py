@@ -20,7 +20,7 @@ def day(kept_run: Path, place: Path) -> Path:
 
 def test_facts_of_a_run_beside_a_day(marketsim: Any, kept_run: Path, day: Path, place: Path) -> None:
     result = marketsim("facts", kept_run, "--beside", day, "--out", "facts.csv", "--report", "facts.html")
-    assert "Stylized facts" in (place / "facts.html").read_text(encoding="utf-8")
+    assert "stylized facts" in (place / "facts.html").read_text(encoding="utf-8")
     assert result.exit_code == 0, result.output
     assert "small, seed 5" in result.stdout
     assert "ABC, recorded" in result.stdout
