@@ -27,7 +27,7 @@ from marketsim.experiment.knobs import Knobs
 from marketsim.experiment.pool import cores
 from marketsim.experiment.populations import estimated, searched
 from marketsim.experiment.replication import Given, Measures, spec_of
-from marketsim.experiment.space import Dimension, Values
+from marketsim.experiment.space import Dimension, Values, value_at
 from marketsim.experiment.study import Attempt, Rules, Study, kept
 from marketsim.experiment.workers import Workers
 from marketsim.scenario.spec import ScenarioSpec
@@ -622,7 +622,7 @@ def _parameters(
             low, high = dimension.at(place - half), dimension.at(place + half)
         rows[path] = {
             "kind": "factor" if path in knobs.factors else "value",
-            "before": _now(before, path),
+            "before": value_at(before, path),
             "value": value,
             "low": low,
             "high": high,
@@ -652,19 +652,6 @@ def _widths(slopes: Slopes, noise: np.ndarray[Any, Any]) -> dict[str, float]:
     # What no statistic moves with is unknown, whatever the pseudo-inverse says.
     moves = np.sqrt((table**2).sum(axis=0)) > 1e-9
     return {path: float(width) if known else 1.0 for path, width, known in zip(slopes, spread, moves, strict=True)}
-
-
-def _now(spec: ScenarioSpec, path: str) -> Any:
-    """What a scenario writes at a path; None where it writes nothing."""
-    from marketsim.scenario.overrides import parse_path
-
-    value: Any = spec.to_dict()
-    for step in parse_path(path):
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 def _clock(window: Window) -> str:

@@ -32,10 +32,9 @@ from marketsim.experiment.measure import measured
 from marketsim.experiment.pool import cores
 from marketsim.experiment.replication import Given, Measures, spec_of
 from marketsim.experiment.search import BASE, Search, Step
-from marketsim.experiment.space import Space, Values
+from marketsim.experiment.space import Space, Values, value_at
 from marketsim.experiment.study import PRUNERS, SAMPLERS, Attempt, Outcome, Rules, Study, kept
 from marketsim.experiment.workers import Workers
-from marketsim.scenario.overrides import parse_path
 from marketsim.scenario.spec import ScenarioSpec
 
 if TYPE_CHECKING:
@@ -429,12 +428,7 @@ def _finalists(
 
 def _own(spec: ScenarioSpec, path: str) -> Any:
     """What the scenario as it is says at a path; None where it leaves it out."""
-    found: Any = spec.to_dict()
-    for step in parse_path(path):
-        try:
-            found = found[step]
-        except (KeyError, IndexError, TypeError):
-            return None
+    found = value_at(spec, path)
     if isinstance(found, Mapping) and found.get("type") == "constant":  # a latency, written short
         return found.get("latency")
     return found
