@@ -76,9 +76,10 @@ def measure(
         output().print(_table(found))
     else:
         typer.echo(found.json() if form is Format.JSON else found.table.to_csv(index=False), nl=False)
+    bare = out is None and form is not Format.TABLE  # nothing but the table goes to the output
     for reason, names in _reasons(found).items():
         note(f"not measured: {', '.join(names)}: {reason}")
-    tell_page(partial(market_page, market), report, browse, "measure.html")
+    tell_page(partial(market_page, market), report, browse, "measure.html", note if bare else say)
 
 
 def _format(form: Format | None, out: Path | None) -> Format:

@@ -59,13 +59,19 @@ def report(
         open_in_browser(page)
 
 
-def tell_page(make: Callable[[Path], Path], wanted: Path | None, browse: bool, usual: str | Path) -> None:
+def tell_page(
+    make: Callable[[Path], Path],
+    wanted: Path | None,
+    browse: bool,
+    usual: str | Path,
+    tell: Callable[[str], None] = say,
+) -> None:
     """Write a page where one is ``wanted``, or at its ``usual`` place when it is only to be shown in the browser."""
     if wanted is None and not browse:
         return
     with notices().status("writing the report"):
         page = make(wanted or Path(usual))
-    say(f"report  {page}")
+    tell(f"report  {page}")
     if browse:
         open_in_browser(page)
 

@@ -31,6 +31,9 @@ def test_it_is_written_in_the_format_of_the_file(marketsim: Any, kept_run: Path,
     assert len(pd.read_csv(place / "m.csv")) == len(expected)
     told = json.loads(marketsim("measure", kept_run, "--format", "json").stdout)
     assert told["measures"][0]["measure"] == "quoted_spread"
+    beside = marketsim("measure", kept_run, "--format", "json", "--report", "market.html")
+    assert json.loads(beside.stdout) == told
+    assert "small, seed 5" in (place / "market.html").read_text(encoding="utf-8")
     assert marketsim("measure", kept_run, "--format", "csv").stdout.startswith("instrument,group,measure")
 
 
