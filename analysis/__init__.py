@@ -72,7 +72,6 @@ if TYPE_CHECKING:
     from marketsim.analysis.impact import KyleLambda, kyle_lambda, mark_outs, response_function
     from marketsim.analysis.index_baskets import index_values
     from marketsim.analysis.informed_trading import PinFit, fit_pin, pin_log_likelihood, trade_counts, vpin
-    from marketsim.analysis.interval import Interval
     from marketsim.analysis.liquidity import (
         Resiliency,
         best_depth,
@@ -223,7 +222,6 @@ _HOMES = {
     ),
     "conditional_volatility": ("GarchFit", "fit_garch"),
     "memory": ("LongMemory", "long_memory"),
-    "interval": ("Interval",),
     "market_numbers": ("market_statistics",),
     "metaorder_impact": ("ImpactFit", "fit_impact", "impact_curve", "impact_decay", "metaorders"),
     "page": ("report",),
@@ -373,7 +371,6 @@ __all__ = [
     "GarchFit",
     "HawkesFit",
     "ImpactFit",
-    "Interval",
     "KyleLambda",
     "LongMemory",
     "Microstructure",

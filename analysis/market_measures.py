@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from marketsim.analysis.book_costs import LEVELS, SAMPLES, Ladder, costs, time_at_spread, weighted_spreads, within
+from marketsim.analysis.files import write_file, write_text
 from marketsim.analysis.flow_imbalance import impact_of, order_flow_imbalance
 from marketsim.analysis.impact import kyle_lambda, mark_outs, response_function
 from marketsim.analysis.informed_trading import fit_pin, trade_counts, vpin
@@ -32,7 +33,7 @@ from marketsim.analysis.tape import Tape, the_instrument
 from marketsim.analysis.transient_impact import fit_propagator
 from marketsim.analysis.windows import after_warm_up, during
 from marketsim.domain.units import SECOND, format_duration
-from marketsim.errors import DataError, StoreError
+from marketsim.errors import DataError
 
 if TYPE_CHECKING:
     from marketsim.domain.tables import MarketTables
@@ -68,15 +69,15 @@ class Microstructure:
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write the table as CSV; the file appears whole or not at all."""
-        return _written(Path(path), lambda place: self.table.to_csv(place, index=False))
+        return write_file(Path(path), lambda place: self.table.to_csv(place, index=False))
 
     def to_parquet(self, path: str | os.PathLike[str]) -> Path:
         """Write the table as Parquet."""
-        return _written(Path(path), lambda place: self.table.to_parquet(place, index=False))
+        return write_file(Path(path), lambda place: self.table.to_parquet(place, index=False))
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
         """Write rows and reasons as JSON: {"measures": [{…}, …], "missing": {…}}; NaN is null."""
-        return _written(Path(path), lambda place: place.write_text(self.json(), encoding="utf-8"))
+        return write_text(Path(path), self.json())
 
     def json(self) -> str:
         """The text of ``to_json``."""
@@ -408,16 +409,3 @@ _PARTS: Sequence[tuple[Callable[[_Market], Iterator[Row]], Sequence[str]]] = (
     (_discovery, ("information_share_lower", "information_share_upper", "component_share")),
     (_from_prices, ("roll_spread_bps", "amihud", "corwin_schultz_bps")),
 )
-
-
-def _written(path: Path, write: Callable[[Path], Any]) -> Path:
-    """Write beside it, then rename."""
-    beside = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise StoreError(f"{path}: cannot be written: {error.strerror or error}; choose another file") from error
-    return path

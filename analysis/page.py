@@ -7,27 +7,39 @@ tables give the same bytes.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from html import escape
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from marketsim.analysis import explorer, figures
+from marketsim.analysis import explorer, figures, page_parts
 from marketsim.analysis.accounting import Accounts, accounts
 from marketsim.analysis.execution_report import executions, largest, named_orders
 from marketsim.analysis.fact_verdicts import StylizedFacts, stylized_facts
 from marketsim.analysis.figures.executions import execution_figure
+from marketsim.analysis.files import write_text
 from marketsim.analysis.impact import kyle_lambda
 from marketsim.analysis.liquidity import market_turnover, mean_imbalance, resiliency
 from marketsim.analysis.page_labels import label_log, label_section
 from marketsim.analysis.page_mechanisms import mechanisms
-from marketsim.analysis.page_parts import cards, document, facts, image, table, turned_table
+from marketsim.analysis.page_parts import (
+    box,
+    cards,
+    document,
+    facts,
+    figure,
+    footer,
+    header,
+    scenario_section,
+    table,
+    terms_section,
+    turned_table,
+)
 from marketsim.analysis.page_performance import measures_part, rule_section
 from marketsim.analysis.page_risk import risk_log, risk_section
 from marketsim.analysis.page_signals import signal_log, signal_section
@@ -42,7 +54,6 @@ from marketsim.analysis.page_words import (
     TERMS,
     Column,
 )
-from marketsim.analysis.picture import picture
 from marketsim.analysis.prices import step_of
 from marketsim.analysis.rule_notes import rule_notes
 from marketsim.analysis.spreads import price_improvement, realized_spread
@@ -50,21 +61,20 @@ from marketsim.analysis.summary import Summary, if_recorded, number, summarize
 from marketsim.analysis.tape import Tape
 from marketsim.domain.local_time import LocalTime, time_text
 from marketsim.domain.units import SECOND, format_duration
-from marketsim.errors import NotRecordedError, StoreError
+from marketsim.errors import NotRecordedError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from marketsim.domain.tables import MarketTables
 
-WIDE, NARROW = 8.2, 4.2  # inches of a figure on a desk and on a phone
 ROOM = 4_500_000  # bytes after which further instruments get tables only, so that a page stays under 5 MB
 MOST_AGENTS = 12  # more are shown by the best and the worst
 
 
 def report(
     tables: MarketTables,
-    path: str | os.PathLike[str],
+    path: str | PathLike[str],
     *,
     title: str = "Market report",
     manifest: Mapping[str, Any] | str | None = None,
@@ -81,7 +91,7 @@ def report(
     """
     books = accounts(tables) if books is None else books
     text = document(title, _body(tables, books, title, manifest, notice, remarks), explorer.script())
-    return write_page(Path(path), text)
+    return write_text(Path(path), text)
 
 
 def _body(
@@ -89,7 +99,7 @@ def _body(
     books: Accounts,
     title: str,
     manifest: Mapping[str, Any] | str | None,
-    notice: str | None,
+    warning: str | None,
     remarks: Sequence[str],
 ) -> Iterator[str]:
     summary = summarize(tables, books)
@@ -97,28 +107,28 @@ def _body(
     worked = executions(tables)
     currency = "/".join(sorted(set(summary.market["currency"]))) if len(summary.market) else ""
     alerts = alerts_of(tables)
-    contents = _contents(tables, agents, len(worked) > 0, has_surveillance(tables, alerts), manifest)
-    yield f"<header><h1>{escape(title)}</h1>{_lead(tables, books)}{contents}</header>"
-    if notice:
-        yield f'<p class="notice" role="alert">{escape(notice)}</p>'
+    links = _contents(tables, agents, len(worked) > 0, has_surveillance(tables, alerts), manifest)
+    yield header(title, _lead(tables, books), links)
+    if warning:
+        yield page_parts.notice(warning)
     yield cards(_headlines(summary, currency))
-    yield from (f'<p class="box">{escape(words)}</p>' for words in remarks)
+    yield from map(box, remarks)
     parts = [*_market(tables, summary, currency)]
     if agents:
         parts += _agents(tables, books, currency)
     if len(worked):
         parts += _executions(tables, worked, currency)
     yield from parts
-    figure = _figure if sum(map(len, parts)) < ROOM else _left_out
-    yield from signal_section(tables, figure)
-    yield from rule_section(tables, books, currency, figure)
-    yield from label_section(tables, figure)
-    yield from surveillance_section(tables, alerts, figure)
-    yield from risk_section(tables, books, figure)
-    yield _terms()
+    drawn = figure if sum(map(len, parts)) < ROOM else _left_out
+    yield from signal_section(tables, drawn)
+    yield from rule_section(tables, books, currency, drawn)
+    yield from label_section(tables, drawn)
+    yield from surveillance_section(tables, alerts, drawn)
+    yield from risk_section(tables, books, drawn)
+    yield terms_section(TERMS)
     if manifest:
         yield manifest_section(manifest)
-    yield "<footer>Made by marketsim. Simulated time throughout; prices are in currency, quantities in units.</footer>"
+    yield footer("Simulated time throughout; prices are in currency, quantities in units.")
 
 
 def _lead(tables: MarketTables, books: Accounts) -> str:
@@ -127,10 +137,12 @@ def _lead(tables: MarketTables, books: Accounts) -> str:
     local = getattr(tables, "local_time", None)
     begin, end = _clock(tables.start, local), _clock(tables.end, local)
     span = f"{begin} – {end} ({format_duration(_seconds(tables.end - tables.start))})"
-    return f'<p class="lead">{escape(names)} · {escape(span)}{escape(who)}</p>'
+    return f"{names} · {span}{who}"
 
 
-def _contents(tables: MarketTables, agents: bool, worked: bool, alerted: bool, manifest: object) -> str:
+def _contents(
+    tables: MarketTables, agents: bool, worked: bool, alerted: bool, manifest: object
+) -> list[tuple[str, str]]:
     parts = [("market", "Market")]
     parts += [("agents", "Agents")] if agents else []
     parts += [("executions", "Executions")] if worked else []
@@ -140,8 +152,7 @@ def _contents(tables: MarketTables, agents: bool, worked: bool, alerted: bool, m
     parts += [("surveillance", "Surveillance")] if alerted else []
     parts += [("risk", "Risk")] if len(risk_log(tables)) else []
     parts += [("terms", "Terms")]
-    parts += [("scenario", "Scenario")] if manifest else []
-    return "<nav>" + "".join(f'<a href="#{name}">{words}</a>' for name, words in parts) + "</nav>"
+    return [*parts, ("scenario", "Scenario")] if manifest else parts
 
 
 def _headlines(summary: Summary, currency: str) -> list[tuple[str, str]]:
@@ -207,7 +218,7 @@ def _more_measures(tape: Tape) -> dict[str, Any]:
 
 def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterator[str]:
     name = tape.symbol
-    yield _figure(
+    yield figure(
         lambda width: figures.price_and_quotes(tape, width=width),
         f"{name}: mid, volume, and quotes with trades in the busiest stretch",
         f"The mid went from {number(row['open'], ',.2f')} to {number(row['close'], ',.2f')} {tape.currency}, between "
@@ -215,7 +226,7 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
         "quotes answer trades: buys should sit on the ask, sells on the bid.",
     )
     yield explorer.price_view(tape)
-    yield _figure(
+    yield figure(
         lambda width: figures.spread_and_activity(tape, width=width),
         f"{name}: spread, trades a minute and volatility over time",
         f"Takers paid {number(row['effective_spread_bps'], ',.2f')} bps where "
@@ -223,7 +234,7 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
         "walked the book or came when it was wide; below, patience or price improvement. Look whether the spread "
         "widens when volatility does.",
     )
-    yield _figure(
+    yield figure(
         lambda width: figures.depth(tables, name, width=width),
         f"{name}: mean book by level and resting quantity over time",
         "Left: how much rests at each level on average. Right: dark cells are walls of quantity; white inside the book "
@@ -231,8 +242,8 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
     )
     yield explorer.book_view(tables, tape)
     for shown in mechanisms(tables, name):
-        yield _figure(shown.draw, shown.alt, shown.words)
-    yield _figure(
+        yield figure(shown.draw, shown.alt, shown.words)
+    yield figure(
         lambda width: figures.impact(tables, name, width=width),
         f"{name}: response of the mid to a trade, and mark-outs of makers",
         "A response that levels off says that trades inform the price once; one that keeps rising goes with trade "
@@ -240,7 +251,7 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
         + _kyle_words(tape),
     )
     found = stylized_facts(tape)
-    yield _figure(
+    yield figure(
         lambda width: figures.stylized_facts(tape, width=width, found=found),
         f"{name}: stylized facts: verdicts, and the curves behind them",
         "What real markets have in common (Cont 2001), and whether it is seen here: tails fatter than the normal law "
@@ -275,25 +286,25 @@ def _agents(tables: MarketTables, books: Accounts, currency: str) -> Iterator[st
     parts = " + ".join(column[1].capitalize() if n == 0 else column[1] for n, column in enumerate(columns[2:-1]))
     yield table(books.families, "family", _in_units(columns, currency), f"Sums over each family. {parts} = P&L.")
     yield table(books.families, "family", _in_units(ACTIVITY_COLUMNS, currency), "What each family did at the venue.")
-    yield _figure(
+    yield figure(
         lambda width: figures.pnl_parts(tables, books=books, width=width),
         "P&L of each family split into its parts, and P&L of each agent",
         "Makers live from spread capture (green) and pay adverse selection (vermilion); takers the other way round. A "
         "large inventory part (light blue) is luck or foresight about the price, not market making.",
     )
-    yield _figure(
+    yield figure(
         lambda width: figures.equity(tables, books=books, width=width),
         "P&L of each family over time",
         "A steady climb is income from fills; swings that follow the price are positions. The lines add up to minus "
         "the fees that the venue kept.",
     )
     for symbol in list(tables.instruments)[:4]:
-        yield _figure(
+        yield figure(
             partial(_draw_inventory, tables, symbol, books),
             f"{symbol}: position of each family over time",
             f"{symbol}: positions add up to zero. A maker's line should return to zero; one that drifts carries a bet.",
         )
-    yield _figure(
+    yield figure(
         lambda width: figures.drawdown(tables, books=books, width=width),
         "Drawdown of each family",
         "Zero is a new best; the dot marks the deepest fall. A line that never comes back to zero has not recovered.",
@@ -333,7 +344,7 @@ def _executions(tables: MarketTables, worked: pd.DataFrame, currency: str) -> It
             f"The {len(shown)} largest of {len(worked):,} parent orders against benchmark prices. Costs are positive."
         )
     yield table(shown, "parent order", _in_units(EXECUTION_COLUMNS, currency), words)
-    yield _figure(
+    yield figure(
         lambda width: execution_figure(tables, width=width),
         "What was left of each parent order over time, and its implementation shortfall in parts",
         "A line that falls early has paid for certainty; one that falls late has carried the risk of the price. What "
@@ -352,21 +363,9 @@ def _draw_inventory(tables: MarketTables, symbol: str, books: Accounts, width: f
     return figures.inventory(tables, instrument=symbol, books=books, width=width)
 
 
-def _figure(draw: Callable[[float], Figure], alt: str, words: str) -> str:
-    return image(picture(draw(WIDE)), picture(draw(NARROW)), alt, words)
-
-
 def _left_out(draw: Callable[[float], Figure], alt: str, words: str) -> str:
     """Instead of a figure where the page is large already."""
     return f"<p>No figure, to keep this page small: {escape(alt)}.</p>"
-
-
-def _terms() -> str:
-    inner = "".join(f"<dt>{escape(term)}</dt><dd>{escape(words)}</dd>" for term, words in TERMS.items())
-    return (
-        '<section id="terms"><h2>Terms</h2><details class="box"><summary>What the words mean</summary>'
-        f"<dl>{inner}</dl></details></section>"
-    )
 
 
 def manifest_section(manifest: Mapping[str, Any] | str) -> str:
@@ -378,24 +377,7 @@ def manifest_section(manifest: Mapping[str, Any] | str) -> str:
 
         plain = json.loads(json.dumps(manifest, default=str))
         text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
-    return (
-        '<section id="scenario"><h2>Scenario</h2><details class="box"><summary>What was run: scenario, seeds, versions'
-        f"</summary><pre>{escape(text)}</pre></details></section>"
-    )
-
-
-def write_page(path: Path, text: str) -> Path:
-    """Whole or not at all: written beside its place, then moved there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise StoreError(f"cannot write the report {path}: {error}; choose another path or make room") from error
-    return path
+    return scenario_section("What was run: scenario, seeds, versions", text)
 
 
 def _in_units(columns: Sequence[Column], currency: str, every: str = "") -> list[Column]:

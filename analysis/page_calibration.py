@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from marketsim.analysis.page import NARROW, WIDE, write_page
-from marketsim.analysis.page_parts import cards, document, image, table
+from marketsim.analysis.files import write_text
+from marketsim.analysis.page_parts import (
+    box,
+    cards,
+    document,
+    figure,
+    footer,
+    header,
+    notice,
+    scenario_section,
+    table,
+    terms_section,
+)
 from marketsim.analysis.page_words import Column
-from marketsim.analysis.picture import picture
 from marketsim.analysis.summary import number
 from marketsim.domain.units import format_duration
 from marketsim.errors import InvalidValueError
@@ -47,6 +58,7 @@ _PARAMETERS: tuple[Column, ...] = (
     ("value", "found", "", ""),
     ("range", "95 % interval", "", ""),
 )
+_SECTIONS = ("distance", "figures", "statistics", "parameters", "method", "terms", "scenario")
 _FIGURES = {
     "statistics": (
         "Distance of every statistic, before and after",
@@ -159,7 +171,7 @@ class Found(Protocol):
 
 def calibration_report(found: Found, path: str | os.PathLike[str]) -> Path:
     """Write the page to ``path`` and return it: one file that loads nothing; StoreError where it cannot be written."""
-    return write_page(Path(path), document(f"{found.name} calibrated to {found.recorded_symbol}", _body(found)))
+    return write_text(Path(path), document(_title(found), _body(found)))
 
 
 def verdict(found: Found) -> str:
@@ -229,9 +241,8 @@ def _cell(found: Found, stage: str, half: str) -> str:
 
 
 def _body(found: Found) -> Iterator[str]:
-    yield f"<header><h1>{escape(found.name)} calibrated to {escape(found.recorded_symbol)}</h1>{_lead(found)}</header>"
-    kind = 'class="box"' if found.closer else 'class="notice" role="alert"'
-    yield f"<p {kind}>{escape(verdict(found))}</p>"
+    yield header(_title(found), _lead(found), [(name, name.capitalize()) for name in _SECTIONS])
+    yield (box if found.closer else notice)(verdict(found))
     yield cards(_headlines(found))
     yield '<section id="distance"><h2>Distance</h2>'
     yield table(distances_table(found), "market", _DISTANCES, "In standard errors; smaller is closer.")
@@ -239,7 +250,7 @@ def _body(found: Found) -> Iterator[str]:
     yield '<section id="figures"><h2>Recorded beside simulated</h2>'
     yield f"<p>The judged half, {escape(_span(found.recorded['judge']))}, and runs as long as the fitted half.</p>"
     for kind, (alt, words) in _FIGURES.items():
-        yield _figure(found, kind, alt, words)
+        yield figure(partial(_drawn, found, kind), alt, words)
     yield "</section>"
     yield '<section id="statistics"><h2>Statistics</h2>'
     yield table(statistics_table(found, "judge"), "judged half", _STATISTICS)
@@ -250,16 +261,13 @@ def _body(found: Found) -> Iterator[str]:
     yield table(parameters_table(found), "parameter", _PARAMETERS)
     yield "</section>"
     yield _method(found)
-    inner = "".join(f"<dt>{escape(term)}</dt><dd>{escape(words)}</dd>" for term, words in _TERMS.items())
-    yield (
-        '<section id="terms"><h2>Terms</h2><details class="box"><summary>What the words mean</summary>'
-        f"<dl>{inner}</dl></details></section>"
-    )
-    yield (
-        '<section id="scenario"><h2>Scenario</h2><details class="box"><summary>The calibrated scenario</summary>'
-        f"<pre>{escape(found.spec.to_yaml())}</pre></details></section>"
-    )
-    yield "<footer>Made by marketsim. The recorded market is shown as statistics and curves only.</footer>"
+    yield terms_section(_TERMS)
+    yield scenario_section("The calibrated scenario", found.spec.to_yaml())
+    yield footer("The recorded market is shown as statistics and curves only.")
+
+
+def _title(found: Found) -> str:
+    return f"{found.name} calibrated to {found.recorded_symbol}"
 
 
 def _lead(found: Found) -> str:
@@ -269,9 +277,7 @@ def _lead(found: Found) -> str:
         f"{len(found.trials):,} trials",
         f"{len(found.fresh)} fresh seeds",
     ]
-    links = ("distance", "figures", "statistics", "parameters", "method", "terms", "scenario")
-    nav = "".join(f'<a href="#{name}">{name.capitalize()}</a>' for name in links)
-    return f'<p class="lead">{escape(" · ".join(parts))}</p><nav>{nav}</nav>'
+    return " · ".join(parts)
 
 
 def _headlines(found: Found) -> list[tuple[str, str]]:
@@ -294,12 +300,11 @@ def _method(found: Found) -> str:
         "fitted half was moved down the slopes of the statistics as long as that brought it closer there. What is told "
         "about the judged half comes from the same fresh seeds."
     )
-    return f'<section id="method"><h2>Method</h2><p class="box">{escape(words)}</p></section>'
+    return f'<section id="method"><h2>Method</h2>{box(words)}</section>'
 
 
-def _figure(found: Found, kind: str, alt: str, words: str) -> str:
-    wide, narrow = (picture(found.figure(kind, width=width)) for width in (WIDE, NARROW))
-    return image(wide, narrow, alt, words)
+def _drawn(found: Found, kind: str, width: float) -> Figure:
+    return found.figure(kind, width=width)
 
 
 def _span(interval: Any) -> str:

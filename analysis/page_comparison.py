@@ -18,9 +18,8 @@ import pandas as pd
 from marketsim.analysis.comparison_words import cells, corrected_words, verdict
 from marketsim.analysis.figures.comparison import MOST, forest_figure, pairs_figure
 from marketsim.analysis.figures.league import league_figure
-from marketsim.analysis.page import NARROW, WIDE, write_page
-from marketsim.analysis.page_parts import cards, document, image, table
-from marketsim.analysis.picture import picture
+from marketsim.analysis.files import write_text
+from marketsim.analysis.page_parts import box, cards, definitions, document, figure, footer, header, notice, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,7 +106,7 @@ def comparison_report(found: Compared, path: str | os.PathLike[str], *, title: s
     """
     base, *others = found.names
     named = title or f"{base} against {', '.join(others) if len(others) < 4 else f'{len(others)} others'}"
-    return write_page(Path(path), document(named, _body(found, named)))
+    return write_text(Path(path), document(named, _body(found, named)))
 
 
 def _body(found: Compared, title: str) -> Iterator[str]:
@@ -115,11 +114,10 @@ def _body(found: Compared, title: str) -> Iterator[str]:
     order = found.order()
     many = len(found.names) > 2 and len(found.scores(found.main)) > 1
     failures = found.failed()
-    yield f"<header><h1>{escape(title)}</h1>{_lead(found)}{_contents(many, len(failures) > 0)}</header>"
+    yield header(title, _lead(found), _contents(many, len(failures) > 0))
     if len(failures):
-        yield (
-            f'<p class="notice" role="alert">{len(failures)} of {_runs(found)} runs failed. '
-            "They and their pairs are left out; they are listed below.</p>"
+        yield notice(
+            f"{len(failures)} of {_runs(found)} runs failed. They and their pairs are left out; they are listed below."
         )
     yield cards(_headlines(found, rows))
     yield from _changes(found, rows, order)
@@ -131,24 +129,23 @@ def _body(found: Compared, title: str) -> Iterator[str]:
     if len(failures):
         yield from _failures(failures)
     yield _method(found)
-    yield "<footer>Made by marketsim. Every number is of simulated runs.</footer>"
+    yield footer("Every number is of simulated runs.")
 
 
 def _lead(found: Compared) -> str:
     what = f"agents of {found.scenario}, within the same runs" if found.agents else "the same chance on all sides"
     return (
-        f'<p class="lead">{len(found.seeds)} seeds, {escape(what)} · intervals of {_percent(found)} · '
-        f"{escape(corrected_words(found.correction, found.tests))}</p>"
+        f"{len(found.seeds)} seeds, {what} · intervals of {_percent(found)} · "
+        f"{corrected_words(found.correction, found.tests)}"
     )
 
 
-def _contents(many: bool, failed: bool) -> str:
+def _contents(many: bool, failed: bool) -> list[tuple[str, str]]:
     parts = [("changes", "Changes and results"), ("seeds", "Seed by seed"), ("intervals", "Intervals")]
     parts += [("ranking", "Ranking")] if many else []
     parts += [("measures", "All measures")]
     parts += [("failures", "Failed runs")] if failed else []
-    parts += [("method", "Method")]
-    return "<nav>" + "".join(f'<a href="#{name}">{words}</a>' for name, words in parts) + "</nav>"
+    return [*parts, ("method", "Method")]
 
 
 def _headlines(found: Compared, rows: pd.DataFrame) -> list[tuple[str, str]]:
@@ -189,14 +186,14 @@ def _changes(found: Compared, rows: pd.DataFrame, order: list[str]) -> Iterator[
 def _changed_table(found: Compared, changed: pd.DataFrame) -> str:
     what = "sections" if found.agents else "scenarios"
     if not len(changed):
-        return f'<p class="box">The {what} do not differ: under the same seed they give the same run.</p>'
+        return box(f"The {what} do not differ: under the same seed they give the same run.")
     columns: list[Column] = [("base_value", "was", "", ""), ("value", "is", "", "")]
     return table(changed.set_index(_breakable(changed["path"])), "path", columns, f"What differs in the {what}.")
 
 
 def _result_table(shown: pd.DataFrame, count: int) -> str:
     if not len(shown):
-        return '<p class="box">Every measure is equal under every seed.</p>'
+        return box("Every measure is equal under every seed.")
     told = pd.DataFrame(
         [cells({"measure": name, **row}) for name, row in zip(shown.index, _records(shown), strict=True)],
         index=_breakable(shown.index),
@@ -217,7 +214,7 @@ def _seed_by_seed(found: Compared, rows: pd.DataFrame, order: list[str]) -> Iter
         mine = rows[rows["measure"] == measure]
         told = _records(mine.head(3)) if measure != found.main else []  # that one is told above
         words = " ".join(verdict(row, found.confidence) for row in told)
-        yield _figure(
+        yield figure(
             partial(_draw_pairs, scores, mine, measure, found.confidence),
             f"{measure} under each seed, and its paired differences",
             f"{words} Parallel lines mean that the seed moved both alike, which pairing takes out.".strip(),
@@ -235,7 +232,7 @@ def _forest(found: Compared, rows: pd.DataFrame, order: list[str]) -> Iterator[s
     yield '<section id="intervals"><h2>Intervals</h2>'
     if order:
         more = f" The first {MOST} of {len(order)} measures." if len(order) > MOST else ""
-        yield _figure(
+        yield figure(
             lambda width: forest_figure(rows, order, confidence=found.confidence, width=width),
             "Differences with their intervals, with and without common seeds, and the gain of pairing",
             "Coloured: the interval of the paired differences. Grey: what it would be with independent seeds. The "
@@ -251,7 +248,7 @@ def _ranking(found: Compared) -> Iterator[str]:
     measure = found.main
     ranked = found.ranking(measure)
     yield '<section id="ranking"><h2>Ranking</h2>'
-    yield _figure(
+    yield figure(
         lambda width: league_figure({measure: ranked}, measure, found.confidence, width=width),
         f"Means of {measure} with their intervals and ranks",
         f"Largest mean of {measure} first; ranks with their {_percent(found)} intervals over resampled seeds, each by "
@@ -311,12 +308,7 @@ def _method(found: Compared) -> str:
         "Seeds to see it": "How many seeds a paired t-test at this level needs to see the difference found with a "
         "chance of 80 %, by the noncentral t law; and the smallest difference that these seeds see with that chance.",
     }
-    inner = "".join(f"<dt>{escape(term)}</dt><dd>{escape(words)}</dd>" for term, words in terms.items())
-    return f'<section id="method"><h2>Method</h2><div class="box"><dl>{inner}</dl></div></section>'
-
-
-def _figure(draw: Any, alt: str, words: str) -> str:
-    return image(picture(draw(WIDE)), picture(draw(NARROW)), alt, words)
+    return f'<section id="method"><h2>Method</h2><div class="box">{definitions(terms)}</div></section>'
 
 
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:

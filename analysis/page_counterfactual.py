@@ -9,10 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from marketsim.analysis.figures.counterfactual import UNIT_WORDS, counterfactual_figure
-from marketsim.analysis.page import NARROW, WIDE, write_page
-from marketsim.analysis.page_parts import cards, document, image, table
+from marketsim.analysis.files import write_text
+from marketsim.analysis.page_parts import cards, document, figure, footer, header, table
 from marketsim.analysis.page_words import Column
-from marketsim.analysis.picture import picture
 from marketsim.analysis.summary import number
 
 _READING = (
@@ -36,17 +35,16 @@ def counterfactual_page(
 
     facts: how it was found out, in words by what they tell. Raises StoreError when it cannot be written.
     """
-    return write_page(Path(path), document(title, _body(curves, orders, unit, confidence, title, facts)))
+    return write_text(Path(path), document(title, _body(curves, orders, unit, confidence, title, facts)))
 
 
 def _body(
     curves: pd.DataFrame, orders: pd.DataFrame, unit: str, confidence: float, title: str, facts: Mapping[str, str]
 ) -> Iterator[str]:
-    yield f'<header><h1>{escape(title)}</h1><p class="lead">{escape(" · ".join(facts.values()))}</p></header>'
+    yield header(title, " · ".join(facts.values()))
     yield cards(list(_headlines(orders, unit)))
-    yield image(
-        picture(counterfactual_figure(curves, orders, unit, confidence, width=WIDE)),
-        picture(counterfactual_figure(curves, orders, unit, confidence, width=NARROW)),
+    yield figure(
+        lambda width: counterfactual_figure(curves, orders, unit, confidence, width=width),
         "Mean difference of the mid with and without the order over time, with its band",
         _READING,
     )
@@ -54,7 +52,7 @@ def _body(
     yield table(orders.set_index("order"), "order", _columns(unit, confidence), words)
     lines = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(words)}</dd></div>" for name, words in facts.items())
     yield f'<section><h2>How it was found out</h2><dl class="box facts">{lines}</dl></section>'
-    yield "<footer>Made by marketsim. Simulated time throughout; quantities are in units.</footer>"
+    yield footer("Simulated time throughout; quantities are in units.")
 
 
 def _headlines(orders: pd.DataFrame, unit: str) -> Iterator[tuple[str, str]]:

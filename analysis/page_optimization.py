@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
-from marketsim.analysis.page import NARROW, WIDE, write_page
-from marketsim.analysis.page_parts import cards, document, image, table
+from marketsim.analysis.files import write_text
+from marketsim.analysis.page_parts import (
+    box,
+    cards,
+    document,
+    figure,
+    footer,
+    header,
+    notice,
+    scenario_section,
+    table,
+    terms_section,
+)
 from marketsim.analysis.page_words import Column
-from marketsim.analysis.picture import picture
 from marketsim.analysis.summary import number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_SECTIONS = (("found", "What was found"), ("search", "The search"), ("terms", "Terms"), ("scenario", "Scenario"))
 MOST = 25  # trials that the page lists
 _TERMS = {
     "value": "What the search compares: one number made of the measure under all seeds of the search.",
@@ -107,7 +117,7 @@ class Found(Protocol):
 
 def optimization_report(found: Found, path: str | os.PathLike[str]) -> Path:
     """Write the page to ``path`` and return it: one file that loads nothing; StoreError where it cannot be written."""
-    return write_page(Path(path), document(f"{found.scenario.name}: {found.measure}", _body(found)))
+    return write_text(Path(path), document(f"{found.scenario.name}: {found.measure}", _body(found)))
 
 
 def verdict(found: Found) -> str:
@@ -138,10 +148,9 @@ def decimals_of(value: float, trials: pd.DataFrame) -> str:
 
 
 def _body(found: Found) -> Iterator[str]:
-    yield f"<header><h1>{escape(found.scenario.name)}</h1>{_lead(found)}</header>"
+    yield header(found.scenario.name, _lead(found), _SECTIONS)
     sure = len(found.finalists) and bool(found.finalists.set_index("candidate").loc[str(found.winner), "better"])
-    kind = 'class="box"' if sure else 'class="notice" role="alert"'
-    yield f"<p {kind}>{escape(verdict(found))}</p>"
+    yield (box if sure else notice)(verdict(found))
     yield cards(_headlines(found))
     yield '<section id="found"><h2>What was found</h2>'
     yield _values(found)
@@ -149,19 +158,19 @@ def _body(found: Found) -> Iterator[str]:
         yield _finalists(found)
     yield "</section>"
     yield '<section id="search"><h2>The search</h2>'
-    yield _figure(
+    yield figure(
         lambda width: found.figure("history", width=width),
         f"Value of each trial and the best so far: {found.measure}",
         "A line that has been flat for long says that more trials of this kind bring little; one that still climbs "
         "asks for more of them. Its end is the luckiest point of all, not what to expect.",
     )
-    yield _figure(
+    yield figure(
         lambda width: found.figure("importance", width=width),
         "Share of each parameter in the variance between trials",
         "Parameters with short bars may keep the value they have. Shares hold for the range searched, and for main "
         "effects: what two parameters do together is in neither.",
     )
-    yield _figure(
+    yield figure(
         lambda width: found.figure("slices", width=width),
         "Value of every complete trial along each parameter",
         "A ridge says where a parameter should be; a shapeless cloud, that it matters little; a best point (ringed) at "
@@ -169,16 +178,9 @@ def _body(found: Found) -> Iterator[str]:
     )
     yield _trials(found)
     yield "</section>"
-    inner = "".join(f"<dt>{escape(term)}</dt><dd>{escape(words)}</dd>" for term, words in _TERMS.items())
-    yield (
-        '<section id="terms"><h2>Terms</h2><details class="box"><summary>What the words mean</summary>'
-        f"<dl>{inner}</dl></details></section>"
-    )
-    yield (
-        '<section id="scenario"><h2>Scenario</h2><details class="box"><summary>The scenario with the best values'
-        f"</summary><pre>{escape(found.best_spec.to_yaml())}</pre></details></section>"
-    )
-    yield "<footer>Made by marketsim. Every trial ran under the same seeds.</footer>"
+    yield terms_section(_TERMS)
+    yield scenario_section("The scenario with the best values", found.best_spec.to_yaml())
+    yield footer("Every trial ran under the same seeds.")
 
 
 def _lead(found: Found) -> str:
@@ -190,9 +192,7 @@ def _lead(found: Found) -> str:
         for state, word in (("pruned", "given up early"), ("failed", "failed"))
         if state in counts
     ]
-    links = (("found", "What was found"), ("search", "The search"), ("terms", "Terms"), ("scenario", "Scenario"))
-    nav = "".join(f'<a href="#{name}">{words}</a>' for name, words in links)
-    return f'<p class="lead">{escape(" · ".join(parts))}</p><nav>{nav}</nav>'
+    return " · ".join(parts)
 
 
 def _headlines(found: Found) -> list[tuple[str, str]]:
@@ -272,13 +272,9 @@ def _failures(trials: pd.DataFrame) -> str:
     failed = trials[trials["state"] == "failed"]
     if not len(failed):
         return ""
-    words = escape(str(failed["error"].iloc[0]))
+    words = str(failed["error"].iloc[0])
     first = int(failed["trial"].iloc[0])
-    return f'<p class="box">{len(failed):,} of the trials failed; the first, trial {first}: {words}</p>'
-
-
-def _figure(draw: Callable[[float], Figure], alt: str, words: str) -> str:
-    return image(picture(draw(WIDE)), picture(draw(NARROW)), alt, words)
+    return box(f"{len(failed):,} of the trials failed; the first, trial {first}: {words}")
 
 
 def _spread(trials: pd.DataFrame) -> float:

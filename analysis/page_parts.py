@@ -1,10 +1,10 @@
-"""Pieces of an HTML page: style sheet, tables, cards, figures. Everything is text, escaped, and loads nothing."""
+"""Pieces of an HTML page: head, tables, cards, figures, terms. Everything is text, escaped, and loads nothing."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,12 @@ from marketsim.domain.local_time import time_text
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from marketsim.analysis.picture import Picture
     from marketsim.domain.local_time import LocalTime
 
+WIDE, NARROW = 8.2, 4.2  # inches of a figure on a desk and on a phone
 STYLE = """
 :root{color-scheme:light}
 *{box-sizing:border-box}
@@ -90,6 +92,54 @@ def hash_of(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
 
 
+def header(title: str, lead: str = "", links: Sequence[tuple[str, str]] = ()) -> str:
+    """The top of a page: its title, what it is about, and where its sections are (id, words)."""
+    words = f'<p class="lead">{escape(lead)}</p>' if lead else ""
+    return f"<header><h1>{escape(title)}</h1>{words}{contents(links) if links else ''}</header>"
+
+
+def contents(links: Sequence[tuple[str, str]]) -> str:
+    """Where sections are: (id, words)."""
+    return "<nav>" + "".join(f'<a href="#{name}">{escape(words)}</a>' for name, words in links) + "</nav>"
+
+
+def notice(words: str) -> str:
+    """What must not be overlooked."""
+    return f'<p class="notice" role="alert">{escape(words)}</p>'
+
+
+def box(words: str) -> str:
+    """A sentence by itself."""
+    return f'<p class="box">{escape(words)}</p>'
+
+
+def terms_section(terms: Mapping[str, str]) -> str:
+    """The section "Terms": what the words of the page mean, folded away."""
+    return (
+        '<section id="terms"><h2>Terms</h2><details class="box"><summary>What the words mean</summary>'
+        f"{definitions(terms)}</details></section>"
+    )
+
+
+def definitions(terms: Mapping[str, str]) -> str:
+    """Words and what they mean."""
+    inner = "".join(f"<dt>{escape(term)}</dt><dd>{escape(words)}</dd>" for term, words in terms.items())
+    return f"<dl>{inner}</dl>"
+
+
+def scenario_section(summary: str, text: str) -> str:
+    """The section "Scenario": a text, folded away."""
+    return (
+        f'<section id="scenario"><h2>Scenario</h2><details class="box"><summary>{escape(summary)}</summary>'
+        f"<pre>{escape(text)}</pre></details></section>"
+    )
+
+
+def footer(words: str) -> str:
+    """The end of a page."""
+    return f"<footer>Made by marketsim. {escape(words)}</footer>"
+
+
 def cards(items: Sequence[tuple[str, str]]) -> str:
     """Headline numbers: (number, what it is)."""
     inner = (f'<div class="card"><b>{escape(value)}</b><span>{escape(what)}</span></div>' for value, what in items)
@@ -157,6 +207,13 @@ def image(wide: Picture, narrow: Picture, alt: str, words: str) -> str:
         f'<img src="{wide.address}" width="{wide.width}" height="{wide.height}" alt="{escape(alt)}"></picture>'
         f"<figcaption>{escape(words)}</figcaption></figure>"
     )
+
+
+def figure(draw: Callable[[float], Figure], alt: str, words: str) -> str:
+    """A figure, drawn once for a desk and once for a phone, and a sentence on what to look at."""
+    from marketsim.analysis.picture import picture
+
+    return image(picture(draw(WIDE)), picture(draw(NARROW)), alt, words)
 
 
 def moment_text(time: int, local: LocalTime | None) -> str:

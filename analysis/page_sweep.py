@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from marketsim.analysis.figures.sweep import sweep_figure
-from marketsim.analysis.page import NARROW, ROOM, WIDE, manifest_section, write_page
-from marketsim.analysis.page_parts import cards, document, image, table
+from marketsim.analysis.files import write_text
+from marketsim.analysis.page import ROOM, manifest_section
+from marketsim.analysis.page_parts import cards, document, figure, footer, header, notice, table
 from marketsim.analysis.page_words import Column
-from marketsim.analysis.picture import picture
 from marketsim.analysis.summary import number
 from marketsim.analysis.sweep_table import strength, summarize_points
 
@@ -49,7 +49,7 @@ def sweep_report(
     sheet = _Sheet(runs_table, tuple(parameters), tuple(measures), dict(units or {}), tuple(log), confidence)
     wanted = len(runs_table) if runs is None else runs
     text = document(title, _body(sheet, title, wanted, varied, design, manifest))
-    return write_page(path, text)
+    return write_text(path, text)
 
 
 class _Sheet:
@@ -86,12 +86,11 @@ def _body(
     seeds = sheet.runs["seed"].nunique()
     links = [("varied", "What varies"), ("effects", "What it does"), ("strength", "How much"), ("points", "Points")]
     links += [("failed", "Failed runs")] if len(sheet.failed) else []
-    nav = "".join(f'<a href="#{name}">{words}</a>' for name, words in links)
     chance = f"the same {seeds:,} seeds" if seeds != 1 else "the same seed"
     lead = f"{points:,} points, {design + ', ' if design else ''}each under {chance}"
-    yield f'<header><h1>{escape(title)}</h1><p class="lead">{escape(lead)}</p><nav>{nav}</nav></header>'
+    yield header(title, lead, links)
     if runs < wanted:
-        yield f'<p class="notice" role="alert">Not complete: {runs:,} of {wanted:,} runs are over.</p>'
+        yield notice(f"Not complete: {runs:,} of {wanted:,} runs are over.")
     engine = float(np.nansum(sheet.runs["engine_seconds"].to_numpy(np.float64)))
     yield cards(
         [
@@ -109,7 +108,7 @@ def _body(
     yield from _failures(sheet)
     if manifest:
         yield manifest_section(manifest)
-    yield "<footer>Made by marketsim. Measures are named market.SYMBOL.NAME and agents.NAME.NAME.</footer>"
+    yield footer("Measures are named market.SYMBOL.NAME and agents.NAME.NAME.")
 
 
 def _varied(varied: Sequence[str]) -> Iterator[str]:
@@ -133,8 +132,8 @@ def _effects(sheet: _Sheet) -> Iterator[str]:
             yield f"<p>No figure, to keep this page small: {escape(', '.join(measures))}.</p>"
             continue
         draw = sheet.figure(measures)
-        part = image(
-            picture(draw(WIDE)), picture(draw(NARROW)), f"{', '.join(measures)} against {', '.join(sheet.parameters)}",
+        part = figure(
+            draw, f"{', '.join(measures)} against {', '.join(sheet.parameters)}",
             f"Bars are {sheet.percent} intervals of the mean over the seeds; a bar is as long as chance, other "
             "parameters held alike.",
         )  # fmt: skip

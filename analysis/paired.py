@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, inf, isfinite, log2, nan, sqrt
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -111,11 +111,32 @@ def paired_p(difference: float, error: float, count: int) -> float:
     return float(2.0 * t.sf(abs(difference) / error, count - 1))
 
 
-def student(confidence: float, freedom: int) -> float:
-    """Student's two-sided quantile."""
+@overload
+def student(confidence: float, freedom: int) -> float: ...
+
+
+@overload
+def student(confidence: float, freedom: npt.NDArray[Any]) -> Floats: ...
+
+
+def student(confidence: float, freedom: int | npt.NDArray[Any]) -> float | Floats:
+    """Student's two-sided quantile; one for each of several degrees of freedom."""
     from scipy.stats import t
 
-    return float(t.ppf(0.5 + confidence / 2.0, freedom))
+    found = t.ppf(0.5 + confidence / 2.0, freedom)
+    return float(found) if isinstance(freedom, int) else np.asarray(found, np.float64)
+
+
+def mean_interval(values: npt.ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:
+    """The mean of what is there (not NaN), and both ends of Student's interval; -∞ to ∞ with fewer than two numbers."""
+    there = np.asarray(values, np.float64)
+    there = there[~np.isnan(there)]
+    count = len(there)
+    mean = float(there.mean()) if count else nan
+    if count < 2:
+        return mean, -inf, inf
+    half = student(confidence, count - 1) * float(there.std(ddof=1)) / sqrt(count)
+    return mean, mean - half, mean + half
 
 
 # --- many at once ---

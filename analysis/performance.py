@@ -87,12 +87,15 @@ def monthly_returns(returns: npt.ArrayLike, times: npt.ArrayLike) -> pd.DataFram
     """Compound return of each month: a row a year (index ``year``), columns 1 … 12 and ``year``; NaN of no period.
 
     ``times`` (datetimes, or int ns since 1970-01-01) are the ends of the periods, in time order; a period counts to the
-    month in which it ends, and one that ends at the very beginning of a month to the month before.
+    month in which it ends, and one that ends at the very beginning of a month to the month before. Times that are all
+    midnights are the dates of daily periods, each of the month of its date.
     """
     import pandas as pd
 
     values = _finite(returns, "returns")
-    ends = pd.DatetimeIndex(np.asarray(times)) - pd.Timedelta(1, "ns")
+    ends = pd.DatetimeIndex(np.asarray(times))
+    if not (ends == ends.normalize()).all():
+        ends -= pd.Timedelta(1, "ns")
     if len(ends) != len(values):
         raise InvalidValueError(f"times has {len(ends)} values and returns {len(values)}: give one time a period")
     growth = pd.Series(1.0 + values).groupby([np.asarray(ends.year), np.asarray(ends.month)]).prod()

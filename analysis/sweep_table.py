@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from marketsim.analysis.paired import student
+
 Floats = npt.NDArray[np.float64]
 
 LEVELS = 12  # different values up to which a parameter is taken value by value; beyond, in groups of equal size
@@ -78,13 +80,11 @@ def grouped(values: pd.Series) -> pd.Series:
 
 def mean_intervals(table: pd.DataFrame, by: list[str], measure: str, confidence: float) -> pd.DataFrame:
     """``runs``, ``mean``, ``low`` and ``high`` of a column in each group."""
-    from scipy.stats import t
-
     groups = table.dropna(subset=[measure]).groupby(by[0] if len(by) == 1 else by, sort=True)[measure]
     found: Any = groups.agg(runs="size", mean="mean", deviation="std")
     runs = found["runs"].to_numpy(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        half = t.ppf(0.5 + confidence / 2.0, np.maximum(runs - 1, 1)) * found["deviation"] / np.sqrt(runs)
+        half = student(confidence, np.maximum(runs - 1, 1)) * found["deviation"] / np.sqrt(runs)
     result: pd.DataFrame = found.assign(low=found["mean"] - half, high=found["mean"] + half)
     return result[["runs", "mean", "low", "high"]]
 

@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 
 
 class Window:
-    """The same tables with another ``start`` and ``end``; everything else is asked of what it looks at."""
+    """The same tables with another ``start`` and ``end`` (ns); everything else is asked of what it looks at.
+
+    Measures leave out what lies outside, so quotes and orders from before its start are known, as they are in force.
+    InvalidValueError unless it ends after its start.
+    """
 
     def __init__(self, tables: MarketTables, start: int, end: int) -> None:
+        _require_order(start, end)
         self.tables = tables
         self.start = start
         self.end = end
@@ -76,8 +81,12 @@ def after_warm_up(source: MarketTables | Tape, warm_up: object) -> Window | Tape
 
 def during(source: MarketTables | Tape, start: int, end: int) -> Window | Tape:
     """``source`` between two times (ns)."""
-    if end <= start:
-        raise InvalidValueError(f"a window from {start} to {end} ns: the end must come after the start")
     if isinstance(source, Tape):
+        _require_order(start, end)
         return source.between(start, end)
     return Window(source, start, end)
+
+
+def _require_order(start: int, end: int) -> None:
+    if end <= start:
+        raise InvalidValueError(f"a window from {start} to {end} ns: the end must come after the start")

@@ -9,7 +9,9 @@ import typer
 
 from marketsim.cli.console import empty_table, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Browse, Debug, Scenario, Settings
+from marketsim.cli.options import Browse, Debug, Report, Scenario, Settings, Workers
+from marketsim.cli.report import tell_page
+from marketsim.cli.study import varied
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,15 +53,11 @@ def calibrate(
         Path | None, typer.Option("--study", metavar="FILE", help="Keep trials there; one that is there goes on.")
     ] = None,
     settings: Settings = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; as many as there are cores when left out.")
-    ] = None,
+    workers: Workers = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="The calibrated scenario.")
     ] = Path("calibrated.yaml"),
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write a page, recorded beside simulated.")
-    ] = None,
+    report: Report = None,
     browse: Browse = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
@@ -69,37 +67,17 @@ def calibrate(
     from marketsim.cli.scenarios import read
     from marketsim.experiment.calibration import calibrate as fitted
 
-    if browse and report is None:
-        raise typer.BadParameter("no page is written: add --report FILE", param_hint="--open")
     spec = read(scenario, settings or ())
     with CountProgress("runs") as progress:
-        compile_market(progress)
+        if workers != 1:
+            compile_market(progress)
         found = fitted(
-            spec, recorded, _paths(over), fit=fit, judge=judge, instrument=instrument, trials=trials, seeds=seeds,
-            fresh=fresh, length=length, study=study, workers=workers, progress=progress,
+            spec, recorded, varied(over) if over else None, fit=fit, judge=judge, instrument=instrument, trials=trials,
+            seeds=seeds, fresh=fresh, length=length, study=study, workers=workers, progress=progress,
         )  # fmt: skip
     _tell(found)
-    say(f"scenario  {found.save(out)}")
-    if report is not None:
-        from marketsim.cli.console import notices
-
-        with notices().status("writing the report"):
-            page = found.report(report)
-        say(f"report    {page}")
-        if browse:
-            from marketsim.cli.report import open_in_browser
-
-            open_in_browser(page)
-
-
-def _paths(over: list[str] | None) -> dict[str, str] | None:
-    if not over:
-        return None
-    pairs = [text.partition("=") for text in over]
-    for path, equals, values in pairs:
-        if not (path and equals and values):
-            raise typer.BadParameter(f'"{path}{equals}{values}" is not of the form PATH=VALUES', param_hint="--over")
-    return {path: values for path, _, values in pairs}
+    say(f"written {found.save(out)}")
+    tell_page(found.report, report, browse, "calibrate.html")
 
 
 def _tell(found: Calibration) -> None:

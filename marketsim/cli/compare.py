@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from marketsim.cli.console import empty_table, note, notices, output, say
+from marketsim.cli.console import empty_table, note, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Browse, Debug, Settings
+from marketsim.cli.options import Browse, Confidence, Debug, Parquet, Report, Settings, Workers
+from marketsim.cli.report import tell_page
 from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -66,19 +67,15 @@ def compare(
     correction: Annotated[
         str, typer.Option("--correction", help="For many comparisons: holm, benjamini-hochberg, bonferroni or none.")
     ] = "holm",
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals, between 0 and 1.")] = 0.95,
+    confidence: Confidence = 0.95,
     everything: Annotated[bool, typer.Option("--all", help="Show every measure.")] = False,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; as many as there are cores when left out.")
-    ] = None,
+    workers: Workers = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Write the tables, and values of every run, there."),
     ] = None,
-    parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet instead of CSV.")] = False,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write all of it as one HTML page.")
-    ] = None,
+    parquet: Parquet = False,
+    report: Report = None,
     browse: Browse = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
@@ -101,8 +98,7 @@ def compare(
     if out is not None:
         for path in found.save(out, parquet=parquet):
             say(f"written {path}")
-    if report is not None or browse:
-        _write_report(found, report or Path("compare.html"), browse)
+    tell_page(found.report, report, browse, "compare.html")
 
 
 def compile_market(progress: CountProgress) -> None:
@@ -296,13 +292,3 @@ def _tell_seeds(found: Comparison, measure: str, difference: float) -> None:
             f"{measure}, {name}: a difference of {difference:g} is seen with {few:,} seeds in 80, with {many:,} in 90 "
             f"of 100 comparisons; these {row.seeds} seeds see {row.smallest_difference():.4g} or more (80 of 100)"
         )
-
-
-def _write_report(found: Comparison, path: Path, browse: bool) -> None:
-    from marketsim.cli.report import open_in_browser
-
-    with notices().status("writing the report"):
-        page = found.report(path)
-    say(f"report  {page}")
-    if browse:
-        open_in_browser(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +10,9 @@ import typer
 
 from marketsim.cli.console import empty_table, notices, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Debug, Seed, Settings
-from marketsim.cli.sources import WHAT, market, name_of, write_figure
+from marketsim.cli.options import Browse, Debug, Figure, MarketReport, Seed, Settings
+from marketsim.cli.report import tell_page
+from marketsim.cli.sources import WHAT, market, market_page, name_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,10 +34,12 @@ def facts(
     ] = None,
     seed: Seed = None,
     settings: Settings = None,
-    figure: Annotated[
-        Path | None, typer.Option("--figure", metavar="FILE", help="Draw them: a .png, .svg or .pdf.")
+    figure: Figure = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the facts: .csv or .parquet.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the table of facts as CSV.")] = None,
+    report: MarketReport = None,
+    browse: Browse = False,
     debug: Debug = False,
 ) -> None:
     """Judge the stylized facts of a market."""
@@ -49,9 +53,10 @@ def facts(
     _tell(tape, other, names, out)
     if figure is not None:
         from marketsim.analysis.figures import stylized_facts as draw
+        from marketsim.analysis.files import write_figure
 
-        write_figure(draw(tape, beside=other, names=names), figure)
-        say(f"figure  {figure}")
+        say(f"figure  {write_figure(draw(tape, beside=other, names=names), figure)}")
+    tell_page(partial(market_page, here), report, browse, "facts.html")
 
 
 def _tell(tape: Tape, other: Tape | None, names: tuple[str, str], out: Path | None) -> None:
@@ -74,7 +79,9 @@ def _tell(tape: Tape, other: Tape | None, names: tuple[str, str], out: Path | No
             "differences in standard errors; about 1 between two stretches of one market."
         )
     if out is not None:
-        _write(found[0].table, out)
+        from marketsim.analysis.files import write_table
+
+        say(f"written {write_table(found[0].table, out)}")
 
 
 def _distances(apart: FactDistance, names: tuple[str, str]) -> Table:
@@ -89,16 +96,3 @@ def _distances(apart: FactDistance, names: tuple[str, str]) -> Table:
         far = abs(row["distance"]) > 2
         table.add_row(str(name), *cells, number(row["distance"], "+,.1f"), style="bold" if far else None)
     return table
-
-
-def _write(table: object, path: Path) -> None:
-    import pandas as pd
-
-    from marketsim.errors import StoreError
-
-    assert isinstance(table, pd.DataFrame)
-    try:
-        table.to_csv(path, index=False)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror or error}; choose another place") from error
-    say(f"written {path}")

@@ -9,7 +9,8 @@ import typer
 
 from marketsim.cli.console import empty_table, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Debug, Scenario, Settings
+from marketsim.cli.options import Browse, Confidence, Debug, Parquet, Report, Scenario, Settings, Workers
+from marketsim.cli.report import tell_page
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,15 +46,15 @@ def impact(
     unit: Annotated[str, typer.Option("--unit", help="bps, currency, ticks or spreads.")] = "bps",
     band: Annotated[str, typer.Option("--band", help="student or bootstrap.")] = "student",
     settings: Settings = None,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals, between 0 and 1.")] = 0.95,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; as many as there are cores when left out.")
-    ] = None,
+    confidence: Confidence = 0.95,
+    workers: Workers = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Write the tables, the digests, a figure and a page there."),
     ] = None,
-    parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet instead of CSV.")] = False,
+    parquet: Parquet = False,
+    report: Report = None,
+    browse: Browse = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Fork a market with and without an order, under many seeds."""
@@ -76,6 +77,7 @@ def impact(
     if out is not None:
         for path in found.save(out, chosen, parquet=parquet):
             say(f"written {path}")
+    tell_page(lambda page: found.report(page, chosen), report, browse, "impact.html")
 
 
 def _tell(found: Counterfactual, unit: Unit) -> None:

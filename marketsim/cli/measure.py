@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,15 +11,16 @@ import typer
 
 from marketsim.cli.console import empty_table, note, notices, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Debug
-from marketsim.errors import InvalidValueError, StoreError, did_you_mean
+from marketsim.cli.options import Browse, Debug, MarketReport
+from marketsim.cli.report import tell_page
+from marketsim.cli.sources import is_recorded, kept, market_page
+from marketsim.errors import InvalidValueError, did_you_mean
 
 if TYPE_CHECKING:
     from marketsim.analysis.market_measures import Microstructure
-    from marketsim.domain.tables import MarketTables
+    from marketsim.data.tape import Tape
     from marketsim.results.run import Run
 
-_LOBSTER = ("_message_", "_orderbook_")
 _FILES = (".csv", ".csv.gz", ".parquet")
 
 
@@ -56,6 +58,8 @@ def measure(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Write here (.csv, .parquet, .json), not to the terminal."),
     ] = None,
+    report: MarketReport = None,
+    browse: Browse = False,
     debug: Debug = False,
 ) -> None:
     """Measure spreads, depth, impact and information of a run or a recorded day."""
@@ -63,7 +67,8 @@ def measure(
 
     form = _format(form, out)
     with notices().status("reading and measuring"):
-        found = microstructure(_opened(source), instrument, warm_up=warm_up, every=every)
+        market = _opened(source)
+        found = microstructure(market, instrument, warm_up=warm_up, every=every)
     if out is not None:
         {Format.CSV: found.to_csv, Format.PARQUET: found.to_parquet, Format.JSON: found.to_json}[form](out)
         say(f"written {out}")
@@ -71,8 +76,10 @@ def measure(
         output().print(_table(found))
     else:
         typer.echo(found.json() if form is Format.JSON else found.table.to_csv(index=False), nl=False)
+    bare = out is None and form is not Format.TABLE  # nothing but the table goes to the output
     for reason, names in _reasons(found).items():
         note(f"not measured: {', '.join(names)}: {reason}")
+    tell_page(partial(market_page, market), report, browse, "measure.html", note if bare else say)
 
 
 def _format(form: Format | None, out: Path | None) -> Format:
@@ -90,9 +97,9 @@ def _format(form: Format | None, out: Path | None) -> Format:
     return form or known[out.suffix]
 
 
-def _opened(path: Path) -> MarketTables:
+def _opened(path: Path) -> Run | Tape:
     """What ``path`` means."""
-    if any(word in path.name for word in _LOBSTER) or (path.is_dir() and any(path.glob("*_message_*.csv*"))):
+    if is_recorded(path):
         from marketsim.data import read_lobster
 
         return read_lobster(path)
@@ -100,21 +107,7 @@ def _opened(path: Path) -> MarketTables:
         from marketsim.data import read_trades
 
         return read_trades(path, symbol=path.name.partition(".")[0], extra="ignore", tick_rule=True)
-    return _run(path)
-
-
-def _run(path: Path) -> Run:
-    from marketsim.results.run import Run
-
-    kept = Run.open(path)
-    if not len(kept.event_log):
-        raise StoreError(
-            f"{path}: {kept.manifest.status}; no part of its event log is whole yet, there is nothing to measure: let "
-            "it go on, or run the scenario again"
-        )
-    if not kept.complete:
-        note(f"{path}: {kept.manifest.status}; measured until there")
-    return kept
+    return kept(path)
 
 
 def _table(found: Microstructure) -> Any:

@@ -10,8 +10,9 @@ import typer
 
 from marketsim.cli.console import empty_table, note, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Debug, Settings
-from marketsim.cli.study import beside, read_study, settings_of
+from marketsim.cli.options import Browse, Debug, Parquet, Report, Settings, Workers
+from marketsim.cli.report import tell_page
+from marketsim.cli.study import beside, read_study, settings_of, varied
 from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def optimize(
         ),
     ] = None,
     measure: Annotated[
-        str | None, typer.Option("--measure", metavar="NAME", help="What is to be best, such as agents.mm.sharpe.")
+        str | None, typer.Option("--measure", "-m", metavar="NAME", help="What is to be best, such as agents.mm.pnl.")
     ] = None,
     maximize: Annotated[
         bool | None, typer.Option("--maximize/--minimize", help="Whether more of it is better; it is when left out.")
@@ -71,38 +72,40 @@ def optimize(
     timeout: Annotated[
         str | None, typer.Option("--timeout", metavar="TIME", help="No trial begins after it, such as 10min.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; as many as there are cores when left out.")
+    workers: Workers = None,
+    confidence: Annotated[
+        float | None, typer.Option("--confidence", help="Of the intervals, between 0 and 1; 0.95 when left out.")
     ] = None,
     batch: Annotated[int | None, typer.Option("--batch", help="Trials asked for at once (4).")] = None,
     settings: Settings = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the scenario with the best values there.")
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Write the tables, the figures and the best scenario there."),
     ] = None,
-    report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page there.")] = None,
-    save: Annotated[
-        Path | None, typer.Option("--save", metavar="FOLDER", help="Write all tables and figures there.")
+    best: Annotated[
+        Path | None, typer.Option("--best", metavar="FILE", help="Write the scenario with the best values there.")
     ] = None,
-    parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet instead of CSV.")] = False,
+    parquet: Parquet = False,
+    report: Report = None,
+    browse: Browse = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Search for the parameters that make a measure best."""
     given = {
-        "over": _spaces(over), "measure": measure, "trials": trials, "seeds": seeds, "aggregate": aggregate,
-        "sampler": sampler, "levels": levels, "pruner": pruner, "study": study, "finalists": finalists, "fresh": fresh,
-        "timeout": timeout, "workers": workers, "batch": batch,
-        "direction": None if maximize is None else "maximize" if maximize else "minimize",
+        "over": None if over is None else varied(over), "measure": measure, "trials": trials, "seeds": seeds,
+        "aggregate": aggregate, "sampler": sampler, "levels": levels, "pruner": pruner, "study": study,
+        "finalists": finalists, "fresh": fresh, "timeout": timeout, "workers": workers, "batch": batch,
+        "confidence": confidence, "direction": None if maximize is None else "maximize" if maximize else "minimize",
     }  # fmt: skip
     spec, asked = _asked(scenario, settings or (), {name: value for name, value in given.items() if value is not None})
     found = _search(spec, asked)
     _tell(found)
+    if best is not None:
+        say(f"written {found.write_best(best)}")
     if out is not None:
-        say(f"written {found.write_best(out)}")
-    if save is not None:
-        for path in found.save(save, parquet=parquet):
+        for path in found.save(out, parquet=parquet):
             say(f"written {path}")
-    if report is not None:
-        say(f"report  {found.report(report)}")
+    tell_page(found.report, report, browse, "optimize.html")
 
 
 def _asked(scenario: str, settings: Sequence[str], given: Mapping[str, Any]) -> tuple[ScenarioSpec, dict[str, Any]]:
@@ -122,20 +125,6 @@ def _asked(scenario: str, settings: Sequence[str], given: Mapping[str, Any]) -> 
     if "measure" not in asked:
         raise InvalidValueError("no measure is named: say --measure agents.mm.pnl, or another one")
     return spec, asked
-
-
-def _spaces(over: Sequence[str] | None) -> dict[str, str] | None:
-    if over is None:
-        return None
-    found: dict[str, str] = {}
-    for text in over:
-        path, equals, values = text.partition("=")
-        if not equals or not path.strip() or not values.strip():
-            raise InvalidValueError(f"--over {text!r}: write path=values, such as agents.mm.gamma=0.01..1 log")
-        if path.strip() in found:
-            raise InvalidValueError(f"--over {path.strip()} is given twice: keep one")
-        found[path.strip()] = values.strip()
-    return found
 
 
 def _search(spec: ScenarioSpec, asked: Mapping[str, Any]) -> Optimization:

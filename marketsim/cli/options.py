@@ -20,5 +20,15 @@ Modules = Annotated[
     Path | None,
     typer.Option("--modules", metavar="FOLDER", help="Where agents of your own are found, beside this folder."),
 ]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes; as many as there are cores when left out.")
+]
+Confidence = Annotated[float, typer.Option("--confidence", help="Of the intervals, between 0 and 1.")]
+Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write all of it as one HTML page.")]
+MarketReport = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write the market's whole report, this among the rest.")
+]
+Parquet = Annotated[bool, typer.Option("--parquet", help="Write Parquet instead of CSV.")]
+Figure = Annotated[Path | None, typer.Option("--figure", metavar="FILE", help="Draw them: a .png, .svg or .pdf.")]
 Browse = Annotated[bool, typer.Option("--open", help="Open the report in the browser.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]

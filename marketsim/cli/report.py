@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,21 +59,43 @@ def report(
         open_in_browser(page)
 
 
+def tell_page(
+    make: Callable[[Path], Path],
+    wanted: Path | None,
+    browse: bool,
+    usual: str | Path,
+    tell: Callable[[str], None] = say,
+) -> None:
+    """Write a page where one is ``wanted``, or at its ``usual`` place when it is only to be shown in the browser."""
+    if wanted is None and not browse:
+        return
+    with notices().status("writing the report"):
+        page = make(wanted or Path(usual))
+    tell(f"report  {page}")
+    if browse:
+        open_in_browser(page)
+
+
 def write_report(run: Run, page: Path, books: Accounts) -> Path:
+    """The HTML page of a run, telling that it is being written."""
+    with notices().status("writing the report"):
+        return run_page(run, page, books)
+
+
+def run_page(run: Run, page: Path, books: Accounts) -> Path:
     """The HTML page of a run."""
     from marketsim.analysis import page as pages
 
     notice = None if run.complete else f"This run did not come to its end ({run.manifest.reason})."
-    with notices().status("writing the report"):
-        return pages.report(
-            run,
-            page,
-            title=f"{run.name}, seed {run.seed}",
-            manifest=_what_ran(run),
-            notice=notice,
-            remarks=bargains(run),
-            books=books,
-        )
+    return pages.report(
+        run,
+        page,
+        title=f"{run.name}, seed {run.seed}",
+        manifest=_what_ran(run),
+        notice=notice,
+        remarks=bargains(run),
+        books=books,
+    )
 
 
 def _what_ran(run: Run) -> dict[str, Any]:

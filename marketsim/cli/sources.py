@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marketsim.cli.console import notices
+from marketsim.cli.console import note, notices
 from marketsim.errors import StoreError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from marketsim.data.tape import Tape
     from marketsim.results.run import Run
 
@@ -51,11 +49,14 @@ def kept(folder: Path) -> Run:
     """A run folder; StoreError where none of its event log is whole."""
     from marketsim.results.run import Run
 
-    run = Run.open(folder if folder.name else folder.resolve())
-    if not len(run.events):
+    run = Run.open(folder)
+    if not len(run.event_log):
         raise StoreError(
-            f"{folder}: {run.manifest.status}; no part of its event log is whole yet, there is nothing to tell"
+            f"{folder}: {run.manifest.status}; no part of its event log is whole yet, there is nothing to tell: let it "
+            "go on, or run the scenario again"
         )
+    if not run.complete:
+        note(f"{folder}: {run.manifest.status}; read until there")
     return run
 
 
@@ -68,14 +69,15 @@ def name_of(market: Run | Tape) -> str:
     return f"{market.name}, seed {market.seed}"
 
 
-def write_figure(figure: Figure, path: Path) -> None:
-    """A picture in the format that its name ends with; it appears whole or not at all."""
-    beside = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        figure.savefig(beside)
-        beside.replace(path)
-    except (OSError, ValueError) as error:
-        beside.unlink(missing_ok=True)
-        raise StoreError(
-            f"{path}: cannot be written: {error}; end it in .png, .svg or .pdf, in a folder that exists"
-        ) from error
+def market_page(market: Run | Tape, page: Path) -> Path:
+    """The report of a market."""
+    from marketsim.data.tape import Tape
+
+    if isinstance(market, Tape):
+        from marketsim.analysis.page import report
+
+        return report(market, page, title=name_of(market))
+    from marketsim.analysis.accounting import accounts
+    from marketsim.cli.report import run_page
+
+    return run_page(market, page, accounts(market))

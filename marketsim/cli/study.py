@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,21 @@ def beside(study: Path, name: str) -> str:
     """A file that a study names is looked for beside it first."""
     beside = study.parent / name
     return str(beside) if beside.is_file() else name
+
+
+def varied(over: Sequence[str]) -> dict[str, str]:
+    """What ``--over PATH=VALUES`` says, by path."""
+    found: dict[str, str] = {}
+    for text in over:
+        path, equals, values = (part.strip() for part in text.partition("="))
+        if not (path and equals and values):
+            raise InvalidValueError(
+                f"--over {text!r}: write PATH=VALUES, such as agents.mm.gamma=0.1,0.2 or agents.mm.gamma=0.01..1:log"
+            )
+        if path in found:
+            raise InvalidValueError(f"--over {path} is given twice: keep one")
+        found[path] = values
+    return found
 
 
 def settings_of(told: Mapping[str, Any] | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +10,9 @@ import typer
 
 from marketsim.cli.console import empty_table, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Debug, Seed, Settings
-from marketsim.cli.sources import WHAT, market, name_of, write_figure
+from marketsim.cli.options import Browse, Debug, Figure, MarketReport, Seed, Settings
+from marketsim.cli.report import tell_page
+from marketsim.cli.sources import WHAT, market, market_page, name_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,10 +31,12 @@ def surveil(
     ] = None,
     seed: Seed = None,
     settings: Settings = None,
-    figure: Annotated[
-        Path | None, typer.Option("--figure", metavar="FILE", help="Draw them: a .png, .svg or .pdf.")
+    figure: Figure = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the alerts: .csv or .parquet.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the alerts as CSV.")] = None,
+    report: MarketReport = None,
+    browse: Browse = False,
     debug: Debug = False,
 ) -> None:
     """Look for spoofing and layering among the orders of a market."""
@@ -52,12 +56,14 @@ def surveil(
         say(str(score_alerts(alerts, truth)))
     if figure is not None:
         from marketsim.analysis.figures.surveillance import surveillance_figure
+        from marketsim.analysis.files import write_figure
 
         symbol = str(alerts["instrument"].iloc[0]) if len(alerts) else next(iter(here.instruments))
-        write_figure(surveillance_figure(here, symbol, labels=truth, threshold=limit), figure)
-        say(f"figure  {figure}")
+        drawn = surveillance_figure(here, symbol, labels=truth, threshold=limit)
+        say(f"figure  {write_figure(drawn, figure)}")
     if out is not None:
         _write(alerts, out)
+    tell_page(partial(market_page, here), report, browse, "surveil.html")
 
 
 def _truth(here: Run | Tape) -> pd.DataFrame | None:
@@ -94,13 +100,9 @@ def _tell(name: str, alerts: pd.DataFrame, limit: float, orders: int) -> None:
 
 
 def _write(alerts: pd.DataFrame, path: Path) -> None:
-    from marketsim.errors import StoreError
+    from marketsim.analysis.files import write_table
 
     table = alerts.copy()
     for name in ("orders", "opposite"):
         table[name] = [" ".join(map(str, ids)) for ids in table[name]]
-    try:
-        table.to_csv(path, index=False)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror or error}; choose another place") from error
-    say(f"written {path}")
+    say(f"written {write_table(table, path)}")

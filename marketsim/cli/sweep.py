@@ -10,8 +10,9 @@ import typer
 
 from marketsim.cli.console import empty_table, note, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Browse, Debug, Settings
-from marketsim.cli.study import beside, read_study, settings_of
+from marketsim.cli.options import Browse, Confidence, Debug, Parquet, Report, Settings, Workers
+from marketsim.cli.report import tell_page
+from marketsim.cli.study import beside, read_study, settings_of, varied
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -56,18 +57,17 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Where runs are kept; sweeps/NAME when left out.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; as many as there are cores when left out.")
-    ] = None,
+    workers: Workers = None,
     cluster: Annotated[
         str | None, typer.Option("--cluster", metavar="ADDRESS", help="Of a Dask scheduler, such as tcp://host:8786.")
     ] = None,
     design_seed: Annotated[int | None, typer.Option("--design-seed", help="Of points that are drawn; 0.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do runs again that failed before.")] = False,
-    report: Annotated[bool, typer.Option("--report", help="Write report.html beside the runs.")] = False,
+    parquet: Parquet = False,
+    report: Report = None,
     browse: Browse = False,
     settings: Settings = None,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals, between 0 and 1.")] = 0.95,
+    confidence: Confidence = 0.95,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Run a scenario at many points; a sweep that is stopped goes on with the same command."""
@@ -88,13 +88,9 @@ def sweep(
     with CountProgress("runs") as progress:
         found = _under_way(start, progress, folder, compiled=cluster is None and workers != 1)
     _tell(found)
-    for path in found.save():
+    for path in found.save(parquet=parquet):
         say(f"written {path}")
-    if report or browse:
-        page = found.report()
-        say(f"written {page}")
-        if browse:
-            typer.launch(page.resolve().as_uri())
+    tell_page(found.report, report, browse, folder / "report.html")
 
 
 def _under_way(
@@ -128,7 +124,7 @@ def _begin(
     scenario = what if study is None else beside(Path(what), str(study["scenario"]))
     told = study or {}
     spec = read(scenario, [*settings_of(told.get("set")), *settings])
-    varied = {**dict(told.get("over") or {}), **dict(map(_over, over))}
+    space = {**dict(told.get("over") or {}), **varied(over)}
     chosen = {**{name: told[name] for name in ("design", "points", "seeds", "measures", "design_seed") if name in told}}
     chosen |= given
     if isinstance(table := chosen.get("points"), str):
@@ -140,18 +136,7 @@ def _begin(
             else beside(Path(what), table)
         )
     folder = out or (Path(str(told["out"])) if "out" in told else _FOLDER / spec.name)
-    return folder, lambda progress: run(spec, varied, folder=folder, progress=progress, **chosen, **how)
-
-
-def _over(text: str) -> tuple[str, str]:
-    from marketsim.errors import InvalidValueError
-
-    path, equals, values = text.partition("=")
-    if not equals or not path.strip() or not values.strip():
-        raise InvalidValueError(
-            f"--over {text!r}: write PATH=VALUES, such as agents.mm.gamma=0.1,0.2 or a=0..1:step:0.1"
-        )
-    return path.strip(), values.strip()
+    return folder, lambda progress: run(spec, space, folder=folder, progress=progress, **chosen, **how)
 
 
 def _refuse(folder: str, given: Mapping[str, Any]) -> None:

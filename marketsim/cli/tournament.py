@@ -9,7 +9,7 @@ import typer
 
 from marketsim.cli.console import empty_table, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Debug, Settings
+from marketsim.cli.options import Confidence, Debug, Parquet, Settings, Workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,14 +37,12 @@ def tournament(
     ] = None,
     measure: Annotated[str, typer.Option("--by", metavar="MEASURE", help="What the table is ordered by.")] = "pnl",
     settings: Settings = None,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals, between 0 and 1.")] = 0.95,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes; as many as there are cores when left out.")
-    ] = None,
+    confidence: Confidence = 0.95,
+    workers: Workers = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Write the tables, every value and a figure there.")
     ] = None,
-    parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet instead of CSV.")] = False,
+    parquet: Parquet = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Let agents compete in the same place under the same chance."""

@@ -10,7 +10,6 @@ a few steps go down the slopes of the statistics (Gauss and Newton's). The judge
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,13 +19,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from marketsim.analysis.interval import Interval
+from marketsim.analysis.files import write_text
+from marketsim.analysis.windows import Window
 from marketsim.domain.units import SECOND, format_duration, time_of_day
-from marketsim.errors import ConfigurationError, InvalidValueError, SimulationError, StoreError
+from marketsim.errors import ConfigurationError, InvalidValueError, SimulationError
 from marketsim.experiment.knobs import Knobs
+from marketsim.experiment.pool import cores
 from marketsim.experiment.populations import estimated, searched
 from marketsim.experiment.replication import Given, Measures, spec_of
-from marketsim.experiment.space import Dimension, Values
+from marketsim.experiment.space import Dimension, Values, value_at
 from marketsim.experiment.study import Attempt, Rules, Study, kept
 from marketsim.experiment.workers import Workers
 from marketsim.scenario.spec import ScenarioSpec
@@ -73,7 +74,7 @@ class Calibration:
     symbol: str
     recorded_symbol: str
     specs: Mapping[str, ScenarioSpec]
-    recorded: Mapping[str, Interval]
+    recorded: Mapping[str, Window]
     seeds: tuple[int, ...]
     fresh: tuple[int, ...]
     distances: pd.DataFrame
@@ -138,14 +139,7 @@ class Calibration:
 
     def save(self, path: str | Path) -> Path:
         """Write the calibrated scenario as a file that runs; it appears whole or not at all."""
-        file, draft = Path(path), Path(f"{path}.part")
-        try:
-            draft.write_text("".join(self._preface()) + self.spec.to_yaml(), encoding="utf-8")
-            os.replace(draft, file)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise StoreError(f"{path}: cannot be written: {error.strerror or error}; choose another file") from error
-        return file
+        return write_text(Path(path), "".join(self._preface()) + self.spec.to_yaml())
 
     def report(self, path: str | Path) -> Path:
         """Write all of it as one HTML page, the recorded market beside the simulated one."""
@@ -203,10 +197,10 @@ def calibrate(
     """
     spec, tables = spec_of(scenario), _tables_of(recorded)
     symbol, theirs = _instruments(spec, instrument, tables, recorded_instrument)
-    halves = {"fit": _interval(tables, theirs, fit, "fit"), "judge": _interval(tables, theirs, judge, "judge")}
+    halves = {"fit": _window(tables, theirs, fit, "fit"), "judge": _window(tables, theirs, judge, "judge")}
     chosen, later = _seeds(seeds, fresh)
     _check(trials, steps, errors)
-    known = {half: _recorded_table(interval, theirs) for half, interval in halves.items()}
+    known = {half: _recorded_table(window, theirs) for half, window in halves.items()}
     before = _placed(spec, symbol, halves["fit"], theirs, length)
     ready = _estimated(before, symbol, halves["fit"], theirs) if estimate else before
     knobs = Knobs.of(over if over is not None else _default_knobs(ready, symbol), ready)
@@ -219,7 +213,7 @@ def calibrate(
     with kept(path):
         held = Study(knobs.space, rules, definition, path)
         try:
-            with Workers(workers or os.cpu_count() or 1) as pool:
+            with Workers(workers or cores()) as pool:
                 work = _Work(ready, knobs, _Numbers(symbol), known["fit"], pool, counter)
                 finished = work.search(held, trials)
                 runs = work.stages({"before": before, "estimated": ready}, later)
@@ -287,7 +281,7 @@ def _instruments(
     return symbol, found
 
 
-def _interval(tables: MarketTables, symbol: str, given: str | tuple[object, object], what: str) -> Interval:
+def _window(tables: MarketTables, symbol: str, given: str | tuple[object, object], what: str) -> Window:
     from marketsim.analysis.tape import Tape
 
     try:
@@ -297,12 +291,12 @@ def _interval(tables: MarketTables, symbol: str, given: str | tuple[object, obje
         raise InvalidValueError(f'{what}={given!r}: write an interval of the day such as "09:30-12:45"') from error
     if not start < stop:
         raise InvalidValueError(f"{what}={given!r}: an interval ends after its start")
-    interval = Interval(tables, start, stop)
-    count = len(Tape.of(interval, symbol).price)
+    window = Window(tables, start, stop)
+    count = len(Tape.of(window, symbol).price)
     if count == 0:
-        lies = _clock(Interval(tables, tables.start, max(tables.end, tables.start + 1)))
-        raise InvalidValueError(f"{what}={_clock(interval)}: {symbol} has no trade in it; the recording is of {lies}")
-    return interval
+        lies = _clock(Window(tables, tables.start, max(tables.end, tables.start + 1)))
+        raise InvalidValueError(f"{what}={_clock(window)}: {symbol} has no trade in it; the recording is of {lies}")
+    return window
 
 
 def _seeds(seeds: int | Sequence[int], fresh: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -324,29 +318,29 @@ def _check(trials: int, steps: int, errors: int) -> None:
         raise InvalidValueError(f"errors={errors}: write how many seeds, or 0 for no intervals of parameters")
 
 
-def _placed(spec: ScenarioSpec, symbol: str, interval: Interval, theirs: str, length: object) -> ScenarioSpec:
+def _placed(spec: ScenarioSpec, symbol: str, window: Window, theirs: str, length: object) -> ScenarioSpec:
     """The scenario at the time of day and the price of the recording, for as long as its interval."""
     from marketsim.analysis.tape import Tape
     from marketsim.domain.units import duration
 
-    tape = Tape.of(interval, theirs)
-    span = interval.end - interval.start if length is None else duration(length)
+    tape = Tape.of(window, theirs)
+    span = window.end - window.start if length is None else duration(length)
     if span <= 0:
         raise InvalidValueError(f"length={length!r} must be above zero, such as '30min'")
-    first = tape.mid[np.isfinite(tape.mid) & (tape.quote_time >= interval.start)]
+    first = tape.mid[np.isfinite(tape.mid) & (tape.quote_time >= window.start)]
     price = float(first[0] if len(first) else tape.price[0])
     changes: dict[str, Any] = {
-        "start": format_duration(max(interval.start - spec.warm_up, 0)),
+        "start": format_duration(max(window.start - spec.warm_up, 0)),
         "duration": format_duration(span + spec.warm_up),
         f"instruments.{symbol}.reference_price": f"{round(price / tape.tick) * tape.tick:.10g}",
     }
     return spec.with_overrides(changes)
 
 
-def _estimated(spec: ScenarioSpec, symbol: str, interval: Interval, theirs: str) -> ScenarioSpec:
+def _estimated(spec: ScenarioSpec, symbol: str, window: Window, theirs: str) -> ScenarioSpec:
     from marketsim.analysis.flow_estimation import flow_estimates
 
-    return spec.with_overrides(estimated(spec, symbol, flow_estimates(interval, theirs)))
+    return spec.with_overrides(estimated(spec, symbol, flow_estimates(window, theirs)))
 
 
 def _default_knobs(spec: ScenarioSpec, symbol: str) -> dict[str, str]:
@@ -395,11 +389,11 @@ def _statistics(tables: MarketTables, symbol: str, times: int) -> pd.DataFrame:
     return pd.concat([market_statistics(tape, times=times), fact_statistics(tape, times=times)])
 
 
-def _recorded_table(interval: Interval, symbol: str) -> pd.DataFrame:
-    table = _statistics(interval, symbol, RESAMPLES)
+def _recorded_table(window: Window, symbol: str) -> pd.DataFrame:
+    table = _statistics(window, symbol, RESAMPLES)
     known: pd.DataFrame = table[np.isfinite(table["value"]) & (table["standard_error"] > 0)]
     if known.empty:
-        raise InvalidValueError(f"{_clock(interval)}: {symbol} is recorded for too short a time to tell any statistic")
+        raise InvalidValueError(f"{_clock(window)}: {symbol} is recorded for too short a time to tell any statistic")
     return known
 
 
@@ -628,7 +622,7 @@ def _parameters(
             low, high = dimension.at(place - half), dimension.at(place + half)
         rows[path] = {
             "kind": "factor" if path in knobs.factors else "value",
-            "before": _now(before, path),
+            "before": value_at(before, path),
             "value": value,
             "low": low,
             "high": high,
@@ -660,20 +654,7 @@ def _widths(slopes: Slopes, noise: np.ndarray[Any, Any]) -> dict[str, float]:
     return {path: float(width) if known else 1.0 for path, width, known in zip(slopes, spread, moves, strict=True)}
 
 
-def _now(spec: ScenarioSpec, path: str) -> Any:
-    """What a scenario writes at a path; None where it writes nothing."""
-    from marketsim.scenario.overrides import parse_path
-
-    value: Any = spec.to_dict()
-    for step in parse_path(path):
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
-
-
-def _clock(interval: Interval) -> str:
+def _clock(window: Window) -> str:
     from marketsim.analysis.figures.style import clock_text
 
-    return "-".join(clock_text(time / SECOND).removesuffix(":00") for time in (interval.start, interval.end))
+    return "-".join(clock_text(time / SECOND).removesuffix(":00") for time in (window.start, window.end))

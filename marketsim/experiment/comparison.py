@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marketsim.analysis.files import write_tables
 from marketsim.analysis.paired import (
     PairedDifference,
     best_first,
@@ -28,7 +29,6 @@ from marketsim.analysis.paired import (
 )
 from marketsim.errors import InvalidValueError, SimulationError, did_you_mean
 from marketsim.experiment import league
-from marketsim.experiment.files import write_tables
 from marketsim.experiment.measure import AGENT, MARKET, Measured, known_measures, measured
 from marketsim.experiment.replication import Failed, Given, Measures, Measuring, replicate_all, spec_of
 from marketsim.scenario.diff import Difference, diff, differences

@@ -22,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketsim.agents.intervention import Intervention
+from marketsim.analysis.files import write_figure, write_tables
+from marketsim.analysis.paired import student
 from marketsim.analysis.resampling import resamples
 from marketsim.domain.units import SECOND, duration, format_duration, format_time
-from marketsim.errors import InvalidValueError, SimulationError, StoreError, did_you_mean
+from marketsim.errors import InvalidValueError, SimulationError, did_you_mean
 from marketsim.experiment.fork import How, Lines, Plan, start
 from marketsim.experiment.pool import spread
 from marketsim.experiment.replication import Given, spec_of
@@ -188,15 +190,9 @@ class Counterfactual:
             "forks": self.forks(),
             "mids": self.values(),
         }
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            paths = [_written(frame, place / name, parquet) for name, frame in frames.items()]
-            self.figure(unit).savefig(place / "impact.png", dpi=150, metadata={"Software": None})
-        except OSError as error:
-            raise StoreError(
-                f"{folder}: cannot be written: {error.strerror or error}; choose another folder"
-            ) from error
-        return [*paths, place / "impact.png", self.report(place / "impact.html", unit)]
+        paths = write_tables(frames, place, parquet=parquet)
+        drawn = write_figure(self.figure(unit), place / "impact.png")
+        return [*paths, drawn, self.report(place / "impact.html", unit)]
 
     @property
     def title(self) -> str:
@@ -503,10 +499,8 @@ def _band(values: Floats, confidence: float, band: Band) -> tuple[Floats, Floats
             drawn = np.stack([np.nanmean(column[chosen], axis=1) for column in values.T], axis=1)
             low, high = np.nanquantile(drawn, tails, axis=0)
         else:
-            from scipy.stats import t
-
             error = np.nanstd(values, axis=0, ddof=1) / np.sqrt(count)
-            half = t.ppf(0.5 + confidence / 2, np.maximum(count - 1, 1)) * error
+            half = student(confidence, np.maximum(count - 1, 1)) * error
             low, high = mean - half, mean + half
     alone = count < 2
     return mean, np.where(alone, np.nan, low), np.where(alone, np.nan, high), count
@@ -516,12 +510,3 @@ def _traded(found: Counterfactual, seed: int, time: int, number: int) -> tuple[f
     if number == 0:
         return 0.0, float("nan")
     return float(found.executed[seed, time, number - 1]), float(found.paid[seed, time, number - 1])
-
-
-def _written(frame: pd.DataFrame, path: Path, parquet: bool) -> Path:
-    path = path.with_suffix(".parquet" if parquet else ".csv")
-    if parquet:
-        frame.to_parquet(path, index=False)
-    else:
-        frame.to_csv(path, index=False)
-    return path

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from marketsim.errors import ConfigurationError, InvalidValueError
-from marketsim.experiment.space import Dimension, Space, Span, read_given
-from marketsim.scenario.overrides import parse_path
+from marketsim.experiment.space import Dimension, Space, Span, read_given, value_at
 from marketsim.scenario.spec import ScenarioSpec
 
 _FACTOR = re.compile(r"^\s*[x×]\s*(.+)$")
@@ -32,7 +31,7 @@ class Knobs:
         """Knobs over paths of a scenario; InvalidValueError for a path it lacks or a value that is not valid there."""
         if not over:
             raise InvalidValueError("nothing varies: name at least one path, such as agents.flow.distance")
-        factors = {path: _value_at(spec, path) for path, given in over.items() if _is_factor(given)}
+        factors = {path: _scalable(spec, path) for path, given in over.items() if _is_factor(given)}
         plain = {path: given for path, given in over.items() if path not in factors}
         ready = {d.path: d for d in Space.of(plain, spec)} if plain else {}
         dimensions = [ready[path] if path in ready else _factor(path, given) for path, given in over.items()]
@@ -82,16 +81,12 @@ def _factor(path: str, given: Any) -> Dimension:
     return Dimension(path, low=low, high=high, scale="log")
 
 
-def _value_at(spec: ScenarioSpec, path: str) -> Any:
-    value: Any = spec.to_dict()
-    for step in parse_path(path) or ("",):
-        known = isinstance(value, Mapping) and step in value
-        known = known or (isinstance(value, list) and isinstance(step, int) and step < len(value))
-        if not known:
-            raise InvalidValueError(
-                f'{path}: the scenario writes no value there, so no factor fits it; write one, or a span such as "1..5"'
-            )
-        value = value[step]
+def _scalable(spec: ScenarioSpec, path: str) -> Any:
+    value = value_at(spec, path)
+    if value is None:
+        raise InvalidValueError(
+            f'{path}: the scenario writes no value there, so no factor fits it; write one, or a span such as "1..5"'
+        )
     scaled(value, 1.0)
     return value
 

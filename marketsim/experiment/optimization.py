@@ -12,7 +12,6 @@ under seeds that the search has never seen, beside the scenario as it is, and wh
 from __future__ import annotations
 
 import math
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,15 +24,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from marketsim.analysis.files import write_figure, write_tables, write_text
+from marketsim.analysis.paired import mean_interval
 from marketsim.domain import units
-from marketsim.errors import InvalidValueError, SimulationError, StoreError, did_you_mean
+from marketsim.errors import InvalidValueError, SimulationError, did_you_mean
 from marketsim.experiment.measure import measured
+from marketsim.experiment.pool import cores
 from marketsim.experiment.replication import Given, Measures, spec_of
 from marketsim.experiment.search import BASE, Search, Step
-from marketsim.experiment.space import Space, Values
+from marketsim.experiment.space import Space, Values, value_at
 from marketsim.experiment.study import PRUNERS, SAMPLERS, Attempt, Outcome, Rules, Study, kept
 from marketsim.experiment.workers import Workers
-from marketsim.scenario.overrides import parse_path
 from marketsim.scenario.spec import ScenarioSpec
 
 if TYPE_CHECKING:
@@ -137,30 +138,15 @@ class Optimization:
         """Write the tables, best.yaml and the figures; the paths."""
         place = Path(folder)
         tables = {name: getattr(self, name) for name in ("trials", "values", "importance", "finalists")}
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            paths = [_written(table, place / name, parquet) for name, table in tables.items()]
-            for kind in FIGURES:
-                paths.append(place / f"{kind}.png")
-                self.figure(kind).savefig(paths[-1], dpi=150, metadata={"Software": None})
-        except OSError as error:
-            raise StoreError(
-                f"{folder}: cannot be written: {error.strerror or error}; choose another folder"
-            ) from error
+        paths = write_tables(tables, place, parquet=parquet)
+        paths += [write_figure(self.figure(kind), place / f"{kind}.png") for kind in FIGURES]
         return [*paths, self.write_best(place / "best.yaml")]
 
     def write_best(self, path: str | Path) -> Path:
         """Write the scenario with the winner's values as a file that runs; it appears whole or not at all."""
         found = "".join(f"# {path}: {value}\n" for path, value in self.best.items())
         words = f"# The best of {len(self.trials)} trials: {self.direction}d {self.measure}, {self.value:.6g}.\n"
-        file, draft = Path(path), Path(f"{path}.part")
-        try:
-            draft.write_text(words + found + self.best_spec.to_yaml(), encoding="utf-8")
-            os.replace(draft, file)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error
-        return file
+        return write_text(Path(path), words + found + self.best_spec.to_yaml())
 
     def report(self, path: str | Path) -> Path:
         """Write all of it as one HTML page."""
@@ -216,7 +202,7 @@ def optimize(
     chosen, unseen = _seeds(seeds, fresh, finalists)
     rules = Rules(direction, chosen, _aggregate(aggregate, direction), sampler, sampler_seed, pruner, levels)
     path = None if study is None else Path(study)
-    count = workers or os.cpu_count() or 1
+    count = workers or cores()
     deadline = math.inf if timeout is None else time.monotonic() + _seconds(timeout)
     definition = _definition(spec, space, name, aggregate, rules, batch)
     with kept(path):
@@ -422,8 +408,8 @@ def _finalists(
     rows = []
     for name, outcomes in checked.items():
         numbers, reference = _numbers(outcomes, sorted(outcomes)), _numbers(checked[BASE], sorted(outcomes))
-        mean, low, high = _interval(numbers, confidence)
-        difference, least, most = _interval(numbers - reference, each) if name != BASE else (0.0, 0.0, 0.0)
+        mean, low, high = mean_interval(numbers, confidence)
+        difference, least, most = mean_interval(numbers - reference, each) if name != BASE else (0.0, 0.0, 0.0)
         rows.append({
             "candidate": name, "value": means[name][0], "mean": mean, "low": low, "high": high,
             "optimism": sign * (means[name][1] - mean), "difference": difference, "difference_low": least,
@@ -442,12 +428,7 @@ def _finalists(
 
 def _own(spec: ScenarioSpec, path: str) -> Any:
     """What the scenario as it is says at a path; None where it leaves it out."""
-    found: Any = spec.to_dict()
-    for step in parse_path(path):
-        try:
-            found = found[step]
-        except (KeyError, IndexError, TypeError):
-            return None
+    found = value_at(spec, path)
     if isinstance(found, Mapping) and found.get("type") == "constant":  # a latency, written short
         return found.get("latency")
     return found
@@ -458,28 +439,6 @@ def _numbers(outcomes: Mapping[int, Outcome], seeds: Sequence[int]) -> Floats:
     return np.array([math.nan if isinstance(outcome, str) else outcome for outcome in found], dtype=np.float64)
 
 
-def _interval(values: Floats, confidence: float) -> tuple[float, float, float]:
-    """Mean and Student's interval of what is there."""
-    from scipy.stats import t
-
-    there = values[~np.isnan(values)]
-    if len(there) < 2:
-        return float(there.mean()) if len(there) else math.nan, -math.inf, math.inf
-    half = float(t.ppf(0.5 + confidence / 2.0, len(there) - 1)) * _standard_error(there)
-    mean = float(there.mean())
-    return mean, mean - half, mean + half
-
-
 def _plain(value: Any) -> Any:
     """A value of a table as a scenario takes it: what pandas made of a number is a number again."""
     return value.item() if hasattr(value, "item") else value
-
-
-def _written(frame: pd.DataFrame, path: Path, parquet: bool) -> Path:
-    path = path.with_suffix(".parquet" if parquet else ".csv")
-    if parquet:
-        mixed = [name for name in frame.columns if frame[name].map(type).nunique() > 1]
-        frame.astype(dict.fromkeys(mixed, str)).to_parquet(path, index=False)
-    else:
-        frame.to_csv(path, index=False)
-    return path

@@ -343,6 +343,18 @@ def _is_rate(unit: str) -> bool:
     return unit.startswith("/") and _is_time(unit[1:])
 
 
+def value_at(spec: ScenarioSpec, path: str) -> Any:
+    """What a scenario writes at a path; None where it writes nothing."""
+    value: Any = spec.to_dict()
+    for step in parse_path(path) or ("",):
+        known = isinstance(value, Mapping) and step in value
+        known = known or (isinstance(value, list) and isinstance(step, int) and step < len(value))
+        if not known:
+            return None
+        value = value[step]
+    return value
+
+
 def _written(number: float, unit: str) -> Value:
     """A number of a unit as a scenario has it; a duration to the nanosecond."""
     if _is_time(unit):

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from marketsim.analysis.files import write_figure, write_tables
 from marketsim.errors import InvalidValueError, StoreError
 from marketsim.experiment.cluster import code_versions, spread_over
 from marketsim.experiment.design import Design, design_of
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 Over: TypeAlias = "Mapping[str, GivenValues] | Space | None"
 Progress: TypeAlias = Callable[[int, int], None]
 SEEDS = 5
-TABLE, SUMMARY, FIGURE, REPORT = "table.csv", "summary.csv", "sweep.png", "report.html"
+FIGURE, REPORT = "sweep.png", "report.html"
 
 
 @dataclass(frozen=True)
@@ -140,19 +141,13 @@ class Sweep:
             varied=[str(d) for d in self.space], design=self._design_words, manifest=self._manifest,
         )  # fmt: skip
 
-    def save(self, folder: str | Path | None = None) -> list[Path]:
+    def save(self, folder: str | Path | None = None, *, parquet: bool = False) -> list[Path]:
         """Write table, summary and figure, into the sweep's own folder when none is named; the paths."""
         place = Path(folder) if folder is not None else self.folder
         if place is None:
             raise InvalidValueError("save(): this sweep has no folder: name one")
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            self.table.to_csv(place / TABLE, index=False)
-            self.summary().to_csv(place / SUMMARY, index=False)
-            self.figure().savefig(place / FIGURE, dpi=150, metadata={"Software": None})
-        except OSError as error:
-            raise StoreError(f"{place}: cannot be written: {error.strerror or error}; choose another folder") from error
-        return [place / TABLE, place / SUMMARY, place / FIGURE]
+        paths = write_tables({"table": self.table, "summary": self.summary()}, place, parquet=parquet)
+        return [*paths, write_figure(self.figure(), place / FIGURE)]
 
     # --- inner ---
 

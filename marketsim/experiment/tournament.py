@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marketsim.analysis.files import write_figure, write_tables
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.experiment import league
-from marketsim.experiment.files import write_file, write_tables
 from marketsim.experiment.replication import Given, Measures, replicate_all, spec_of
 from marketsim.scenario.spec import ScenarioSpec
 
@@ -92,11 +92,7 @@ class Tournament:
         for form in self.forms:
             frames |= {f"league_{form}": self.table(form), f"differences_{form}": self.differences(form)}
         paths = write_tables(frames, place, parquet=parquet)
-        figure = self.figure()
-        drawn = write_file(
-            place / "league.png", lambda path: figure.savefig(path, dpi=150, metadata={"Software": None})
-        )
-        return [*paths, drawn]
+        return [*paths, write_figure(self.figure(), place / "league.png")]
 
     @cached_property
     def clear(self) -> bool:

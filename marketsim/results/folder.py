@@ -105,7 +105,9 @@ def find(path: Path) -> Path:
     folder = path.parent if path.name == MANIFEST else path
     if (folder / MANIFEST).is_file():
         return folder
-    partial = folder.with_name(folder.name + PARTIAL)
+    if folder.name in ("", ".."):  # such as ".", which has no name of its own
+        folder = folder.resolve()
+    partial = folder.parent / f"{folder.name}{PARTIAL}"
     if (partial / MANIFEST).is_file():
         raise StoreError(f"{folder} was never finished; open {partial} to read what was recorded")
     if not folder.exists():

@@ -74,7 +74,7 @@ def test_the_same_comparison_gives_the_same_page(written: Path, tmp_path: Path) 
 
 
 def test_of_two_there_is_no_ranking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_comparison, "_figure", lambda draw, alt, words: f"[{alt}]")
+    monkeypatch.setattr(page_comparison, "figure", lambda draw, alt, words: f"[{alt}]")
     text = compared(("one", "two"), failing=False).report(tmp_path / "c.html", title="Mine").read_text("utf-8")
     assert "<h1>Mine</h1>" in text
     assert 'id="ranking"' not in text

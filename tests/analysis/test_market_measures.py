@@ -124,6 +124,6 @@ def test_it_is_written_as_csv_parquet_and_json(found: a.Microstructure, tmp_path
     assert told["missing"] == found.missing
     assert not list(tmp_path.rglob("*.partial"))
     (tmp_path / "taken").mkdir()
-    with pytest.raises(StoreError, match="choose another file"):
+    with pytest.raises(StoreError, match="choose another place"):
         found.to_csv(tmp_path / "taken")
     assert "quoted_spread" in str(found)

@@ -7,7 +7,7 @@ import pytest
 from synthetic import SECOND, Tables, by_hand
 
 import marketsim as ms
-from marketsim.analysis import Interval, flow_estimates, market_statistics
+from marketsim.analysis import Window, flow_estimates, market_statistics
 from marketsim.analysis.market_numbers import NAMES
 from marketsim.errors import InvalidValueError
 
@@ -77,7 +77,7 @@ def test_a_run_and_its_lobster_files_tell_the_same(tmp_path: object) -> None:
     run = ms.load("stock_flow", {"duration": "12min"}).run()
     tape = read_lobster(run.to_lobster(Path(str(tmp_path)) / "day")[0])
     part = (run.start, run.end)
-    ours, theirs = (market_statistics(Interval(source, *part), times=2)["value"] for source in (run, tape))
+    ours, theirs = (market_statistics(Window(source, *part), times=2)["value"] for source in (run, tape))
     assert ours.to_numpy() == pytest.approx(theirs.to_numpy(), rel=1e-9)
 
 
@@ -101,11 +101,12 @@ def test_estimates_need_orders_and_trades() -> None:
         flow_estimates(by_hand(quotes=[(0, 1.0, 1.0, 2.0, 1.0)]))
 
 
-def test_an_interval_has_an_end_after_its_start() -> None:
-    tables = two_minutes()
-    part = Interval(tables, 30 * SECOND, 90 * SECOND)
-    assert part.trades["time"].between(30 * SECOND, 90 * SECOND).all()
-    assert part.quotes["time"].max() <= 90 * SECOND
-    assert part.quotes["time"].min() == 0  # what was in force at its start
-    with pytest.raises(InvalidValueError, match="must end after its start"):
-        Interval(tables, 5, 5)
+def test_a_window_is_a_market_of_its_own() -> None:
+    """What lies outside does not count, whether the rest of the day is there or not."""
+    window = Window(two_minutes(), 30 * SECOND, 90 * SECOND)
+    found = market_statistics(window, times=20)["value"]
+    assert found["spread"] == pytest.approx((31 * 4 + 29 * 2) / 60)
+    assert found["trades_per_minute"] == pytest.approx(6.0)
+    assert found["mid_changes_per_minute"] == pytest.approx(1.0)
+    with pytest.raises(InvalidValueError, match="end must come after the start"):
+        Window(two_minutes(), 5, 5)

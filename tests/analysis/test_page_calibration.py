@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_report_page import browser  # noqa: F401 - a fixture
+from browsing import assert_readable, browser
 
 import marketsim as ms
 from marketsim.analysis.figures.calibration import KINDS
 from marketsim.analysis.page_calibration import calibration_report, verdict, verdict_of
 from marketsim.errors import InvalidValueError
+
+__all__ = ["browser"]  # a fixture
 
 pytest.importorskip("optuna", reason="optuna is not installed: pip install 'marketsim[optimize]'")
 
@@ -72,28 +74,5 @@ def test_an_unknown_picture_is_named(found: Any) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1200, 390])
-def test_in_a_browser_nothing_is_missing_or_asked_for(browser: Any, written: Path, width: int) -> None:  # noqa: F811
-    tab = browser.new_page(viewport={"width": width, "height": 900})
-    complaints, requests = [], []
-    tab.on("console", lambda message: complaints.append(message.text))
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on("request", lambda request: requests.append(request.url))
-    tab.goto(written.as_uri())
-    tab.wait_for_load_state("networkidle")
-    assert complaints == []
-    assert [url for url in requests if not url.startswith("data:")] == [written.as_uri()]
-    images = tab.evaluate(
-        "Promise.all([...document.images].map(async i => { await i.decode();"
-        " const c = document.createElement('canvas'); c.width = 200; c.height = 100; const g = c.getContext('2d');"
-        " g.drawImage(i, 0, 0, 200, 100); const d = g.getImageData(0, 0, 200, 100).data;"
-        " const seen = new Set(); for (let k = 0; k < d.length; k += 4) seen.add(d[k] + ',' + d[k+1] + ',' + d[k+2]);"
-        " return [i.naturalWidth, i.getBoundingClientRect().width, seen.size]; }))"
-    )
-    assert len(images) == len(KINDS)
-    for natural, shown, colours in images:
-        assert natural > 300
-        assert 300 < shown <= width
-        assert colours > 30, "an empty picture"
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    assert tab.evaluate("document.images[0].naturalWidth < 500") == (width < 640)
-    tab.close()
+def test_in_a_browser_nothing_is_missing_or_asked_for(browser: Any, written: Path, width: int) -> None:
+    assert_readable(browser, written, width, pictures=len(KINDS), sections=7)

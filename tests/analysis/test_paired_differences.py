@@ -15,10 +15,12 @@ from marketsim.analysis import paired
 from marketsim.analysis.paired import (
     corrected,
     holm,
+    mean_interval,
     paired_difference,
     power_of,
     seeds_needed,
     smallest_difference,
+    student,
 )
 from marketsim.errors import InvalidValueError
 
@@ -272,3 +274,17 @@ def test_the_power_is_what_a_simulation_finds() -> None:
     expected = power_of(count, 0.7, 1.4)
     assert 0.8 <= expected < 0.83
     assert abs(seen - expected) < 3 * (0.16 / trials) ** 0.5
+
+
+def test_the_interval_of_a_mean_is_students() -> None:
+    values = np.array([1.0, np.nan, 2.0, 4.0, 9.0])
+    mean, low, high = mean_interval(values, 0.9)
+    from scipy import stats
+
+    there = values[~np.isnan(values)]
+    expected = stats.t.interval(0.9, len(there) - 1, loc=there.mean(), scale=stats.sem(there))
+    assert mean == 4.0
+    assert (low, high) == pytest.approx(expected)
+    assert mean_interval([3.0, np.nan]) == (3.0, -np.inf, np.inf)
+    assert np.isnan(mean_interval([])[0])
+    assert student(0.95, np.array([1, 4])).tolist() == [student(0.95, 1), student(0.95, 4)]

@@ -205,6 +205,20 @@ def test_months_by_hand() -> None:
         p.monthly_returns([0.1], times)
 
 
+def test_dates_of_daily_periods_are_of_their_own_month() -> None:
+    dates = pd.DatetimeIndex(["2024-12-31", "2025-01-01", "2025-01-31", "2025-02-01"])
+    for times in (dates, dates.to_numpy().astype("M8[D]"), dates.as_unit("ns").asi8):
+        table = p.monthly_returns([0.1, 0.2, 0.5, 0.25], times)
+        assert table.loc[2024, 12] == pytest.approx(0.1)
+        assert table.loc[2025, 1] == pytest.approx(1.2 * 1.5 - 1)
+        assert table.loc[2025, 2] == pytest.approx(0.25)
+    # Ends of periods within a day: what ends at midnight began the day before.
+    hours = pd.DatetimeIndex(["2025-01-31T23:00", "2025-02-01T00:00", "2025-02-01T01:00"])
+    table = p.monthly_returns([0.1, 0.2, 0.5], hours)
+    assert table.loc[2025, 1] == pytest.approx(1.1 * 1.2 - 1)
+    assert table.loc[2025, 2] == pytest.approx(0.5)
+
+
 def test_drawdowns_together_by_hand() -> None:
     equity = [100.0, 90.0, 95.0, 100.0, 120.0, 60.0, 90.0]
     assert p.average_drawdown(equity) == pytest.approx((0.1 + 0.5) / 2)

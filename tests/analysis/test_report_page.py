@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from browsing import assert_readable, browser
 from synthetic import SECOND, by_hand, market
 
 import marketsim as ms
-from marketsim.analysis import page, report
+from marketsim.analysis import page, page_parts, picture, report
 from marketsim.domain.instrument import Instrument
 from marketsim.errors import StoreError
 
@@ -90,7 +91,7 @@ def test_an_old_report_survives_a_failed_one(tmp_path: Path, monkeypatch: pytest
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(page.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(StoreError, match=r"report\.html.*No space left"):
         report(by_hand(), path)
     assert path.read_text(encoding="utf-8") == "old"
@@ -126,8 +127,8 @@ def test_a_page_of_many_instruments_stays_small(tmp_path: Path, monkeypatch: pyt
 def test_mechanisms_are_shown_where_there_are_some(
     name: str, changes: dict[str, Any], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page, "picture", lambda figure: b"")
-    monkeypatch.setattr(page, "image", lambda wide, narrow, alt, words: f"[{alt}]")
+    monkeypatch.setattr(page_parts, "image", lambda wide, narrow, alt, words: f"[{alt}]")
+    monkeypatch.setattr(picture, "picture", lambda figure: b"")
     run = ms.load(name, {"warm_up": "0s", **changes}).run()
     text = report(run, tmp_path / "r.html").read_text(encoding="utf-8")
     words = [
@@ -199,8 +200,8 @@ def _zoom_into_every_view(browser: Any, page: Path, width: int) -> None:
 
 
 def test_risk_is_told_where_there_is_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "picture", lambda figure: b"")
-    monkeypatch.setattr(page, "image", lambda wide, narrow, alt, words: f"[{alt}]")
+    monkeypatch.setattr(page_parts, "image", lambda wide, narrow, alt, words: f"[{alt}]")
+    monkeypatch.setattr(picture, "picture", lambda figure: b"")
     changes = {"duration": "20s", "warm_up": "0s", "timeline[0].at": "10s", "agents.taker.limits.max_order": 5}
     run = ms.load("risk_limits", changes).run()
     text = report(run, tmp_path / "r.html").read_text(encoding="utf-8")

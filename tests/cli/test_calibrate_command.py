@@ -41,7 +41,7 @@ def test_it_shows_the_distances_and_writes_a_scenario_that_runs(
         "×",
     ):
         assert words in done.output
-    assert "scenario  calibrated.yaml" in done.output
+    assert "written calibrated.yaml" in done.output
     assert len(ms.load("calibrated.yaml", {"duration": "3min"}).run().trades) > 0
 
 
@@ -51,9 +51,8 @@ def test_it_shows_the_distances_and_writes_a_scenario_that_runs(
         (["--to", "nowhere_message_1.csv"], "no such file"),
         (["--fit", "18:00-19:00"], "has no trade in it"),
         (["--over", "agents.book.quantty=x0.5..2"], "agents.book.quantty"),
-        (["--over", "nothing"], "is not of the form PATH=VALUES"),
+        (["--over", "nothing"], "write PATH=VALUES"),
         (["--set", "instruments.STOCK.tick_size=0.05"], "tick_size=0.01"),
-        (["--open"], "add --report FILE"),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_is_written(

@@ -11,6 +11,7 @@ def test_it_prints_a_table_and_writes_everything(marketsim: Any, place: Path) ->
     result = marketsim(
         "impact", "small.yaml", "--at", "8s", "--at", "09:30:10", "--buy", 20, "--buy", 40, "--sell", 40,
         "--seeds", 2, "--horizon", "5s", "--every", "1s", "--unit", "ticks", "--workers", 1, "--out", "found",
+        "--report", "page.html",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     for words in (
@@ -29,6 +30,7 @@ def test_it_prints_a_table_and_writes_everything(marketsim: Any, place: Path) ->
     assert len(rows) == 2 * 2 * 4
     assert len({row["digest"] for row in rows}) == len(rows), "every order left a trace"
     assert (place / "found" / "impact.png").stat().st_size > 10_000
+    assert "Impact and cost in ticks" in (place / "page.html").read_text(encoding="utf-8")
     assert "buy 40" in (place / "found" / "impact.html").read_text(encoding="utf-8")
 
 

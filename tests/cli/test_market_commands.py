@@ -19,7 +19,8 @@ def day(kept_run: Path, place: Path) -> Path:
 
 
 def test_facts_of_a_run_beside_a_day(marketsim: Any, kept_run: Path, day: Path, place: Path) -> None:
-    result = marketsim("facts", kept_run, "--beside", day, "--out", "facts.csv")
+    result = marketsim("facts", kept_run, "--beside", day, "--out", "facts.csv", "--report", "facts.html")
+    assert "stylized facts" in (place / "facts.html").read_text(encoding="utf-8")
     assert result.exit_code == 0, result.output
     assert "small, seed 5" in result.stdout
     assert "ABC, recorded" in result.stdout
@@ -36,7 +37,9 @@ def test_facts_of_a_scenario_and_a_lobster_file(marketsim: Any, day: Path, place
     assert result.exit_code == 0, result.output
     assert "small, seed 6" in result.stdout
     assert (place / "facts.png").stat().st_size > 1000
-    assert marketsim("facts", messages).exit_code == 0
+    assert marketsim("facts", messages, "--report", "day.html", "--out", "facts.parquet").exit_code == 0
+    assert "ABC, recorded" in (place / "day.html").read_text(encoding="utf-8")
+    assert len(pd.read_parquet(place / "facts.parquet")) > 0
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,7 @@ def test_facts_of_a_scenario_and_a_lobster_file(marketsim: Any, day: Path, place
         (("facts", "."), "not a run folder"),
         (("facts", "small.yaml", "--instrument", "XYZ"), "unknown instrument 'XYZ'"),
         (("facts", "small.yaml", "--figure", "facts.xyz"), "end it in .png"),
-        (("facts", "small.yaml", "--out", "no/such/folder.csv"), "choose another place"),
+        (("facts", "small.yaml", "--out", "small.yaml/facts.csv"), "choose another place"),
         (("surveil", "small.yaml", "--threshold", "7"), "between 0 and 1"),
     ],
 )

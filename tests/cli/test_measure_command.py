@@ -31,6 +31,9 @@ def test_it_is_written_in_the_format_of_the_file(marketsim: Any, kept_run: Path,
     assert len(pd.read_csv(place / "m.csv")) == len(expected)
     told = json.loads(marketsim("measure", kept_run, "--format", "json").stdout)
     assert told["measures"][0]["measure"] == "quoted_spread"
+    beside = marketsim("measure", kept_run, "--format", "json", "--report", "market.html")
+    assert json.loads(beside.stdout) == told
+    assert "small, seed 5" in (place / "market.html").read_text(encoding="utf-8")
     assert marketsim("measure", kept_run, "--format", "csv").stdout.startswith("instrument,group,measure")
 
 
@@ -66,12 +69,12 @@ def test_a_run_that_is_not_there_incomplete_or_of_another_version(marketsim: Any
     partly = marketsim("measure", "run")
     assert partly.exit_code == 0
     assert "incomplete: the run is still going on" in partly.stderr
-    assert "measured until there" in partly.stderr
+    assert "read until there" in partly.stderr
     for part in (place / "run" / "events").iterdir():
         part.unlink()
     empty = marketsim("measure", "run")
     assert empty.exit_code == 1
-    assert "nothing to measure" in empty.stderr
+    assert "nothing to tell" in empty.stderr
     for version, repair in ((99, "upgrade it"), (0, "run the scenario again"), ("one", "run the scenario again")):
         path.write_text(json.dumps({**manifest, "format": version}), encoding="utf-8")
         other = marketsim("measure", "run")

@@ -32,7 +32,7 @@ def maker(place: Path) -> Path:
 
 
 def test_it_tells_the_best_and_writes_it(marketsim: Callable[..., Any], place: Path) -> None:
-    words = ("--study", "s.db", "--out", "best.yaml", "--report", "page.html")
+    words = ("--study", "s.db", "--best", "best.yaml", "--report", "page.html")
     result = marketsim("optimize", "maker.yaml", *WORDS, *FEW, *words)
     assert result.exit_code == 0, result.output
     assert "maker: maximized agents.mm.pnl, mean over 2 seeds" in result.stdout
@@ -60,7 +60,7 @@ def test_a_study_file_says_all_of_it(marketsim: Callable[..., Any], place: Path)
         "measure: agents.mm.fills\ndirection: minimize\nsampler: grid\nseeds: [4]\nfresh: 0\nworkers: 1\n",
         encoding="utf-8",
     )
-    result = marketsim("optimize", "sub/search.yaml", "--save", "out", "--parquet")
+    result = marketsim("optimize", "sub/search.yaml", "--out", "out", "--parquet")
     assert result.exit_code == 0, result.output
     assert "minimized agents.mm.fills, mean over 1 seeds" in result.stdout
     assert "6 trials (grid): 6 complete" in result.stdout
@@ -77,7 +77,7 @@ def test_a_study_file_says_all_of_it(marketsim: Callable[..., Any], place: Path)
     [
         (("maker.yaml", "--measure", "agents.mm.pnl"), "nothing varies: say --over"),
         (("maker.yaml", "--over", "agents.mm.quantity=1..5"), "no measure is named: say --measure"),
-        (("maker.yaml", "--over", "agents.mm.quantity", "--measure", "agents.mm.pnl"), "write path=values"),
+        (("maker.yaml", "--over", "agents.mm.quantity", "--measure", "agents.mm.pnl"), "write PATH=VALUES"),
         (("maker.yaml", *WORDS, "--over", "agents.mm.target_spread=1..2"), "is given twice"),
         (("maker.yaml", *WORDS, "--measure", "agents.mm.pnll"), 'did you mean "pnl"'),
         (("maker.yaml", *WORDS, "--sampler", "bayes"), "sampler 'bayes' is unknown"),

@@ -18,12 +18,13 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_a_sweep_is_told_and_kept_and_the_same_command_repeats_nothing(marketsim: Any, place: Path) -> None:
-    first = marketsim("sweep", "small.yaml", *ASKED, "--set", "duration=4s", "--report")
+    first = marketsim("sweep", "small.yaml", *ASKED, "--set", "duration=4s", "--report", "pages/two.html")
+    assert (place / "pages" / "two.html").stat().st_size > 20_000
     assert first.exit_code == 0, first.output
     assert "small: 2 points, 2 seeds, 4 runs" in first.stdout
     assert "agents.noise.count: 10, 20" in first.stdout
     folder = place / "sweeps" / "small"
-    names = {"table.csv", "summary.csv", "sweep.png", "report.html", "runs.jsonl", "manifest.json", "lock"}
+    names = {"table.csv", "summary.csv", "sweep.png", "runs.jsonl", "manifest.json", "lock"}
     assert {path.name for path in folder.iterdir()} == names
     assert [(row["seed"], row["point"]) for row in lines(folder)] == [(1, 0), (1, 1), (2, 0), (2, 1)]
     kept = (folder / "runs.jsonl").read_bytes()

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sweep_market import small
 
+import marketsim as ms
 from marketsim.domain import units
 from marketsim.errors import InvalidValueError, ScenarioError
-from marketsim.experiment.space import Choice, Space, Span, read_given
+from marketsim.experiment.space import Choice, Space, Span, read_given, value_at
 from marketsim.scenario.loader import check
 
 SPEC = small()
@@ -135,3 +136,11 @@ def test_a_point_needs_a_number_a_path_and_values_must_fit_together() -> None:
         SPACE["agents.noise.rat"]
     with pytest.raises(ScenarioError):
         SPACE.spec(SPEC, {"agents.noise.count": -1})
+
+
+def test_what_a_scenario_writes_at_a_path() -> None:
+    spec = ms.load("quickstart").spec
+    assert value_at(spec, "duration") == spec.to_dict()["duration"]
+    assert value_at(spec, "agents") == spec.to_dict()["agents"]
+    for path in ("agents.nobody.count", "duration[0]", "instruments.ABC.tick_size[3].x", ""):
+        assert value_at(spec, path) is None

@@ -257,6 +257,16 @@ def test_a_place_where_nothing_can_be_made(tmp_path: Path) -> None:
         folders.reserve_next(tmp_path / "file", "x", 1)
 
 
+@pytest.mark.parametrize("path", [".", "..", "manifest.json", "/"])
+def test_a_place_without_a_name_of_its_own_is_no_run_folder(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(StoreError, match="not a run folder"):
+        Run.open(Path(path))
+
+
 def test_what_is_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such run folder"):
         Run.open(tmp_path / "nothing")
