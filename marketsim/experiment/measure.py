@@ -186,7 +186,7 @@ class _Source:
 
     @cached_property
     def _families(self) -> set[str]:
-        return set(self._tables.agents["family"])
+        return set(self._tables.agents["family"].unique().tolist())
 
     @cached_property
     def _books(self) -> Accounts:
