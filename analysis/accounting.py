@@ -27,6 +27,7 @@ Realized P&L is first in, first out, and before fees. Nothing here loops over fi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,7 +40,7 @@ from marketsim.analysis import performance
 from marketsim.analysis.fills import Fills, Rows
 from marketsim.analysis.prices import clock_grid, step_of
 from marketsim.analysis.rule_notes import RuleNotes, rule_notes
-from marketsim.analysis.tape import Floats, Ints, quotient, the_instrument
+from marketsim.analysis.tape import Floats, Ints, Tape, quotient, the_instrument
 from marketsim.domain.units import SECOND, duration
 from marketsim.errors import InvalidValueError, did_you_mean
 
@@ -47,6 +48,11 @@ if TYPE_CHECKING:
     from marketsim.domain.tables import MarketTables
 
 PARTS = ("spread_capture", "adverse_selection", "inventory", "fees", "funding")
+PROFITS = ("position", "position_value", "pnl", *PARTS, "realized", "unrealized")
+"""What trades and quotes alone decide."""
+
+# Sums of floats leave dust where gains and losses cancel: a nano of currency is nothing.
+_MONEY = (*PARTS, "pnl", "realized", "unrealized", "position_value")
 _SUMS = (
     "orders",
     "rejected",
@@ -103,10 +109,10 @@ class Account:
 class Accounts:
     """All accounts of a run. ``accounts(run)["mm"].pnl``; ``.table`` and ``.families`` are DataFrames."""
 
-    def __init__(self, tables: MarketTables, horizon: int) -> None:
+    def __init__(self, tables: MarketTables, horizon: int, tapes: Mapping[str, Tape] | None = None) -> None:
         self.horizon = horizon
         self._tables = tables
-        self._fills = Fills.of(tables)
+        self._fills = Fills.of(tables, tapes)
 
     def __getitem__(self, name: str) -> Account:
         if name not in self.table.index:
@@ -153,11 +159,20 @@ class Accounts:
         """``table`` added up by family (index ``family``), with ``agents``; ratios are of the sums."""
         owner, names = self._owners("family")
         result = self._collapsed(owner, pd.Index(names, name="family"))
-        # Sums of floats leave dust where gains and losses cancel: a nano of currency is nothing.
-        money = [*PARTS, "pnl", "realized", "unrealized", "position_value"]
-        result[money] = result[money].round(9) + 0.0
+        result[list(_MONEY)] = result[list(_MONEY)].round(9) + 0.0
         result.insert(0, "agents", np.bincount(owner, minlength=len(names)))
         return result
+
+    def column(self, name: str, *, by: Literal["agent", "family"] = "agent") -> pd.Series | None:
+        """One column of ``table`` or ``families``, None where they have none such; only what it takes is computed."""
+        table = "families" if by == "family" else "table"
+        if table in self.__dict__ or name not in PROFITS:
+            whole: pd.DataFrame = getattr(self, table)
+            return whole[name] if name in whole.columns else None
+        owner, names = self._owners(by)
+        sums = np.bincount(np.repeat(owner, len(self._fills.tapes)), self._profits[name], len(names))
+        values = pd.Series(sums.astype(np.float64), index=pd.Index(names, name=by), name=name)
+        return values.round(9) + 0.0 if by == "family" and name in _MONEY else values
 
     @cached_property
     def by_instrument(self) -> pd.DataFrame:
@@ -171,7 +186,12 @@ class Accounts:
     def _sums(self) -> dict[str, Floats]:
         """What adds up, and the sizes of positions, of each account: agent by agent, instrument by instrument."""
         fills = self._fills
-        return {**_order_columns(fills), **_fill_columns(fills), **_profit_columns(fills, self.horizon)}
+        return {**_order_columns(fills), **_fill_columns(fills), **self._profits}
+
+    @cached_property
+    def _profits(self) -> dict[str, Floats]:
+        """Those that trades and quotes alone decide."""
+        return _profit_columns(self._fills, self.horizon)
 
     def _collapsed(self, group: Ints, names: pd.Index) -> pd.DataFrame:
         """Sums over the accounts of agents of a group, the largest position of any, and the ratios of the sums."""
@@ -354,12 +374,17 @@ class Accounts:
         raise InvalidValueError(f"by={by!r} is unknown{did_you_mean(by, ('agent', 'family'))}")
 
 
-def accounts(tables: MarketTables, *, horizon: object = "5s") -> Accounts:
-    """The accounts of all agents; ``horizon`` is where adverse selection ends and inventory begins."""
+def accounts(
+    tables: MarketTables, *, horizon: object = "5s", tapes: Mapping[str, Tape] | None = None
+) -> Accounts:
+    """The accounts of all agents; ``horizon`` is where adverse selection ends and inventory begins.
+
+    tapes: of the instruments, by symbol, where they are there already.
+    """
     length = duration(horizon)
     if length < 0:
         raise InvalidValueError(f"horizon={horizon!r} must not be negative")
-    return Accounts(tables, length)
+    return Accounts(tables, length, tapes)
 
 
 def round_trips(tables: MarketTables) -> pd.DataFrame:

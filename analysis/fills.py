@@ -8,6 +8,7 @@ price. It never computes a P&L.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ class Fills:
     """One row a leg, in time order (an opening position first); ``account`` = agent · instruments + instrument.
 
     ``lots`` is signed, ``price`` in half ticks, ``fee`` in currency; ``opening`` marks positions carried into
-    ``start`` at their mark; ``queue_time`` is ns between acceptance and fill of a maker's order, -1 where unknown.
+    ``start`` at their mark.
     ``unit[market]`` turns half ticks times lots into currency. ``paid`` are payments of clearing: funding, and
     what went to and came from an insurance fund.
     """
@@ -72,21 +73,24 @@ class Fills:
     fee: Floats
     maker: Flags
     opening: Flags
-    queue_time: Ints
+    trade: Rows  # of which row of the table of trades; -1 of an opening leg, and of the end of a contract
     order: Ints  # its id; 0 of an opening leg, and where it is unknown
     venue: Rows  # number in ``venues``; -1 of an opening leg, and of the end of a contract
     venues: list[str]
-    orders: Orders
+    tables: MarketTables  # read again for what orders say, once that is asked for
     contracts: list[Instrument]
     paid: Payments
 
     @classmethod
-    def of(cls, tables: MarketTables) -> Fills:
-        """Both legs of every trade of a named agent up to ``end``; those before ``start`` become an opening leg."""
-        trades, orders = tables.trades, tables.orders
+    def of(cls, tables: MarketTables, given: Mapping[str, Tape] | None = None) -> Fills:
+        """Both legs of every trade of a named agent up to ``end``; those before ``start`` become an opening leg.
+
+        given: tapes that are there already.
+        """
+        trades, known_tapes = tables.trades, given or {}
         time = column(trades, "time", np.int64)
         symbols = list(tables.instruments)
-        tapes = {symbol: Tape.of(tables, symbol) for symbol in symbols}
+        tapes = {symbol: known_tapes.get(symbol) or Tape.of(tables, symbol) for symbol in symbols}
         names, family, kind, cash = _agents(tables)
         half_tick = np.array([tapes[s].tick / 2 for s in symbols])
         lot = np.array([tapes[s].lot for s in symbols])
@@ -95,9 +99,9 @@ class Fills:
         price = _on_scale(column(trades, "price", np.float64), market, half_tick, contracts)
         lots = _snap(column(trades, "quantity", np.float64) / lot[market]) if len(time) else np.empty(0)
         lots = lots * column(trades, "side", np.float64)
-        waited = _queue_times(tables, market)
-        taker, maker = _codes(trades["taker"], names), _codes(trades["maker"], names)
-        unknown = np.full(len(time), -1, dtype=np.int64)
+        places = pd.Index(names, dtype="object")
+        taker, maker = _codes(trades["taker"], places), _codes(trades["maker"], places)
+        row = np.arange(len(time))
         venues = [str(venue) for venue in pd.unique(trades["venue"])]
         place = _codes(trades["venue"], venues)
         fee = [column(trades, name, np.float64) for name in ("taker_fee", "maker_fee")]
@@ -110,7 +114,7 @@ class Fills:
             price=_interleave(price, price),
             fee=_interleave(fee[0], fee[1]),
             maker=_interleave(np.zeros(len(time), bool), np.ones(len(time), bool)),
-            queue_time=_interleave(unknown, waited),
+            trade=_interleave(row, row),
             order=_interleave(column(trades, "taker_order", np.int64), column(trades, "maker_order", np.int64)),
             venue=_interleave(place, place),
         )
@@ -129,12 +133,25 @@ class Fills:
             half_tick=half_tick,
             lot=lot,
             opening=opening,
-            orders=_orders(orders, names, symbols, int(tables.start), int(tables.end)),
+            tables=tables,
             contracts=contracts,
             venues=venues,
             paid=_paid(payments, names, symbols, int(tables.start), int(tables.end)),
             **legs.__dict__,
         )
+
+    @cached_property
+    def orders(self) -> Orders:
+        """The orders of the agents inside [start, end]."""
+        tables = self.tables
+        return _orders(tables.orders, self.names, list(self.tapes), int(tables.start), int(tables.end))
+
+    @cached_property
+    def queue_time(self) -> Ints:
+        """ns between acceptance and fill of a maker's order for each leg, -1 where unknown."""
+        trades = self.tables.trades
+        waited = np.append(_queue_times(self.tables, _codes(trades["instrument"], list(self.tapes))), -1)
+        return np.asarray(np.where(self.maker, waited[self.trade], -1), dtype=np.int64)  # row -1 is the -1
 
     @cached_property
     def account(self) -> Rows:
@@ -260,7 +277,7 @@ class _Legs:
     price: Floats
     fee: Floats
     maker: Flags
-    queue_time: Ints
+    trade: Rows
     order: Ints
     venue: Rows
 
@@ -284,7 +301,7 @@ class _Legs:
             price=_on_scale(column(ended, "price", np.float64), market, half_tick, contracts),
             fee=np.zeros(len(ended)),
             maker=np.zeros(len(ended), dtype=bool),
-            queue_time=np.full(len(ended), -1, dtype=np.int64),
+            trade=np.full(len(ended), -1, dtype=np.intp),
             order=np.zeros(len(ended), dtype=np.int64),
             venue=np.full(len(ended), -1, dtype=np.intp),
         )
@@ -318,7 +335,7 @@ def _with_opening(
         price=_snap(marks[market] / half_tick[market]),
         fee=np.zeros(len(rows)),
         maker=np.zeros(len(rows), dtype=bool),
-        queue_time=np.full(len(rows), -1, dtype=np.int64),
+        trade=np.full(len(rows), -1, dtype=np.intp),
         order=np.zeros(len(rows), dtype=np.int64),
         venue=np.full(len(rows), -1, dtype=np.intp),
     )
@@ -351,7 +368,7 @@ def _agents(tables: MarketTables) -> tuple[list[str], list[str], list[str], Floa
     agents = tables.agents
     names: list[str] = agents["name"].tolist()
     seen = set(names) | {""}
-    for values in (tables.trades["taker"], tables.trades["maker"], tables.orders["agent"]):
+    for values in () if getattr(tables, "names_complete", False) else _named(tables):
         extra = sorted(set(map(str, values.unique().tolist())) - seen)
         names += extra
         seen.update(extra)
@@ -360,6 +377,10 @@ def _agents(tables: MarketTables) -> tuple[list[str], list[str], list[str], Floa
     kind = [*agents["type"].tolist(), *[""] * more]
     cash = np.concatenate((column(agents, "initial_cash", np.float64), np.zeros(more)))
     return names, family, kind, cash
+
+
+def _named(tables: MarketTables) -> Iterator[pd.Series]:
+    yield from (tables.trades["taker"], tables.trades["maker"], tables.orders["agent"])
 
 
 def _orders(orders: pd.DataFrame, names: list[str], symbols: list[str], start: int, end: int) -> Orders:
@@ -398,10 +419,11 @@ def _queue_times(tables: MarketTables, market: Rows) -> Ints:
     return np.where(found, waited, result)
 
 
-def _codes(values: pd.Series, names: list[str]) -> Rows:
+def _codes(values: pd.Series, names: list[str] | pd.Index) -> Rows:
     """Position of each value in ``names``, -1 where it is not there."""
     codes, found = pd.factorize(values)
-    place = pd.Index(names, dtype="object").get_indexer(pd.Index(np.asarray(found, dtype=object)))
+    known = names if isinstance(names, pd.Index) else pd.Index(names, dtype="object")
+    place = known.get_indexer(pd.Index(np.asarray(found, dtype=object)))
     if len(place) == 0:
         return np.full(len(codes), -1, dtype=np.intp)
     return np.where(codes >= 0, place[np.maximum(codes, 0)], -1).astype(np.intp)

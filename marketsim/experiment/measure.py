@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from marketsim.analysis.accounting import Accounts
+    from marketsim.analysis.tape import Tape
     from marketsim.domain.tables import MarketTables
 
 Measures = dict[str, float]
@@ -116,7 +117,8 @@ class _Source:
 
     def __init__(self, tables: MarketTables) -> None:
         self._tables = tables
-        self._tapes: dict[str, Any] = {}
+        self._tapes: dict[str, Tape] = {}
+        self._columns: dict[tuple[str, str], pd.Series | None] = {}
 
     def value(self, name: str) -> float:
         """One measure."""
@@ -142,10 +144,15 @@ class _Source:
             return self._execution(whose, column)
         if column in PERFORMANCE:
             return self._performance(whose, column)
-        table = self._books.families if self._is_family(whose) else self._books.table
-        if whose not in table.index:
-            raise InvalidValueError(f"no agent is called {whose!r}{did_you_mean(whose, table.index)}")
-        return float(table[column][whose]) if column in table.columns else float("nan")
+        by = "family" if self._is_family(whose) else "agent"
+        if (by, column) not in self._columns:
+            self._columns[by, column] = self._books.column(column, by=by)  # type: ignore[arg-type]
+        values = self._columns[by, column]
+        if values is None:
+            return float("nan")
+        if whose not in values.index:
+            raise InvalidValueError(f"no agent is called {whose!r}{did_you_mean(whose, values.index)}")
+        return float(values[whose])
 
     def _performance(self, whose: str, column: str) -> float:
         from marketsim.analysis import performance
@@ -179,13 +186,13 @@ class _Source:
 
     @cached_property
     def _families(self) -> set[str]:
-        return set(self._tables.agents["family"])
+        return set(self._tables.agents["family"].unique().tolist())
 
     @cached_property
     def _books(self) -> Accounts:
         from marketsim.analysis.accounting import accounts
 
-        return accounts(self._tables)
+        return accounts(self._tables, tapes=self._tapes)
 
     @cached_property
     def _executions(self) -> pd.DataFrame:

@@ -6,8 +6,14 @@ stands depends on its own name and the seed alone, so that one more agent moves 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
 from marketsim.errors import InvalidValueError
-from marketsim.kernel.random import key_of, purpose_of, uniform
+from marketsim.kernel.compiled import compiled
+from marketsim.kernel.random import key_of, keys_of, purpose_of, uniform
 from marketsim.network.geography import VACUUM, Medium, distance
 from marketsim.network.latency import Constant, LatencyModel
 from marketsim.network.route import Leg
@@ -47,8 +53,22 @@ class LineTopology(Topology):
         delay = self.medium.delay(abs(self._positions[source] - self._positions[target]))
         if a.out is b.back is self._at_once:
             return self._plain.get(delay) or self._plainly(delay)
+        return self._through(a.out, b.back, delay, source, target)
+
+    def both_ways(self, source: str, target: str) -> tuple[tuple[Leg, ...], tuple[Leg, ...]]:
+        """The routes from source to target and from target to source; between plain parties they are one."""
+        a, b = self._party(source), self._party(target)
+        if not a.out is a.back is b.out is b.back is self._at_once:
+            return self.route(source, target), self.route(target, source)
+        delay = self.medium.delay(abs(self._positions[source] - self._positions[target]))
+        way = self._plain.get(delay) or self._plainly(delay)
+        return way, way
+
+    @staticmethod
+    def _through(out: LatencyModel, back: LatencyModel, delay: int, source: str, target: str) -> tuple[Leg, ...]:
+        """The way of a delay between two accesses."""
         way = Constant(delay)
-        ends = (Leg(a.out, f"{source}/out"), Leg(way), Leg(b.back, f"{target}/in"))
+        ends = (Leg(out, f"{source}/out"), Leg(way), Leg(back, f"{target}/in"))
         return tuple(Leg(leg.latency, leg.shared if leg.latency.loaded else "") for leg in ends if leg.latency != _NONE)
 
     def _plainly(self, delay: int) -> tuple[Leg, ...]:
@@ -58,6 +78,11 @@ class LineTopology(Topology):
             way = self._plain[delay] = (Leg(Constant(delay)),) if delay else ()
         return way
 
+    def _sites(self, names: Sequence[str], site: str | None) -> Iterable[str]:
+        if site is not None:
+            return super()._sites(names, site)
+        return map(self._put, names, [self.length * share for share in _shares(keys_of(self.seed, names), _POSITION)])
+
     def _site(self, name: str, site: str | None) -> str:
         if site is None:
             place = self.length * uniform(key_of(self.seed, name), _POSITION, 0)
@@ -65,6 +90,9 @@ class LineTopology(Topology):
             place = distance(site)
         if place > self.length:
             raise InvalidValueError(f'"{name}": {site} lies beyond the end of the line, {self.length:g} m')
+        return self._put(name, place)
+
+    def _put(self, name: str, place: float) -> str:
         self._positions[name] = place
         return f"{place:g}m"
 
@@ -72,6 +100,19 @@ class LineTopology(Topology):
 def line(seed: int, length: float | str = REFERENCE_LENGTH, access: LatencyModel | str | int = 0) -> LineTopology:
     """The topology that a scenario calls ``{preset: line}``: light in a vacuum."""
     return LineTopology(seed, length, access)
+
+
+@compiled
+def _each(result: NDArray[np.float64], keys: NDArray[np.int64], purpose: int) -> None:
+    for place in range(len(keys)):
+        result[place] = uniform(keys[place], purpose, 0)
+
+
+def _shares(keys: NDArray[np.int64], purpose: int) -> list[float]:
+    """The first uniform draw of each key."""
+    result = np.zeros(len(keys))
+    _each(result, keys, purpose)
+    return result.tolist()
 
 
 _NONE = Constant(0)

@@ -7,6 +7,7 @@ it holds no state. All arithmetic is done with ``math``, so that compiled and un
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ HOP = np.dtype(
         ("load_time", np.int64),
     ]
 )
+_write_hop = struct.Struct("=qddddqqqdq").pack_into  # a HOP
 POINTS = np.dtype(np.float64)
 PURPOSE = purpose_of("latency")
 
@@ -191,7 +193,8 @@ def write(rows: Rows, place: int, hop: Hop, keeper: int) -> Table | None:
         table = Table(POINTS, len(hop.points))
         table.rows[:] = hop.points
     address, length = (table.address, len(table)) if table is not None else (0, 0)
-    rows[place] = (hop.kind, hop.p0, hop.p1, hop.p2, hop.p3, address, length, keeper, 0.0, 0)
+    numbers = (hop.kind, hop.p0, hop.p1, hop.p2, hop.p3, address, length, keeper, 0.0, 0)
+    _write_hop(rows, place * HOP.itemsize, *numbers)
     return table
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from marketsim.errors import InvalidValueError, InvariantViolation
 from marketsim.kernel.compiled import Table
-from marketsim.kernel.random import key_of
+from marketsim.kernel.random import key_of, keys_of
 from marketsim.network.hop import KEEPING, Hop
 from marketsim.network.latency import Constant, LatencyModel
 from marketsim.network.link import LINK, transit
@@ -69,14 +70,27 @@ class NetworkTables:
             raise InvalidValueError(f"there is a link {_text(name)} already; give the second one another channel")
         path = self._by_identity.get(id(route)) or self._path(name, route)
         self._numbers[name] = number
-        if number == self._room:
-            self._room = 2 * number
-            self.links.grow(self._room)
-            self._view()
+        self._make_room(number + 1)
         key = key_of(self.seed, f"{source}->{target}/{channel}")
         _write_link(self._bytes, number * LINK.itemsize, path.first_hop, path.hops, fifo, _NEVER, 0, key)
         self._paths.append(path)
         return number
+
+    def add_links(self, names: Sequence[tuple[str, str, str]], routes: Sequence[Route]) -> int:
+        """Number of the first of many new links, in order: (source, target, channel), and the way of each."""
+        first, numbers = len(self._numbers), self._numbers
+        paths = []
+        for place, (name, route) in enumerate(zip(names, routes, strict=True), start=first):
+            if numbers.setdefault(name, place) != place:
+                raise InvalidValueError(f"there is a link {_text(name)} already; give the second one another channel")
+            paths.append(self._by_identity.get(id(route)) or self._path(name, route))
+        self._paths += paths
+        self._make_room(len(numbers))
+        rows = self.links.rows[first : len(numbers)]
+        rows["first_hop"], rows["hops"] = [path.first_hop for path in paths], [path.hops for path in paths]
+        rows["fifo"], rows["last_arrival"], rows["draws"] = True, _NEVER, 0
+        rows["key"] = keys_of(self.seed, map(_text, names))
+        return first
 
     def find(self, source: str, target: str, channel: str) -> int:
         """Number of a link that was added."""
@@ -110,6 +124,12 @@ class NetworkTables:
         keepers = hops["keeper"][kept]
         if (keepers >= self._hop_count).any() or (hops["kind"][keepers] != hops["kind"][kept]).any():
             raise InvariantViolation("the load of a hop is kept by a hop of another kind")
+
+    def _make_room(self, links: int) -> None:
+        if links > self._room:
+            self._room = max(2 * self._room, links)
+            self.links.grow(self._room)
+            self._view()
 
     def _view(self) -> None:
         self._bytes = memoryview(self.links.rows.view(np.uint8))

@@ -8,9 +8,8 @@ a single site, and the default. ``line.LineTopology`` places everyone on a line.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
 from marketsim.network.catalogue import latency_model
@@ -26,8 +25,7 @@ _AT_ONCE = Constant(0)
 _SMALLEST_STEP = 1  # so that of two routes of equal latency the one with fewer links is shorter
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """Where one party sits and how it reaches its site."""
 
     site: str
@@ -67,6 +65,20 @@ class Topology(ABC):
         back = out if returning is None else self._intern(latency_model(returning))
         self._place(name, site, out, back, None if media is None else frozenset(media))
 
+    def add_agents(
+        self, names: Sequence[str], site: str | None = None, latency: LatencyModel | str | int | None = None
+    ) -> None:
+        """Put many agents at a site, each as ``add_agent`` puts one."""
+        access = self._intern(self.access if latency is None else latency_model(latency))
+        for name in names:
+            self._require_new(name)
+        for name, place in zip(names, self._sites(names, site), strict=True):
+            self._places[name] = _Place(place, access, access, None)
+
+    def both_ways(self, source: str, target: str) -> tuple[tuple[Leg, ...], tuple[Leg, ...]]:
+        """The routes from source to target and from target to source."""
+        return self.route(source, target), self.route(target, source)
+
     @abstractmethod
     def route(self, source: str, target: str) -> tuple[Leg, ...]:
         """The stretches from one party to another; the same object for every pair with the same way."""
@@ -88,12 +100,19 @@ class Topology(ABC):
     def _site(self, name: str, site: str | None) -> str:
         """The site that a party gets which asked for ``site``; ConfigurationError when there is none such."""
 
+    def _sites(self, names: Sequence[str], site: str | None) -> Iterable[str]:
+        """The sites of many parties that asked for ``site``; see ``_site``."""
+        return (self._site(name, site) for name in names)
+
     def _place(
         self, name: str, site: str | None, out: LatencyModel, back: LatencyModel, media: frozenset[str] | None
     ) -> None:
+        self._require_new(name)
+        self._places[name] = _Place(self._site(name, site), out, back, media)
+
+    def _require_new(self, name: str) -> None:
         if name in self._places:
             raise ConfigurationError(f'"{name}" has a place in the network already; names are unique')
-        self._places[name] = _Place(self._site(name, site), out, back, media)
 
     def _party(self, name: str) -> _Place:
         place = self._places.get(name)

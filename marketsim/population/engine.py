@@ -179,8 +179,8 @@ class Engine:
         rows["computation"], rows["cash"] = computation, cash
         self._names.extend(names)
         self._receivers.extend([_nobody] * len(names))
-        for number in range(first, first + len(names)):
-            self._environment.sequence = int(wake_first(self._world.rows, self._environment.sequence, number, start))
+        sequence = wake_first(self._world.rows, self._environment.sequence, first, len(names), start)
+        self._environment.sequence = int(sequence)
         self._refresh_head()
         return first
 

@@ -178,10 +178,11 @@ def connect(worlds: Rows, sequence: int, agent: int, venue: int, markets: Rows, 
 
 
 @compiled
-def wake_first(worlds: Rows, sequence: int, number: int, time: int) -> int:
-    """Queue the first wake-up of a compiled agent; room must be there. Answers the sequence."""
+def wake_first(worlds: Rows, sequence: int, first: int, count: int, time: int) -> int:
+    """Queue the first wake-up of ``count`` compiled agents; room must be there. Answers the sequence."""
     world = worlds[0]
     world.sequence = sequence
-    heap_push(wakes_of(world), world.wakes_count, waking_time(world, time), next_number(world), 2 * number)
-    world.wakes_count += 1
+    for number in range(first, first + count):
+        heap_push(wakes_of(world), world.wakes_count, waking_time(world, time), next_number(world), 2 * number)
+        world.wakes_count += 1
     return world.sequence

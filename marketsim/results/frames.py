@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,16 @@ def frame(columns: dict[str, str], values: dict[str, Any]) -> pd.DataFrame:
 
     plain = {name: pd.Series(values[name], dtype=dtype, copy=False) for name, dtype in columns.items()}
     return pd.DataFrame(plain, copy=False)
+
+
+def empty(columns: dict[str, str]) -> pd.DataFrame:
+    """``frame`` without a row."""
+    return _empty(tuple(columns.items())).copy()
+
+
+@cache
+def _empty(columns: tuple[tuple[str, str], ...]) -> pd.DataFrame:
+    return frame(dict(columns), {name: () for name, _ in columns})
 
 
 def to_pandas(table: Any) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from marketsim.domain.event import EVENT, EventKind
 from marketsim.domain.order import OrderFlag, Reason
 from marketsim.domain.phase import Phase
 from marketsim.results.events import Events, block_rows
-from marketsim.results.frames import frame, text
+from marketsim.results.frames import empty, frame, text
 from marketsim.results.manifest import Manifest
 from marketsim.results.tables import Names, prices, quantities
 
@@ -29,6 +29,8 @@ _REASONS = ["", *(Reason(code).name if code in Reason._value2member_map_ else ""
 def phases(events: Events, manifest: Manifest) -> pd.DataFrame:
     """Every change of phase, and every extension of an auction, columns PHASES."""
     rows, names = _rows(events, lambda kind, _: kind == EventKind.PHASE), Names(manifest)
+    if not len(rows):
+        return empty(shapes.PHASES)
     market = rows["market"]
     return frame(
         shapes.PHASES,
@@ -47,6 +49,8 @@ def phases(events: Events, manifest: Manifest) -> pd.DataFrame:
 def indications(events: Events, manifest: Manifest) -> pd.DataFrame:
     """What auctions would have come to, as it was published, columns INDICATIONS."""
     rows, names = _rows(events, lambda kind, _: kind == EventKind.INDICATIVE), Names(manifest)
+    if not len(rows):
+        return empty(shapes.INDICATIONS)
     market = rows["market"]
     price = names.each(market, lambda m, at: prices(rows["price"][at], m))
     return frame(
@@ -87,6 +91,8 @@ def auctions(events: Events, manifest: Manifest) -> pd.DataFrame:
 
 def _rows(events: Events, wanted: Any) -> NDArray[Any]:
     found = [np.empty(0, EVENT)]
+    if not any(wanted(block["kind"], block["flags"]).any() for block in events.blocks(("kind", "flags"))):
+        return found[0]  # most logs have none, and what they have need not be copied
     for block in events.blocks():
         chosen = wanted(block["kind"], block["flags"])
         if chosen.any():

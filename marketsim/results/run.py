@@ -166,6 +166,8 @@ class Run:
             raise InvalidValueError(f"no venue of {instrument} is called {venue!r}{did_you_mean(venue, venues)}")
         return chosen
 
+    names_complete = True  # of LongTables: whoever has no entry in the manifest has no name in any table
+
     # --- what happened ---
 
     @property

@@ -21,7 +21,7 @@ from marketsim.domain.fees import FeeMeter
 from marketsim.domain.grid import scaled
 from marketsim.domain.order import OrderFlag, OrderState, OrderType, Reason, TimeInForce
 from marketsim.results.events import Events, block_rows
-from marketsim.results.frames import frame, same, text
+from marketsim.results.frames import empty, frame, same, text
 from marketsim.results.history import History, Levels
 from marketsim.results.manifest import Manifest, MarketEntry
 
@@ -127,6 +127,8 @@ def payments(events: Events, manifest: Manifest) -> pd.DataFrame:
     """The rows of clearing that concern an account, columns PAYMENTS."""
     names = Names(manifest)
     rows = _cleared(events, manifest, (*_PAID, EventKind.MARGIN_CALL, EventKind.LIQUIDATION))
+    if not len(rows):
+        return empty(PAYMENTS)
     market, kind = rows["market"], rows["kind"]
     paid = np.isin(kind, _PAID)
     code = np.where(kind == EventKind.SETTLED, _CODES + rows["flags"].astype(np.int64), kind.astype(np.int64))

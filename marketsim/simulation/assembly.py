@@ -25,7 +25,7 @@ from marketsim.errors import ConfigurationError, InvalidValueError, did_you_mean
 from marketsim.exchange.clearing_house import ClearedMarket, ClearingHouse
 from marketsim.exchange.core import ChunkSource, MatchingCore
 from marketsim.kernel.environment import Environment
-from marketsim.kernel.random import key_of
+from marketsim.kernel.random import key_of, keys_of
 from marketsim.network.faults import Fault, Impairment, impairment, spikes
 from marketsim.network.route import Leg, Route
 from marketsim.network.table import NetworkTables
@@ -44,7 +44,7 @@ from marketsim.trading.copying import Copied, Follower
 from marketsim.trading.feed import FeedHandle, FeedModel
 from marketsim.trading.risk import FIRM, Scope
 
-CHANNELS = ("orders", "reports", "data")
+CHANNELS = _UP, _REPORTS, _DATA = ("orders", "reports", "data")
 
 
 @dataclass(frozen=True)
@@ -168,23 +168,25 @@ class Assembly:
         spec, topology, network = self._spec, self._topology, self._network
         for name, venue in spec.venues.items():
             topology.add_venue(name, venue.host)
-        people = list(spec.participants())
-        for name, _, agent in people:
+        for key, agent in spec.agents.items():
             latency = (
                 REGISTRY.build("latency", agent.latency.type, agent.latency.arguments()) if agent.latency else None
             )
-            topology.add_agent(name, agent.host, latency)
-        for name, key, _agent in people:
-            for venue_name in spec.venues:
-                up, down = self._routes(name, key, venue_name)
-                first = network.add_link(name, venue_name, CHANNELS[0], up)
-                network.add_link(venue_name, name, CHANNELS[1], down)
-                network.add_link(venue_name, name, CHANNELS[2], down)
-                self._first_link.setdefault(name, first)
+            topology.add_agents(agent.names(key), agent.host, latency)
+        for key, agent in spec.agents.items():
+            links: list[tuple[str, str, str]] = []
+            ways: list[Route] = []
+            for name in agent.names(key):
+                self._first_link[name] = len(network) + len(links)
+                for venue in spec.venues:
+                    up, down = self._routes(name, key, venue)
+                    links += ((name, venue, _UP), (venue, name, _REPORTS), (venue, name, _DATA))
+                    ways += (up, down, down)
+            network.add_links(links, ways)
 
     def _routes(self, name: str, key: str, venue: str) -> tuple[Route, Route]:
         """To a venue and back, spikes included."""
-        up, down = self._topology.route(name, venue), self._topology.route(venue, name)
+        up, down = self._topology.both_ways(name, venue)
         if not self._faults:
             return up, down
         added = spikes(self._faults_of(name, key, venue), self._spec.start)
@@ -513,7 +515,7 @@ class Assembly:
                 mine,
                 policy,
                 0,
-                np.array([key_of(self._spec.seed, name) for name in mine], np.int64),
+                keys_of(self._spec.seed, mine),
                 np.array([self._first_link[name] for name in mine], np.int64),
                 market,
                 computation=spec.computation,
