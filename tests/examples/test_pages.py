@@ -36,13 +36,13 @@ _READS = {
 # Many commands or long runs: left to .ci/run, so that the fast tests take minutes. README is always run.
 _LONG = {
     "docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md",
-    "docs/live-sessions.md", "docs/same-strategy.md", "docs/market-makers.md",
-    "docs/stress.md", "docs/takers.md",
+    "docs/live-sessions.md", "docs/same-strategy.md", "docs/market-makers.md", "docs/stress.md", "docs/takers.md",
     "docs/square-root-law.md", "docs/sweeps.md", "docs/tournament.md", "docs/counterfactual-impact.md",
-    "docs/comparing.md", "docs/optimizing.md", "docs/calibration.md",
-    "docs/stylized-facts.md", "docs/surveillance.md", "docs/gallery.md", "docs/measures.md", "docs/performance-measures.md",
-    "docs/order-flow.md", "docs/portfolio-agents.md", "docs/own-policies.md", "docs/volatility-halt.md", "docs/two-venues.md",
-    "docs/index-baskets.md", "docs/opening-auction.md", "docs/three-days.md", "docs/lossy-feed.md", "docs/reference-market.md",
+    "docs/comparing.md", "docs/optimizing.md", "docs/calibration.md", "docs/stylized-facts.md",
+    "docs/surveillance.md", "docs/gallery.md", "docs/measures.md", "docs/performance-measures.md",
+    "docs/order-flow.md", "docs/portfolio-agents.md", "docs/own-policies.md", "docs/volatility-halt.md",
+    "docs/two-venues.md", "docs/index-baskets.md", "docs/opening-auction.md", "docs/three-days.md",
+    "docs/lossy-feed.md", "docs/reference-market.md",
 }  # fmt: skip
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
