@@ -167,7 +167,7 @@ class LongTables(Protocol):
 
     @property
     def names_complete(self) -> bool:
-        """Whether every agent of trades and orders is in ``agents``, so that orders need not be read for their names."""
+        """Whether ``agents`` has every agent of trades and orders, which then need not be read for their names."""
 
     def depth_blocks(self, levels: int, instrument: str | None = None) -> Iterator[pd.DataFrame]:
         """The rows of ``depth(levels, instrument)``, one stretch of time after another."""
