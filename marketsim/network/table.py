@@ -16,7 +16,7 @@ import numpy as np
 from marketsim.errors import InvalidValueError, InvariantViolation
 from marketsim.kernel.compiled import Table
 from marketsim.kernel.random import key_of, keys_of
-from marketsim.network.hop import KEEPING, Hop
+from marketsim.network.hop import CONSTANT, KEEPING, Hop
 from marketsim.network.latency import Constant, LatencyModel
 from marketsim.network.link import LINK, transit
 from marketsim.network.route import Leg, Route
@@ -78,15 +78,20 @@ class NetworkTables:
 
     def add_links(self, names: Sequence[tuple[str, str, str]], routes: Sequence[Route]) -> int:
         """Number of the first of many new links, in order: (source, target, channel), and the way of each."""
-        first, numbers = len(self._numbers), self._numbers
-        paths = []
-        for place, (name, route) in enumerate(zip(names, routes, strict=True), start=first):
-            if numbers.setdefault(name, place) != place:
-                raise InvalidValueError(f"there is a link {_text(name)} already; give the second one another channel")
-            paths.append(self._by_identity.get(id(route)) or self._path(name, route))
+        first = len(self._numbers)
+        numbers = dict(zip(names, range(first, first + len(names)), strict=True))
+        if len(numbers) < len(names) or not numbers.keys().isdisjoint(self._numbers):
+            seen = set(self._numbers)
+            twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            raise InvalidValueError(f"there is a link {_text(twice)} already; give the second one another channel")
+        paths = [
+            self._by_identity.get(id(route)) or self._path(name, route)
+            for name, route in zip(names, routes, strict=True)
+        ]
+        self._numbers |= numbers
         self._paths += paths
-        self._make_room(len(numbers))
-        rows = self.links.rows[first : len(numbers)]
+        self._make_room(len(self._numbers))
+        rows = self.links.rows[first : len(self._numbers)]
         rows["first_hop"], rows["hops"] = [path.first_hop for path in paths], [path.hops for path in paths]
         rows["fifo"], rows["last_arrival"], rows["draws"] = True, _NEVER, 0
         rows["key"] = keys_of(self.seed, map(_text, names))
@@ -157,7 +162,7 @@ class NetworkTables:
         """The one hop of a constant latency that no path has yet."""
         first = self._hop_count
         if model.latency:  # no time is no hop, as everywhere
-            self._append(model.hops()[0], first)
+            self._append(Hop(CONSTANT, float(model.latency)), first)
         path = _Path(first, self._hop_count - first, model.expected(), route)
         self._constants[int(model.latency)] = path
         return path

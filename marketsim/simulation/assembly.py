@@ -178,9 +178,9 @@ class Assembly:
             ways: list[Route] = []
             for name in agent.names(key):
                 self._first_link[name] = len(network) + len(links)
-                for venue in spec.venues:
-                    up, down = self._routes(name, key, venue)
-                    links += ((name, venue, _UP), (venue, name, _REPORTS), (venue, name, _DATA))
+                for there in spec.venues:
+                    up, down = self._routes(name, key, there)
+                    links += ((name, there, _UP), (there, name, _REPORTS), (there, name, _DATA))
                     ways += (up, down, down)
             network.add_links(links, ways)
 

@@ -16,6 +16,7 @@ from synthetic import SECOND, Tables, by_hand, market
 
 from marketsim.analysis import accounts, round_trips
 from marketsim.analysis.accounting import PARTS
+from marketsim.analysis.tape import Tape
 from marketsim.domain.instrument import Instrument
 from marketsim.errors import InvalidValueError
 
@@ -303,6 +304,17 @@ def test_equity_ends_at_the_profit_and_families_are_sums() -> None:
     assert held.sum(axis=1).abs().max() == 0.0
     assert held.iloc[-1]["maker"] == found.families.loc["maker", "position"]
     assert 300 <= len(found.equity()) <= 1002
+
+
+def test_one_column_is_that_of_the_whole_table_to_the_bit() -> None:
+    given = market(4, quotes=2000, trades=700, minutes=5, levels=1, warm_up=0.2)
+    whole = accounts(given)
+    tapes = {symbol: Tape.of(given, symbol) for symbol in given.instruments}
+    for by, table in (("agent", whole.table), ("family", whole.families)):
+        for name in table.columns:
+            alone = accounts(given, tapes=tapes).column(name, by=by)  # type: ignore[arg-type]
+            pd.testing.assert_series_equal(alone, table[name], check_exact=True, check_names=True)
+    assert whole.column("agents") is None
 
 
 def test_several_instruments_are_kept_apart_and_added_up() -> None:

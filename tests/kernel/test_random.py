@@ -19,6 +19,7 @@ from marketsim.kernel.random import (
     exponential,
     gamma,
     key_of,
+    keys_of,
     normal,
     purpose_of,
     uniform,
@@ -132,6 +133,11 @@ def test_names_purposes_and_seeds_share_nothing() -> None:
     # "1" and "1x" must not be told apart by luck alone: the seed is fenced off from the name.
     assert key_of(1, "1x") != key_of(11, "x")
     assert len({key_of(0, f"agent.{n}") for n in range(50_000)}) == 50_000
+
+
+@given(seed=st.integers(0, 2**63), names=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=200)))
+def test_keys_of_many_names_are_those_of_each(seed: int, names: list[str]) -> None:
+    assert keys_of(seed, names).tolist() == [key_of(seed, name) for name in names]
 
 
 def test_a_stream_counts_its_draws_and_depends_on_nobody() -> None:

@@ -248,6 +248,30 @@ def test_a_refused_link_leaves_no_trace() -> None:
     assert tables.add_link("a", "b", "orders", Constant(1)) == 0
 
 
+def test_many_links_at_once_are_those_that_one_by_one_would_be() -> None:
+    one, many = NetworkTables(5, links=2), NetworkTables(5, links=2)
+    ways = [Constant(7), (Leg(Constant(7)),), LogNormal("1us", 0.5), (Leg(LinearInLoad("1us", "1us"), "cable"),)] * 3
+    names = [(f"a{number}", "X", "orders") for number in range(len(ways))]
+    for name, way in zip(names[:2], ways[:2], strict=True):
+        many.add_link(*name, way)
+    assert many.add_links(names[2:], ways[2:]) == 2
+    for name, way in zip(names, ways, strict=True):
+        one.add_link(*name, way)
+    many.check()
+    assert many.names() == one.names()
+    assert np.array_equal(many.links.rows[: len(one)], one.links.rows[: len(one)])
+    assert np.array_equal(many.hops.rows, one.hops.rows)
+
+
+@pytest.mark.parametrize("names", [[("b", "X", "orders"), ("a", "X", "orders")], [("b", "X", "orders")] * 2])
+def test_many_links_of_which_one_is_there_already_leave_no_trace(names: list[tuple[str, str, str]]) -> None:
+    network = NetworkTables(1)
+    network.add_link("a", "X", "orders", Constant(1))
+    with pytest.raises(InvalidValueError, match=f"{names[1][0]}->X/orders already"):
+        network.add_links(names, [Constant(2)] * 2)
+    assert network.names() == [("a", "X", "orders")]
+
+
 def test_check_finds_a_broken_table() -> None:
     tables = NetworkTables(1)
     tables.add_link("a", "b", "orders", [LinearInLoad(0, 1), Gamma("5us")])

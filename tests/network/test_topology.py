@@ -332,6 +332,23 @@ def test_one_more_agent_moves_nobody_on_the_line() -> None:
     assert _line(8, 3).position("a1") != few.position("a1")
 
 
+@pytest.mark.parametrize("access", [0, "3us", LinearInLoad("1us", "1us")])
+@pytest.mark.parametrize("site", [None, "1200km"])
+def test_many_agents_are_put_as_each_alone_would_be(access: LatencyModel | str | int, site: str | None) -> None:
+    names = [f"a{number}" for number in range(20)]
+    together, alone = (LineTopology(3, access=access) for _ in range(2))
+    for topology in (together, alone):
+        topology.add_venue("X")
+    together.add_agents(names, site)
+    for name in names:
+        alone.add_agent(name, site)
+        assert together.position(name) == alone.position(name)
+        assert together.site_of(name) == alone.site_of(name)
+        assert together.both_ways(name, "X") == (alone.route(name, "X"), alone.route("X", name))
+    with pytest.raises(ConfigurationError, match='"a3" has a place'):
+        together.add_agents(["b", "a3"])
+
+
 def test_places_on_the_line_may_be_given() -> None:
     topology = LineTopology(1, "3000km", access="2us")
     topology.add_venue("X", "1000km")
