@@ -167,11 +167,7 @@ class LongTables(Protocol):
 
     @property
     def names_complete(self) -> bool:
-<<<<<<< HEAD
-        """Whether every agent of trades and orders is in ``agents``: orders need not be read for their names."""
-=======
         """Whether ``agents`` has every agent of trades and orders, which then need not be read for their names."""
->>>>>>> speed
 
     def depth_blocks(self, levels: int, instrument: str | None = None) -> Iterator[pd.DataFrame]:
         """The rows of ``depth(levels, instrument)``, one stretch of time after another."""

@@ -336,7 +336,7 @@ ROSTERS = 8  # kinds of data a market
 QUOTE_LIST, TRADE_LIST, LEVEL_LIST, IMBALANCE_LIST, ORDER_LIST, STATUS_LIST, BAR_LIST, INDICATIVE_LIST = range(ROSTERS)
 # A list of a market: ROSTERS * market + one of these; it is the bit of the same number in Wanted.
 PACED_QUOTES, PACED_LEVELS = 256, 512  # in ``wanted`` of a market
-ACTIONS = 256  # requests that one policy call may make
+ACTIONS = 1024  # requests that one policy call may make
 MOST_CALLS = 10_000  # in which one agent wakes or asks for something at one nanosecond
 KINDS = 64  # of messages, reports included
 

@@ -94,15 +94,7 @@ class Recorder:
                         "family": participant.family,
                         "type": participant.type,
                         "initial_cash": float(participant.initial_cash),
-<<<<<<< HEAD
-                        "collateral": (
-                            participant.collateral
-                            and {money: str(amount) for money, amount in participant.collateral.items()}
-                        )
-                        or None,
-=======
                         "collateral": {money: str(amount) for money, amount in participant.collateral.items()} or None,
->>>>>>> speed
                     }
                     for participant in sorted(world.participants, key=lambda participant: participant.number)
                 ]

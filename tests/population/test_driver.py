@@ -380,8 +380,8 @@ def test_it_keeps_within_its_limits() -> None:
 def test_a_policy_that_fails_is_blamed() -> None:
     with pytest.raises(AgentError, match=r"it: its compiled policy raised an exception.* 00:00:05"):
         alone(Broken()).run()
-    with pytest.raises(AgentError, match="asked for more than 256 things at once"):
-        alone(Greedy(amount=257)).run()
+    with pytest.raises(AgentError, match="asked for more than 1024 things at once"):
+        alone(Greedy(amount=1025)).run()
 
 
 def test_a_policy_that_lets_no_time_pass_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

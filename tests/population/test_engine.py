@@ -377,9 +377,9 @@ def test_a_policy_that_raises_stops_the_run_with_the_agents_name() -> None:
 
 
 def test_a_policy_may_ask_for_no_more_than_there_is_room_for() -> None:
-    assert len(Market([Crowd(Greedy(amount=256))]).run(1).events) == 256
-    with pytest.raises(AgentError, match=r"greedy\.0: .* asked for more than 256 things at once"):
-        Market([Crowd(Greedy(amount=257))]).run(1)
+    assert len(Market([Crowd(Greedy(amount=1024))]).run(1).events) == 1024
+    with pytest.raises(AgentError, match=r"greedy\.0: .* asked for more than 1024 things at once"):
+        Market([Crowd(Greedy(amount=1025))]).run(1)
 
 
 def test_state_fields_may_not_hide_what_records_have() -> None:
