@@ -188,11 +188,20 @@ def _draw_kurtosis(axes: Axes, markets: list[_Market], step: str) -> None:
     axes.axhline(0, color=style.GREY, linewidth=1.0)
     style.log_axis(axes, "x")
     axes.set_yscale("symlog", linthresh=1.0)
-    axes.set_yticks([value for value in (-1, 0, 1, 10, 100, 1000) if value <= axes.get_ylim()[1] or value <= 1])
-    style_numbers = {-1: "−1", 0: "0", 1: "1", 10: "10", 100: "100", 1000: "1,000"}
-    axes.yaxis.set_major_formatter(lambda value, _: style_numbers.get(round(value), ""))
+    bottom, top = axes.get_ylim()
+    axes.set_yticks([value for value in _kurtosis_ticks(top) if value >= bottom])
+    axes.set_yticks([], minor=True)
+    axes.set_ylim(bottom, top)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))
     axes.set_xlabel("return over (s)")
     axes.set_ylabel("excess kurtosis, 95 %")
+
+
+def _kurtosis_ticks(top: float) -> list[int]:
+    """Enough of them below ``top`` that a value is read off right on an axis that is linear within ±1."""
+    fine = [sign * m * 10**k for k in range(6) for m in (1, 2, 5) for sign in (-1, 1)]
+    seen = [value for value in fine if value <= top]
+    return sorted([0, *(value for value in seen if top <= 200 or abs(value) in (1, 10, 100, 1000, 10_000, 100_000))])
 
 
 def _coarse_kurtosis(clock: Sampled, many: int) -> Estimate:

@@ -10,7 +10,7 @@ import typer
 
 from marketsim.cli.console import empty_table, notices, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Browse, Debug, Figure, MarketReport, Seed, Settings
+from marketsim.cli.options import Browse, Debug, Figure, MarketReport, Seed, Settings, TableFile, require_table_file
 from marketsim.cli.report import tell_page
 from marketsim.cli.sources import WHAT, market, market_page, name_of
 
@@ -35,9 +35,7 @@ def facts(
     seed: Seed = None,
     settings: Settings = None,
     figure: Figure = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the facts: .csv or .parquet.")
-    ] = None,
+    out: TableFile = None,
     report: MarketReport = None,
     browse: Browse = False,
     debug: Debug = False,
@@ -45,6 +43,7 @@ def facts(
     """Judge the stylized facts of a market."""
     from marketsim.analysis.tape import Tape
 
+    require_table_file(out)
     here = market(source, seed, settings, debug=debug)
     there = None if beside is None else market(beside, debug=debug)
     tape = Tape.of(here, instrument)

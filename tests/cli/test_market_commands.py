@@ -49,6 +49,8 @@ def test_facts_of_a_scenario_and_a_lobster_file(marketsim: Any, day: Path, place
         (("facts", "."), "not a run folder"),
         (("facts", "small.yaml", "--instrument", "XYZ"), "unknown instrument 'XYZ'"),
         (("facts", "small.yaml", "--figure", "facts.xyz"), "end it in .png"),
+        (("facts", "small.yaml", "--out", "facts.txt"), "end it in .csv, .parquet or .json"),
+        (("surveil", "small.yaml", "--out", "alerts"), "has no ending"),
         (("facts", "small.yaml", "--out", "small.yaml/facts.csv"), "choose another place"),
         (("surveil", "small.yaml", "--threshold", "7"), "between 0 and 1"),
     ],
