@@ -42,12 +42,12 @@ _WORDS = {
     "other half": "the other recorded half",
 }
 _STATISTICS: tuple[Column, ...] = (
+    ("verdict", "verdict", "", ""),
     ("recorded", "recorded", "", ""),
     ("before", "before", "", ""),
     ("before_distance", "off by", "standard errors", ",.1f"),
     ("after", "after", "", ""),
     ("after_distance", "off by", "standard errors", ",.1f"),
-    ("verdict", "verdict", "", ""),
 )
 _DISTANCES: tuple[Column, ...] = (
     ("fit", "fitted half", "distance, 95 %", ""),

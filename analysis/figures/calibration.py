@@ -95,7 +95,7 @@ def _statistics(table: pd.DataFrame, width: float) -> Figure:
 
 
 def _prices(markets: Mapping[str, Market], width: float) -> Figure:
-    """The mid in basis points of its first value, each market in a panel of its own on one scale, in both directions."""
+    """The mid in basis points of its first value, each market in a panel of its own on the same scales."""
     narrow = width < style.NARROW
     figure = style.canvas(width, 6.4 if narrow else 2.9)
     paths = {name: _path(Tape.of(*market)) for name, market in markets.items()}
