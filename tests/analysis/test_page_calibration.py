@@ -59,6 +59,15 @@ def test_parameters_are_values_of_the_scenario_that_is_written(found: Any) -> No
     assert not any("×" in cell for cell in told.to_numpy().ravel())
 
 
+def test_it_says_how_long_each_side_of_a_figure_is(written: Path, found: Any) -> None:
+    text = written.read_text(encoding="utf-8")
+    assert "Recorded: the judged half, 09:38 to 09:44, 6 minutes. Simulated: a run of 6 minutes before" in text
+    assert "Their lengths differ" not in text
+    drawn = found.figure("prices")
+    assert len({axes.get_xlim() for axes in drawn.axes}) == 1, "one scale"
+    assert {axes.get_xlabel() for axes in drawn.axes} == {"minutes since the start"}
+
+
 def test_of_a_list_the_factor_is_told(found: Any) -> None:
     lists = found.parameters.assign(kind="factor", before=[[1, 2]] * 2, estimated=[[2, 4]] * 2, value=0.5, low=0.25)
     told = parameters_table(SimpleNamespace(parameters=lists.assign(high=1.0)))  # type: ignore[arg-type]
