@@ -5,9 +5,9 @@ It judges one market by rules that it tells; it compares no two (``fact_distance
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -95,7 +95,7 @@ class StylizedFacts:
         before = ""
         for row in self.table.itertuples(index=False):
             numbers = [_number(value) for value in (row.value, row.low, row.high)]
-            word = f"[{_COLOURS[str(row.verdict)]}]{row.verdict}[/]"
+            word = coloured(str(row.verdict))
             words = ["" if row.fact == before else str(row.fact), str(row.statistic), str(row.horizon)]
             result.add_row(*words, *numbers, word)
             before = str(row.fact)
@@ -103,6 +103,11 @@ class StylizedFacts:
 
 
 _COLOURS = {"present": "green", "absent": "red", "undecided": "yellow", "too little data": "dim"}
+
+
+def coloured(verdict: str) -> str:
+    """A verdict in its colour, as rich's markup."""
+    return f"[{_COLOURS[verdict]}]{verdict}[/]"
 
 
 def _number(value: object) -> str:
@@ -155,6 +160,44 @@ def stylized_facts(
     rows = [*_of_returns(clocks), *_of_size(clocks), *_of_time_scales(clocks["1s"]), *_of_flow(tape)]
     rows += _of_the_day(tape, clocks["60s"])
     return StylizedFacts(tape.symbol, pd.DataFrame(_deciding_first(rows), columns=list(COLUMNS)))
+
+
+def at_same_horizons(first: StylizedFacts, second: StylizedFacts) -> tuple[StylizedFacts, StylizedFacts]:
+    """Both with a fact's deciding row of the same statistic and horizon, the first for which both have enough data.
+
+    Where there is none, each keeps its own order.
+    """
+    rows = [{(row.fact, row.statistic, row.horizon): row.verdict for row in found.table.itertuples(index=False)}
+            for found in (first, second)]  # fmt: skip
+    both = {key for key in rows[0] if key in rows[1] and FEW not in (rows[0][key], rows[1][key])}
+    leads: dict[str, Any] = {}
+    for key in rows[0]:
+        if key in both:
+            leads.setdefault(key[0], key)
+    return _led_by(first, leads), _led_by(second, leads)
+
+
+def _led_by(found: StylizedFacts, leads: Mapping[str, Any]) -> StylizedFacts:
+    table = found.table
+    keys = zip(table["fact"], table["statistic"], table["horizon"], strict=True)
+    places = {fact: n for n, fact in enumerate(table["fact"].drop_duplicates())}
+    order = sorted(((places[key[0]], leads.get(key[0]) != key, n) for n, key in enumerate(keys)))
+    return replace(found, table=table.iloc[[n for *_, n in order]].reset_index(drop=True))
+
+
+def beside_table(first: StylizedFacts, second: StylizedFacts) -> pd.DataFrame:
+    """A row a fact: fact, statistic, horizon, then value, low, high and verdict of each (``_1``, ``_2``).
+
+    Both are of the same horizon, as ``at_same_horizons`` has it; where there is none with enough data for both, the
+    two horizons stand there.
+    """
+    one, two = (found.leading for found in at_same_horizons(first, second))
+    table = one.drop(columns="rule").merge(two.drop(columns="rule"), on="fact", suffixes=("_1", "_2"))
+    for name in ("statistic", "horizon"):
+        pairs = zip(table[f"{name}_1"], table[f"{name}_2"], strict=True)
+        table[name] = [" / ".join(dict.fromkeys(pair)) for pair in pairs]
+    numbers = [f"{name}_{n}" for n in (1, 2) for name in ("value", "low", "high", "verdict")]
+    return table[["fact", "statistic", "horizon", *numbers]]
 
 
 def _deciding_first(rows: Sequence[Fact]) -> list[Fact]:

@@ -8,11 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marketsim.errors import StoreError
+from marketsim.errors import InvalidValueError, StoreError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+
+TABLES = (".csv", ".parquet", ".json")
 
 
 def write_tables(frames: Mapping[str, pd.DataFrame], folder: str | Path, *, parquet: bool = False) -> list[Path]:
@@ -22,12 +25,25 @@ def write_tables(frames: Mapping[str, pd.DataFrame], folder: str | Path, *, parq
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:
-    """Write a table as Parquet where the path ends so, and otherwise as CSV."""
-    if path.suffix == ".parquet":
+    """Write a table in the format that its name ends with: CSV, Parquet, or JSON (a list of rows; NaN is null)."""
+    ending = table_ending(path)
+    if ending == ".json":
+        text = frame.to_json(orient="records", double_precision=15, indent=1, force_ascii=False)
+        return write_text(path, f"{text}\n")
+    if ending == ".parquet":
         mixed = [name for name in frame.columns if frame[name].map(type).nunique() > 1]  # Parquet has a type a column
         whole = frame.astype(dict.fromkeys(mixed, str))
         return write_file(path, lambda place: whole.to_parquet(place, index=False))
     return write_file(path, lambda place: frame.to_csv(place, index=False))
+
+
+def table_ending(path: Path) -> str:
+    """The format that a table's name ends with; InvalidValueError where it is none."""
+    ending = path.suffix.lower()
+    if ending not in TABLES:
+        told = f"{path.suffix!r} is no format of a table" if ending else "its name has no ending, which is its format"
+        raise InvalidValueError(f"{path}: {told}{did_you_mean(ending, TABLES)}; end it in .csv, .parquet or .json")
+    return ending
 
 
 def write_figure(figure: Figure, path: Path) -> Path:

@@ -264,7 +264,7 @@ def _instrument(tables: MarketTables, tape: Tape, row: dict[Any, Any]) -> Iterat
 def _told(found: StylizedFacts) -> pd.DataFrame:
     told = found.leading.set_index("fact")
     pairs = zip(told["low"], told["high"], strict=True)
-    told["interval"] = [f"{number(low, '.3f')} … {number(high, '.3f')}" for low, high in pairs]
+    told["interval"] = [f"{number(low, ',.2f')} … {number(high, ',.2f')}" if low == low else "–" for low, high in pairs]
     return told
 
 

@@ -29,7 +29,7 @@ from marketsim.analysis.page_parts import (
 )
 from marketsim.analysis.page_words import Column
 from marketsim.analysis.summary import number
-from marketsim.domain.units import format_duration
+from marketsim.domain.units import MINUTE, duration, format_duration
 from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ _WORDS = {
     "other half": "the other recorded half",
 }
 _STATISTICS: tuple[Column, ...] = (
+    ("verdict", "verdict", "", ""),
     ("recorded", "recorded", "", ""),
     ("before", "before", "", ""),
     ("before_distance", "off by", "standard errors", ",.1f"),
     ("after", "after", "", ""),
     ("after_distance", "off by", "standard errors", ",.1f"),
-    ("verdict", "verdict", "", ""),
 )
 _DISTANCES: tuple[Column, ...] = (
     ("fit", "fitted half", "distance, 95 %", ""),
@@ -55,6 +55,7 @@ _DISTANCES: tuple[Column, ...] = (
 )
 _PARAMETERS: tuple[Column, ...] = (
     ("before", "before", "", ""),
+    ("estimated", "estimated", "", ""),
     ("value", "found", "", ""),
     ("range", "95 % interval", "", ""),
 )
@@ -110,7 +111,9 @@ _TERMS = {
     "when all was decided.",
     "the other recorded half": "The distance of the two recorded halves from each other: what a perfect copy of the "
     "fitted half would have. No honest calibration is expected below it.",
-    "factor": "A number by which all that the scenario had there was multiplied.",
+    "before, estimated, found": "What the scenario had there as it was given, with what was read off the recording, "
+    "and calibrated. Of a list or a matrix, found is a factor, written ×: every number of the estimated one was "
+    "multiplied by it.",
     "95 % interval": "Of a parameter: from how much it moves the statistics near the value found, taken as straight "
     "lines. An interval as wide as the range searched says that nothing depends on it.",
 }
@@ -212,17 +215,18 @@ def parameters_table(found: Found) -> pd.DataFrame:
     """``found.parameters`` as text."""
     rows = []
     for path, row in found.parameters.iterrows():
-        sign = "×" if row["kind"] == "factor" else ""
+        sign = "each ×" if row["kind"] == "factor" else ""
         known = row["low"] is not None and row["low"] == row["low"]
         rows.append(
             {
                 "parameter": path,
                 "before": _written(row["before"]),
+                "estimated": _written(row["estimated"]),
                 "value": sign + _written(row["value"]),
                 "range": f"{sign}{_written(row['low'])} … {sign}{_written(row['high'])}" if known else "–",
             }
         )
-    return pd.DataFrame(rows, columns=["parameter", "before", "value", "range"]).set_index("parameter")
+    return pd.DataFrame(rows, columns=["parameter", "before", "estimated", "value", "range"]).set_index("parameter")
 
 
 def distances_table(found: Found) -> pd.DataFrame:
@@ -248,7 +252,7 @@ def _body(found: Found) -> Iterator[str]:
     yield table(distances_table(found), "market", _DISTANCES, "In standard errors; smaller is closer.")
     yield "</section>"
     yield '<section id="figures"><h2>Recorded beside simulated</h2>'
-    yield f"<p>The judged half, {escape(_span(found.recorded['judge']))}, and runs as long as the fitted half.</p>"
+    yield f"<p>{escape(_lengths(found))}</p>"
     for kind, (alt, words) in _FIGURES.items():
         yield figure(partial(_drawn, found, kind), alt, words)
     yield "</section>"
@@ -314,6 +318,25 @@ def _span(interval: Any) -> str:
     return f"{begin} to {end}"
 
 
+def _lengths(found: Found) -> str:
+    """How long each side of a figure is; times are counted from its start, as the runs have a clock of their own."""
+    half = found.recorded["judge"]
+    recorded = half.end - half.start
+    simulated = duration(found.spec.duration) - duration(found.spec.warm_up)
+    words = (
+        f"Recorded: the judged half, {_span(half)}, {_minutes(recorded)}. Simulated: a run of {_minutes(simulated)} "
+        "before and one after, under the first fresh seed, which begin when the fitted half does. "
+        "Time is told in minutes since the start of each."
+    )
+    if recorded != simulated:
+        words += " Their lengths differ: compare how far and how often, not where a line ends."
+    return words
+
+
+def _minutes(time: int) -> str:
+    return f"{time / MINUTE:,.4g} minutes"
+
+
 def _short(value: float) -> str:
     """Three digits."""
     if value != value:
@@ -323,22 +346,20 @@ def _short(value: float) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value of a scenario, short: lists by their length, numbers to three digits."""
+    """A value of a scenario, short: lists by their length, numbers to four digits."""
     if value is None or value != value:
         return "–"
     if isinstance(value, (list, tuple)):
         return f"{len(value)} numbers"
     if isinstance(value, (int, float)):
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     text = str(value)
     try:
-        from marketsim.domain.units import duration
-
         span = duration(text)
         return format_duration(round(span, 2 - len(str(abs(span)))))
     except InvalidValueError:
         head, slash, unit = text.partition("/")
         try:
-            return f"{float(head):.3g}{slash}{unit}"
+            return f"{float(head):.4g}{slash}{unit}"
         except ValueError:
             return text

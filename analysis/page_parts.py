@@ -42,7 +42,8 @@ figure{margin:0}
 figure img{display:block;width:100%;height:auto}
 .explorer canvas{display:block;width:100%;height:24rem;touch-action:pan-y;cursor:crosshair;outline-offset:2px}
 figcaption{font-size:.92rem;color:#374151;padding-top:.5rem;max-width:46rem}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;background:linear-gradient(90deg,#fff0,#fff 75%) right/3rem 100% no-repeat local,
+linear-gradient(90deg,#9ca3af00,#9ca3afc0) right/1.25rem 100% no-repeat scroll}
 table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;min-width:100%}
 th,td{padding:.35rem .4rem;text-align:right;white-space:nowrap;border-bottom:1px solid #e5e7eb}
 th{font-weight:600;color:#374151}
@@ -63,6 +64,7 @@ summary{cursor:pointer;font-weight:600;padding:.2rem 0}
 pre{overflow-x:auto;font-size:.82rem;line-height:1.45;margin:.75rem 0 0;white-space:pre}
 footer{color:#4b5563;font-size:.85rem;margin-top:2rem}
 @media (max-width:800px){.beside{display:block}}
+@media (max-width:640px){.scroll tbody th{white-space:normal;min-width:6.5rem}}
 @media (max-width:640px){.names tbody th,.beside td{white-space:normal}}
 @media (max-width:640px){main{padding:1rem .6rem 2rem}.box{padding:.6rem}.card b{font-size:1.15rem}h1{font-size:1.4rem}}
 @media print{body{background:#fff}.explorer{display:none}.box,.card{break-inside:avoid}}

@@ -75,10 +75,10 @@ EXECUTION_COLUMNS: tuple[Column, ...] = (
 )
 FACT_COLUMNS: tuple[Column, ...] = (
     ("verdict", "verdict", "", ""),
-    ("statistic", "statistic", "", ""),
-    ("horizon", "horizon", "", ""),
-    ("value", "value", "", ",.3f"),
+    ("value", "value", "", ",.2f"),
     ("interval", "interval", "95 %", ""),
+    ("horizon", "horizon", "", ""),
+    ("statistic", "statistic", "", ""),
     ("rule", "rule", "", ""),
 )
 TERMS = {

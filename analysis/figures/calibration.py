@@ -95,18 +95,19 @@ def _statistics(table: pd.DataFrame, width: float) -> Figure:
 
 
 def _prices(markets: Mapping[str, Market], width: float) -> Figure:
-    """The mid in basis points of its first value, each market in a panel of its own on one scale."""
+    """The mid in basis points of its first value, each market in a panel of its own on the same scales."""
     narrow = width < style.NARROW
     figure = style.canvas(width, 6.4 if narrow else 2.9)
     paths = {name: _path(Tape.of(*market)) for name, market in markets.items()}
     reach = max((float(np.nanmax(np.abs(path))) for _, path in paths.values() if np.isfinite(path).any()), default=1.0)
+    longest = max((float(minutes[-1]) for minutes, _ in paths.values() if len(minutes)), default=1.0)
     panels = style.panels(figure, len(paths), columns=1 if narrow else len(paths))
     for axes, (name, (minutes, path)) in zip(panels, paths.items(), strict=True):
         axes.plot(minutes, path, color=COLOURS[name], linewidth=0.9)
         axes.set_ylim(-1.05 * reach, 1.05 * reach)
-        axes.set_xlim(0, minutes[-1] if len(minutes) else 1)
+        axes.set_xlim(0, max(longest, 1e-9))
         axes.set_title(f"Mid, {name}")
-        axes.set_xlabel("minutes")
+        axes.set_xlabel("minutes since the start")
         style.plain_numbers(axes, "x", most=5)
         style.plain_numbers(axes, "y", sign=True)
         if narrow or axes is panels[0]:
@@ -232,11 +233,11 @@ def _memory(markets: Mapping[str, Market], width: float) -> Figure:
 def _activity(markets: Mapping[str, Market], width: float) -> Figure:
     """Orders traded with and units traded, a stretch of time each."""
     pace, volume, figure = _pair(width)
-    words = ""
-    for name, market in markets.items():
-        tape = Tape.of(*market).merged()
-        step = step_of(tape.start, tape.end, 45)
-        words = format_duration(step)
+    tapes = {name: Tape.of(*market).merged() for name, market in markets.items()}
+    lengths = [tape.end - tape.start for tape in tapes.values()]
+    step = min(step_of(0, max(lengths), 45), step_of(0, min(lengths), 10))  # one for all: means over it are compared
+    words = format_duration(step)
+    for name, tape in tapes.items():
         edges = edges_of(tape, step)
         whole = np.diff(edges) == step
         minutes = (edges[:-1][whole] - tape.start) / MINUTE
@@ -250,7 +251,7 @@ def _activity(markets: Mapping[str, Market], width: float) -> Figure:
     ):  # fmt: skip
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
-        axes.set_xlabel(f"minutes ({words} means)")
+        axes.set_xlabel(f"minutes since the start ({words} means)")
         axes.set_ylabel(label)
         for axis in "xy":
             style.plain_numbers(axes, axis)

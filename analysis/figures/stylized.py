@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from marketsim.analysis.fact_measures import Estimate, Sampled, kurtosis
-from marketsim.analysis.fact_verdicts import StylizedFacts
+from marketsim.analysis.fact_verdicts import StylizedFacts, at_same_horizons
 from marketsim.analysis.fact_verdicts import stylized_facts as judged
 from marketsim.analysis.figures import style
 from marketsim.analysis.stylized import autocorrelation, hill_tail_index, sign_autocorrelation
@@ -70,14 +71,10 @@ def stylized_facts(
         if len(clock.returns) < LEAST or not clock.varies:
             figure.set_size_inches(width, 3.0)
             return style.empty(figure, f"{tape.symbol}: too few returns to show stylized facts")
-    markets = [
-        _Market(
-            name, colour, marker, tape, clock, found if n == 0 and found is not None else judged(tape)
-        )
-        for n, (name, colour, marker, tape, clock) in enumerate(
-            zip(names, COLOURS, MARKERS, tapes, clocks, strict=False)
-        )
-    ]  # fmt: skip
+    facts = [found if n == 0 and found is not None else judged(tape) for n, tape in enumerate(tapes)]
+    if len(facts) == 2:
+        facts = list(at_same_horizons(*facts))
+    markets = [_Market(*parts) for parts in zip(names, COLOURS, MARKERS, tapes, clocks, facts, strict=False)]
     step = format_duration(duration(every))
     axes = style.panels(figure, 8, columns=1 if narrow else 2)
     _draw_verdicts(axes[0], markets)
@@ -112,20 +109,25 @@ def _draw_verdicts(axes: Axes, markets: list[_Market]) -> None:
     axes.set_yticks([])
     axes.set_title(f"{' / '.join(dict.fromkeys(market.tape.symbol for market in markets))}: stylized facts")
     facts = markets[0].facts.verdicts.index
-    step = 1.0 / (len(facts) + 1)
+    heads = [
+        "\n".join(line for part in market.name.split(", ") for line in textwrap.wrap(part, 14)) for market in markets
+    ]
+    above = 0.5 if len(markets) == 1 else max(head.count("\n") + 1 for head in heads) + 0.3  # rows of the heads
+    step = 1.0 / (len(facts) + above)
     places = (0.7,) if len(markets) == 1 else (0.61, 0.85)
-    for place, market in zip(places, markets, strict=True):
+    for place, market, head in zip(places, markets, heads, strict=True):
         if len(markets) > 1:
-            name = market.name.replace(", ", "\n")
-            axes.text(place, 1 - 0.9 * step, name, color=market.colour, fontweight="bold", va="bottom", fontsize=7.5)
+            axes.text(place, 1.0, head, color=market.colour, fontweight="bold", va="top", fontsize=7.5)
         for n, word in enumerate(market.facts.verdicts):
             colour = VERDICT_COLOURS.get(word, style.GREY)
             weight = "bold" if word in ("present", "absent") else "normal"
             shown = word.removesuffix(" data")
-            axes.text(place, 1 - (n + 1.5) * step, shown, color=colour, fontweight=weight, va="center", fontsize=8.5)
+            axes.text(
+                place, 1 - (n + above + 0.5) * step, shown, color=colour, fontweight=weight, va="center", fontsize=8.5
+            )
     for n, fact in enumerate(facts):
         short = fact.replace("absolute returns", "size")
-        axes.text(0.0, 1 - (n + 1.5) * step, short, va="center", fontsize=8.5)
+        axes.text(0.0, 1 - (n + above + 0.5) * step, short, va="center", fontsize=8.5)
 
 
 def _draw_distribution(axes: Axes, markets: list[_Market], step: str) -> None:
@@ -187,12 +189,29 @@ def _draw_kurtosis(axes: Axes, markets: list[_Market], step: str) -> None:
                       elinewidth=0.9)  # fmt: skip
     axes.axhline(0, color=style.GREY, linewidth=1.0)
     style.log_axis(axes, "x")
-    axes.set_yscale("symlog", linthresh=1.0)
-    axes.set_yticks([value for value in (-1, 0, 1, 10, 100, 1000) if value <= axes.get_ylim()[1] or value <= 1])
-    style_numbers = {-1: "−1", 0: "0", 1: "1", 10: "10", 100: "100", 1000: "1,000"}
-    axes.yaxis.set_major_formatter(lambda value, _: style_numbers.get(round(value), ""))
+    if axes.get_ylim()[1] <= 15:
+        style.plain_numbers(axes)
+    else:
+        _folded(axes)
     axes.set_xlabel("return over (s)")
     axes.set_ylabel("excess kurtosis, 95 %")
+
+
+def _folded(axes: Axes) -> None:
+    """An axis that is linear within ±1 and logarithmic beyond, with marks that are read off right."""
+    axes.set_yscale("symlog", linthresh=1.0)
+    bottom, top = axes.get_ylim()
+    axes.set_yticks([value for value in _kurtosis_ticks(top) if value >= bottom])
+    axes.set_yticks([], minor=True)
+    axes.set_ylim(bottom, top)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))
+
+
+def _kurtosis_ticks(top: float) -> list[int]:
+    """Whole numbers up to ``top``, the fewer the higher it is."""
+    fine = [sign * m * 10**k for k in range(6) for m in (1, 2, 5) for sign in (-1, 1)]
+    seen = [value for value in fine if value <= top]
+    return sorted([0, *(value for value in seen if top <= 200 or abs(value) in (1, 10, 100, 1000, 10_000, 100_000))])
 
 
 def _coarse_kurtosis(clock: Sampled, many: int) -> Estimate:

@@ -93,11 +93,13 @@ def _tell(found: Calibration) -> None:
     output().print(distances)
     output().print(_statistics(statistics_table(found, "judge")))
     parameters = empty_table()
-    for heading in ("parameter", "before", "found", "95 % interval"):
+    for heading in ("parameter", "before", "estimated", "found", "95 % interval"):
         parameters.add_column(heading, justify="left" if heading == "parameter" else "right", no_wrap=True)
     for path, row in parameters_table(found).iterrows():
-        parameters.add_row(str(path), row["before"], row["value"], row["range"])
+        parameters.add_row(str(path), row["before"], row["estimated"], row["value"], row["range"])
     output().print(parameters)
+    if (found.parameters["kind"] == "factor").any():
+        say("× is a factor on every number of the estimated list or matrix; all else are values.")
     say(verdict(found))
 
 

@@ -10,11 +10,12 @@ import typer
 
 from marketsim.cli.console import empty_table, notices, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Browse, Debug, Figure, MarketReport, Seed, Settings
+from marketsim.cli.options import Browse, Debug, Figure, MarketReport, Seed, Settings, TableFile, require_table_file
 from marketsim.cli.report import tell_page
 from marketsim.cli.sources import WHAT, market, market_page, name_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.table import Table
 
     from marketsim.analysis.fact_distances import FactDistance
@@ -35,9 +36,7 @@ def facts(
     seed: Seed = None,
     settings: Settings = None,
     figure: Figure = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the facts: .csv or .parquet.")
-    ] = None,
+    out: TableFile = None,
     report: MarketReport = None,
     browse: Browse = False,
     debug: Debug = False,
@@ -45,6 +44,7 @@ def facts(
     """Judge the stylized facts of a market."""
     from marketsim.analysis.tape import Tape
 
+    require_table_file(out)
     here = market(source, seed, settings, debug=debug)
     there = None if beside is None else market(beside, debug=debug)
     tape = Tape.of(here, instrument)
@@ -61,16 +61,25 @@ def facts(
 
 def _tell(tape: Tape, other: Tape | None, names: tuple[str, str], out: Path | None) -> None:
     from marketsim.analysis.fact_distances import fact_distance
-    from marketsim.analysis.fact_verdicts import stylized_facts
+    from marketsim.analysis.fact_verdicts import beside_table, stylized_facts
 
     with notices().status("measuring"):
         found = [stylized_facts(market) for market in ([tape] if other is None else [tape, other])]
         apart = None if other is None else fact_distance(tape, other)
-    for name, facts in zip(names, found, strict=False):
-        say(name)
-        output().print(facts.rich())
+    if other is None:
+        say(names[0])
+        output().print(found[0].rich())
         say()
-    say("A verdict follows from its row's interval; the first row of a fact decides. Rules: docs/stylized-facts.md.")
+        say(
+            "A verdict follows from its row's interval; the first row of a fact decides. Rules: docs/stylized-facts.md."
+        )
+    else:
+        output().print(_verdicts(beside_table(*found), names))
+        say()
+        say(
+            "A verdict follows from its interval (95 %), of the same horizon for both, the first with enough data for "
+            "both. Rules: docs/stylized-facts.md."
+        )
     if apart is not None:
         say()
         output().print(_distances(apart, names))
@@ -82,6 +91,32 @@ def _tell(tape: Tape, other: Tape | None, names: tuple[str, str], out: Path | No
         from marketsim.analysis.files import write_table
 
         say(f"written {write_table(found[0].table, out)}")
+
+
+def _verdicts(rows: pd.DataFrame, names: tuple[str, str]) -> Table:
+    """Both verdicts of each fact, and the numbers that they follow from."""
+    from marketsim.analysis.fact_verdicts import coloured
+    from marketsim.analysis.summary import number
+
+    table = empty_table()
+    table.add_column("fact")
+    for name in names:
+        table.add_column(name)
+    table.add_column("statistic")
+    table.add_column("horizon")
+    for name in names:
+        table.add_column(f"{name}: value, 95 %", justify="right")
+    for row in rows.to_dict("records"):
+        numbers = [
+            f"{number(row[f'value_{n}'], ',.2f')} ({number(row[f'low_{n}'], ',.2f')} … "
+            f"{number(row[f'high_{n}'], ',.2f')})"
+            if row[f"value_{n}"] == row[f"value_{n}"]
+            else "–"
+            for n in (1, 2)
+        ]
+        verdicts = [coloured(str(row[f"verdict_{n}"])) for n in (1, 2)]
+        table.add_row(row["fact"], *verdicts, row["statistic"], row["horizon"], *numbers)
+    return table
 
 
 def _distances(apart: FactDistance, names: tuple[str, str]) -> Table:

@@ -1,4 +1,4 @@
-"""``marketsim measure``: all microstructure measures of a kept run or a recorded day, as one table."""
+"""``marketsim measure``: all microstructure measures of a market, as one table."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import typer
 
 from marketsim.cli.console import empty_table, note, notices, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Browse, Debug, MarketReport
+from marketsim.cli.options import Browse, Debug, MarketReport, Seed, Settings, TableFile, require_table_file
 from marketsim.cli.report import tell_page
-from marketsim.cli.sources import is_recorded, kept, market_page
-from marketsim.errors import InvalidValueError, did_you_mean
+from marketsim.cli.sources import WHAT, is_recorded, market, market_page
+from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from marketsim.analysis.market_measures import Microstructure
     from marketsim.data.tape import Tape
+    from marketsim.domain.local_time import LocalTime
     from marketsim.results.run import Run
 
 _FILES = (".csv", ".csv.gz", ".parquet")
@@ -36,11 +37,11 @@ class Format(StrEnum):
 @guarded
 def measure(
     source: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="RUN_OR_DAY",
-            help="A run folder; a LOBSTER message file or a folder with one pair; or a CSV or Parquet file of trades "
-            "(columns time in ns, price, quantity and, where known, side).",
+            metavar="MARKET",
+            help=f"{WHAT[:-1]}; or a CSV or Parquet file of trades (columns time in ns, price, quantity and, where "
+            "known, side).",
         ),
     ],
     instrument: Annotated[str | None, typer.Option("--instrument", help="One of them; all when left out.")] = None,
@@ -50,14 +51,12 @@ def measure(
     every: Annotated[
         str | None, typer.Option("--every", metavar="DURATION", help="Measure each interval of this length by itself.")
     ] = None,
+    seed: Seed = None,
+    settings: Settings = None,
     form: Annotated[
-        Format | None,
-        typer.Option("--format", help="table when printed; by the ending of the file with --out."),
+        Format | None, typer.Option("--format", help="How it is printed; of a file, the ending of its name decides.")
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Write here (.csv, .parquet, .json), not to the terminal."),
-    ] = None,
+    out: TableFile = None,
     report: MarketReport = None,
     browse: Browse = False,
     debug: Debug = False,
@@ -66,57 +65,50 @@ def measure(
     from marketsim.analysis.market_measures import microstructure
 
     form = _format(form, out)
-    with notices().status("reading and measuring"):
-        market = _opened(source)
-        found = microstructure(market, instrument, warm_up=warm_up, every=every)
+    here = _opened(source, seed, settings, debug=debug)
+    with notices().status("measuring"):
+        found = microstructure(here, instrument, warm_up=warm_up, every=every)
     if out is not None:
         {Format.CSV: found.to_csv, Format.PARQUET: found.to_parquet, Format.JSON: found.to_json}[form](out)
         say(f"written {out}")
     elif form is Format.TABLE:
-        output().print(_table(found))
+        output().print(_table(found, getattr(here, "local_time", None)))
     else:
         typer.echo(found.json() if form is Format.JSON else found.table.to_csv(index=False), nl=False)
     bare = out is None and form is not Format.TABLE  # nothing but the table goes to the output
     for reason, names in _reasons(found).items():
         note(f"not measured: {', '.join(names)}: {reason}")
-    tell_page(partial(market_page, market), report, browse, "measure.html", note if bare else say)
+    tell_page(partial(market_page, here), report, browse, "measure.html", note if bare else say)
 
 
 def _format(form: Format | None, out: Path | None) -> Format:
-    if out is None:
-        if form is Format.PARQUET:
-            raise InvalidValueError("--format parquet is no text: name a file with --out FILE.parquet")
-        return form or Format.TABLE
-    known = {".csv": Format.CSV, ".parquet": Format.PARQUET, ".json": Format.JSON}
-    if form is None and out.suffix not in known:
-        raise InvalidValueError(
-            f'--out {out}: "{out.suffix}" is no format{did_you_mean(out.suffix, known)}; or name one with --format'
-        )
-    if form is Format.TABLE:
-        raise InvalidValueError("--format table is for the terminal: write csv, json or parquet")
-    return form or known[out.suffix]
+    require_table_file(out, form)
+    if out is not None:
+        return Format(out.suffix.lower()[1:])
+    if form is Format.PARQUET:
+        raise InvalidValueError("--format parquet is no text: name a file with --out FILE.parquet")
+    return form or Format.TABLE
 
 
-def _opened(path: Path) -> Run | Tape:
-    """What ``path`` means."""
-    if is_recorded(path):
-        from marketsim.data import read_lobster
-
-        return read_lobster(path)
-    if path.is_file() and path.name.endswith(_FILES):
+def _opened(source: str, seed: int | None, settings: list[str] | None, *, debug: bool) -> Run | Tape:
+    """What ``source`` means: a market as every command has it, or trades alone."""
+    path = Path(source)
+    if path.is_file() and path.name.endswith(_FILES) and not is_recorded(path):
         from marketsim.data import read_trades
 
-        return read_trades(path, symbol=path.name.partition(".")[0], extra="ignore", tick_rule=True)
-    return kept(path)
+        with notices().status(f"reading {path.name}"):
+            return read_trades(path, symbol=path.name.partition(".")[0], extra="ignore", tick_rule=True)
+    return market(source, seed, settings, debug=debug)
 
 
-def _table(found: Microstructure) -> Any:
+def _table(found: Microstructure, local: LocalTime | None) -> Any:
+    from marketsim.analysis.page_parts import moment_text
     from marketsim.analysis.summary import number
 
     table = empty_table()
     frame = found.table
     if "time" in frame:
-        table.add_column("from (ns)", justify="right")
+        table.add_column("from", no_wrap=True)
     several = frame["instrument"].nunique() > 1
     if several:
         table.add_column("instrument")
@@ -129,7 +121,8 @@ def _table(found: Microstructure) -> Any:
     ):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for row in frame.to_dict("records"):
-        cells = [str(row[name]) for name, shown in (("time", "time" in row), ("instrument", several)) if shown]
+        cells = [moment_text(int(row["time"]), local).removesuffix(".000")] if "time" in row else []
+        cells += [str(row["instrument"])] if several else []
         error = "" if row["standard_error"] != row["standard_error"] else number(row["standard_error"], ",.2g")
         value = number(row["value"], ",.5g" if abs(row["value"]) < 1e5 else ",.0f")
         table.add_row(*cells, row["measure"], row["about"], value, error, row["unit"])

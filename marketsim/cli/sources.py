@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,10 +40,28 @@ def market(
             return read_lobster(path)
     if path.is_dir():
         return kept(path)
+    _require_known(source)
     from marketsim.cli.run import run_unkept
     from marketsim.cli.scenarios import read
 
     return run_unkept(read(source, settings, seed), debug=debug)
+
+
+def _require_known(source: str) -> None:
+    """A name of nothing is refused with what it may mean, runs that were kept before scenarios."""
+    from marketsim.results.folder import MANIFEST
+    from marketsim.scenario.loader import ready_scenarios
+
+    path = Path(source)
+    if path.exists() or path.suffix in (".yaml", ".yml") or source in ready_scenarios():
+        return
+    places = dict.fromkeys((path.parent / "runs", path.parent))
+    runs = [str(found.parent) for place in places for found in sorted(place.glob(f"*/{MANIFEST}"))]
+    by_name = {Path(run).name: run for run in reversed(runs)}
+    for near in get_close_matches(path.name, by_name, n=1):
+        raise StoreError(f'{source}: no such run folder, scenario or file; did you mean "{by_name[near]}"?')
+    if "/" in source:
+        raise StoreError(f"{source}: no such run folder, scenario or file; see the folder {path.parent}")
 
 
 def kept(folder: Path) -> Run:

@@ -10,7 +10,7 @@ import typer
 
 from marketsim.cli.console import empty_table, output, say
 from marketsim.cli.guard import guarded
-from marketsim.cli.options import Browse, Debug, Figure, MarketReport, Seed, Settings
+from marketsim.cli.options import Browse, Debug, Figure, MarketReport, Seed, Settings, TableFile, require_table_file
 from marketsim.cli.report import tell_page
 from marketsim.cli.sources import WHAT, market, market_page, name_of
 
@@ -32,9 +32,7 @@ def surveil(
     seed: Seed = None,
     settings: Settings = None,
     figure: Figure = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the alerts: .csv or .parquet.")
-    ] = None,
+    out: TableFile = None,
     report: MarketReport = None,
     browse: Browse = False,
     debug: Debug = False,
@@ -43,6 +41,7 @@ def surveil(
     from marketsim.analysis.surveillance import THRESHOLD
     from marketsim.analysis.surveillance import surveil as look
 
+    require_table_file(out)
     limit = THRESHOLD if threshold is None else threshold
     here = market(source, seed, settings, debug=debug)
     alerts = look(here, threshold=limit)

@@ -64,8 +64,9 @@ class Calibration:
     ``distances``: a row a stage and half: stage ("other half": the recorded halves against each other), half, distance
     (root mean square over the statistics, in standard errors of the difference), low, high (95 %), statistics.
     ``statistics``: a row a half, stage and statistic: simulated, recorded, difference, standard_error, distance.
-    ``parameters``: by path: kind ("value" or "factor"), before, value, low, high (95 %, from the slopes of the
-    statistics and their scatter between runs; empty for lists of choices). ``trials``: a row a trial: trial, value,
+    ``parameters``: by path: kind, before, estimated, value, low, high (95 %, from the slopes of the statistics and
+    their scatter between runs; empty for lists of choices). Of kind "value", ``value`` is what the calibrated scenario
+    has there; of kind "factor", a list or matrix, it is what all of ``estimated`` was multiplied by. ``trials``: a row a trial: trial, value,
     error and the paths.
     ``values``: tidy, a row a run of a stage: stage, seed, statistic, value.
     """
@@ -236,7 +237,7 @@ def calibrate(
         fresh=later,
         distances=distances,
         statistics=statistics,
-        parameters=_parameters(knobs, before, winner, slopes, _noise(runs["after"], known["fit"])),
+        parameters=_parameters(knobs, before, ready, winner, slopes, _noise(runs["after"], known["fit"])),
         trials=pd.DataFrame(
             [{"trial": a.number, "value": value, "error": a.error, **a.values} for a, _, value in finished]
         ),
@@ -608,6 +609,7 @@ def place_of(dimension: Dimension, value: Any) -> float:
 def _parameters(
     knobs: Knobs,
     before: ScenarioSpec,
+    ready: ScenarioSpec,
     values: Values,
     slopes: Slopes,
     noise: np.ndarray[Any, Any],
@@ -616,14 +618,20 @@ def _parameters(
     rows = {}
     for dimension in knobs.space:
         path, value = dimension.path, values[dimension.path]
+        given = value_at(ready, path)
+        many = path in knobs.factors and isinstance(given, (list, tuple))
         low = high = None
         if path in widths:
             place, half = place_of(dimension, value), 1.96 * widths[path]
             low, high = dimension.at(place - half), dimension.at(place + half)
+        found, low, high = (
+            one if many or one is None else knobs.changes({path: one})[path] for one in (value, low, high)
+        )
         rows[path] = {
-            "kind": "factor" if path in knobs.factors else "value",
+            "kind": "factor" if many else "value",
             "before": value_at(before, path),
-            "value": value,
+            "estimated": given,
+            "value": found,
             "low": low,
             "high": high,
         }

@@ -168,7 +168,7 @@ class _Reader:
     def _open(self, source: str | os.PathLike[str], folder: FilePath) -> _File:
         """The text of a file or a ready scenario; ScenarioError when there is none."""
         text = os.fspath(source)
-        if isinstance(source, str) and _is_name(text) and (text in ready_scenarios() or not (folder / text).is_file()):
+        if isinstance(source, str) and _is_name(text) and (text in ready_scenarios() or not (folder / text).exists()):
             content = read_ready(text)
             return _File(f"ready:{text}", f"{text}.yaml", FilePath(str(resources.files(READY))), content)
         path = folder / text
@@ -194,13 +194,29 @@ def _text(path: FilePath, shown: str) -> str:
         content = path.read_bytes()
     except FileNotFoundError:
         raise ScenarioError([f"{shown}: there is no such file{_near(path)}"]) from None
+    except IsADirectoryError:
+        raise ScenarioError([f"{shown} is {_folder_words(path)}"]) from None
     except OSError as error:
+        if path.is_dir():  # on Windows a folder is one that may not be read
+            raise ScenarioError([f"{shown} is {_folder_words(path)}"]) from None
         raise ScenarioError([f"{shown}: it cannot be read: {error.strerror or error}"]) from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ScenarioError([f"{shown}:{line}: not UTF-8 text: save the file as UTF-8"]) from None
+
+
+def _folder_words(path: FilePath) -> str:
+    """What a folder is that stands where a scenario should, and what to name instead."""
+    wanted = "and a scenario is wanted: name a scenario file"
+    if (path / "manifest.json").is_file() or (path / "events").is_dir():
+        return f"a run folder, {wanted} or a ready scenario"
+    if (path / "summary.csv").is_file() or (path / "summary.parquet").is_file():
+        return f"a folder of results, {wanted} or a ready scenario"
+    files = sorted(file.name for file in path.glob("*") if file.suffix in _SUFFIXES)
+    listed = f", such as {path.as_posix()}/{files[0]}," if files else ""
+    return f"a folder, {wanted}{listed} or a ready scenario"
 
 
 def _near(path: FilePath) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from series import fractional, garch, gaussian, split_orders, tape_of
 from synthetic import by_hand, market
 
 from marketsim.analysis import StylizedFacts, fit_garch, long_memory, stylized_facts
-from marketsim.analysis.fact_verdicts import COLUMNS, FEW
+from marketsim.analysis.fact_verdicts import COLUMNS, FEW, beside_table
 from marketsim.errors import InvalidValueError
 
 FACTS = [
@@ -209,3 +210,17 @@ def test_facts_that_are_not_there_are_rarely_called_present() -> None:
     # One of forty each if intervals kept their word; 12 of 120 have a chance of 1 in 20,000.
     assert max(wrong.values()) < 12, wrong
     assert sum(wrong.values()) / sum(of.values()) < 0.045
+
+
+def test_two_markets_are_judged_at_the_same_horizon() -> None:
+    def facts(*rows: tuple[str, str, str]) -> StylizedFacts:
+        table = [(fact, "s", horizon, 1.0, 0.0, 2.0, verdict, "r") for fact, horizon, verdict in rows]
+        return StylizedFacts("ABC", pd.DataFrame(table, columns=list(COLUMNS)))
+
+    few = "too little data"
+    first = facts(("a", "10s", "present"), ("a", "1s", "absent"), ("b", "1s", "absent"), ("c", "60s", "present"))
+    second = facts(("a", "1s", "present"), ("a", "10s", few), ("b", "1s", few), ("c", "30s", "absent"))
+    told = beside_table(first, second).set_index("fact")
+    assert told["horizon"].to_dict() == {"a": "1s", "b": "1s", "c": "60s / 30s"}
+    assert told["verdict_1"].to_dict() == {"a": "absent", "b": "absent", "c": "present"}
+    assert told["verdict_2"].to_dict() == {"a": "present", "b": few, "c": "absent"}

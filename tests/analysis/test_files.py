@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from marketsim.analysis.files import write_figure, write_file, write_table, write_tables, write_text
-from marketsim.errors import StoreError
+from marketsim.errors import InvalidValueError, StoreError
 
 
 def test_tables_come_back_and_mixed_columns_are_text_in_parquet(tmp_path: Path) -> None:
@@ -21,6 +22,16 @@ def test_tables_come_back_and_mixed_columns_are_text_in_parquet(tmp_path: Path) 
     assert pd.read_parquet(parquet).to_dict("list") == {"x": [1.5, 2.5], "value": ["0.1", "1ms"]}
     assert write_table(frame[["x"]], parquet) == parquet
     assert pd.read_parquet(parquet).columns.tolist() == ["x"], "one of the same name is replaced"
+
+
+def test_the_ending_decides_about_a_table(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [1.5, float("nan")], "word": ["a", "µ"]})
+    told = json.loads(write_table(frame, tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert told == [{"x": 1.5, "word": "a"}, {"x": None, "word": "µ"}]
+    for name, words in (("a.cvs", 'did you mean ".csv"'), ("a.txt", "end it in .csv"), ("a", "has no ending")):
+        with pytest.raises(InvalidValueError, match=words):
+            write_table(frame, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.svg", "a.pdf"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from browsing import assert_readable, browser
 
 import marketsim as ms
 from marketsim.analysis.figures.calibration import KINDS
-from marketsim.analysis.page_calibration import calibration_report, verdict, verdict_of
+from marketsim.analysis.page_calibration import calibration_report, parameters_table, verdict, verdict_of
 from marketsim.errors import InvalidValueError
 
 __all__ = ["browser"]  # a fixture
@@ -39,12 +40,38 @@ def test_it_tells_both_halves_the_parameters_and_the_method(written: Path, found
     text = written.read_text(encoding="utf-8")
     assert written.stat().st_size < 5_000_000
     assert text.count("<figure") == len(KINDS)
-    for words in ("fitted half", "judged half", "the other recorded half", "×", "CMA-ES", "09:38 to 09:44"):
+    for words in ("fitted half", "judged half", "the other recorded half", "estimated", "CMA-ES", "09:38 to 09:44"):
         assert words in text
     assert verdict(found).split(":")[0] in text
     assert "agents.book.cancel_rate" in text
     addresses = re.findall(r"""(?:src|srcset|href)="([^"]*)\"""", text)
     assert all(address.startswith(("data:", "#")) for address in addresses)
+
+
+def test_parameters_are_values_of_the_scenario_that_is_written(found: Any) -> None:
+    row = found.parameters.loc["agents.book.quantity"]  # searched by a factor
+    assert row["kind"] == "value"
+    assert row["value"] == found.spec.to_dict()["agents"]["book"]["quantity"]
+    assert row["low"] <= row["value"] <= row["high"]
+    assert row["estimated"] == row["before"]
+    told = parameters_table(found)
+    assert list(told.columns) == ["before", "estimated", "value", "range"]
+    assert not any("×" in cell for cell in told.to_numpy().ravel())
+
+
+def test_it_says_how_long_each_side_of_a_figure_is(written: Path, found: Any) -> None:
+    text = written.read_text(encoding="utf-8")
+    assert "Recorded: the judged half, 09:38 to 09:44, 6 minutes. Simulated: a run of 6 minutes before" in text
+    assert "Their lengths differ" not in text
+    drawn = found.figure("prices")
+    assert len({axes.get_xlim() for axes in drawn.axes}) == 1, "one scale"
+    assert {axes.get_xlabel() for axes in drawn.axes} == {"minutes since the start"}
+
+
+def test_of_a_list_the_factor_is_told(found: Any) -> None:
+    lists = found.parameters.assign(kind="factor", before=[[1, 2]] * 2, estimated=[[2, 4]] * 2, value=0.5, low=0.25)
+    told = parameters_table(SimpleNamespace(parameters=lists.assign(high=1.0)))  # type: ignore[arg-type]
+    assert told.iloc[0].tolist() == ["2 numbers", "2 numbers", "each ×0.5", "each ×0.25 … each ×1"]
 
 
 def test_verdicts_of_statistics() -> None:

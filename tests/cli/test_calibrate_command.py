@@ -38,7 +38,7 @@ def test_it_shows_the_distances_and_writes_a_scenario_that_runs(
         "the other recorded half",
         "judged half",
         "agents.book.quantity",
-        "×",
+        "estimated",
     ):
         assert words in done.output
     assert "written calibrated.yaml" in done.output

@@ -42,6 +42,23 @@ def test_facts_of_a_scenario_and_a_lobster_file(marketsim: Any, day: Path, place
     assert len(pd.read_parquet(place / "facts.parquet")) > 0
 
 
+def test_two_markets_are_told_in_one_table(marketsim: Any, kept_run: Path, day: Path) -> None:
+    told = marketsim("facts", kept_run, "--beside", day).stdout
+    assert told.count("no linear autocorrelation") == 1
+    assert told.count("conditional heavy tails") == 1
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_run_folder_is_no_scenario(marketsim: Any, kept_run: Path, place: Path, command: str) -> None:
+    refused = marketsim(command, kept_run)
+    assert refused.exit_code in (1, 2)
+    assert "is a run folder, and a scenario is wanted" in " ".join(refused.output.split())
+    (place / "swept").mkdir()
+    (place / "swept" / "summary.csv").write_text("a", encoding="utf-8")
+    assert "swept is a folder of results" in " ".join(marketsim(command, "swept").output.split())
+    assert "such as ./small.yaml" in " ".join(marketsim(command, "./").output.split())
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -49,6 +66,8 @@ def test_facts_of_a_scenario_and_a_lobster_file(marketsim: Any, day: Path, place
         (("facts", "."), "not a run folder"),
         (("facts", "small.yaml", "--instrument", "XYZ"), "unknown instrument 'XYZ'"),
         (("facts", "small.yaml", "--figure", "facts.xyz"), "end it in .png"),
+        (("facts", "small.yaml", "--out", "facts.txt"), "end it in .csv, .parquet or .json"),
+        (("surveil", "small.yaml", "--out", "alerts"), "has no ending"),
         (("facts", "small.yaml", "--out", "small.yaml/facts.csv"), "choose another place"),
         (("surveil", "small.yaml", "--threshold", "7"), "between 0 and 1"),
     ],

@@ -42,7 +42,9 @@ def test_it_is_written_in_the_format_of_the_file(marketsim: Any, kept_run: Path,
     [
         (("--out", "m.cvs"), 'did you mean ".csv"'),
         (("--format", "parquet"), "name a file with --out"),
-        (("--format", "table", "--out", "m.csv"), "write csv, json or parquet"),
+        (("--format", "table", "--out", "m.csv"), "or print the table without --out"),
+        (("--format", "csv", "--out", "m.parquet"), "contradict each other"),
+        (("--out", "m.txt"), "end it in .csv, .parquet or .json"),
         (("--warm-up", "1h"), "must be shorter than the source"),
         (("--instrument", "ABD"), 'did you mean "ABC"'),
     ],
@@ -57,7 +59,7 @@ def test_a_run_that_is_not_there_incomplete_or_of_another_version(marketsim: Any
     shutil.copytree(kept_run, place / "run")
     missing = marketsim("measure", "rum")
     assert missing.exit_code == 1
-    assert 'no such run folder; did you mean "run"?' in missing.stderr
+    assert 'no such run folder, scenario or file; did you mean "run"?' in missing.stderr
     path = place / "run" / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     killed = {
@@ -80,6 +82,21 @@ def test_a_run_that_is_not_there_incomplete_or_of_another_version(marketsim: Any
         other = marketsim("measure", "run")
         assert other.exit_code == 2
         assert repair in other.stderr
+
+
+def test_a_scenario_is_run_and_times_are_those_of_the_clock(marketsim: Any, place: Path) -> None:
+    result = marketsim("measure", "small.yaml", "--seed", 6, "--set", "duration=6s", "--every", "3s")
+    assert result.exit_code == 0, result.output
+    assert "09:30:03" in result.stdout
+    assert "34203000000000" not in result.stdout
+    assert marketsim("measure", "quickstrat").exit_code == 2
+
+
+def test_runs_that_were_kept_are_suggested_first(marketsim: Any, kept_run: Path, place: Path) -> None:
+    shutil.copytree(kept_run, place / "runs" / "small-5-1")
+    result = marketsim("measure", "small-5-2")
+    assert result.exit_code == 1
+    assert 'did you mean "runs/small-5-1"?' in " ".join(result.stderr.split())
 
 
 def test_trades_alone(marketsim: Any, place: Path) -> None:

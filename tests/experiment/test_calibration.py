@@ -78,6 +78,10 @@ def test_estimates_alone_bring_a_market_closer(day: Path) -> None:
     market = calibrate("stock_flow", day, over, **given)
     assert market.distance("estimated", "judge") < market.distance("before", "judge")
     assert market.parameters.loc["agents.book.cancel_rates", "kind"] == "factor"
+    assert (
+        market.parameters.loc["agents.book.cancel_rates", "estimated"]
+        != market.parameters.loc["agents.book.cancel_rates", "before"]
+    )
 
 
 @pytest.mark.parametrize(

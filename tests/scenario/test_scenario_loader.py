@@ -64,7 +64,9 @@ def test_missing_files(write: Write, tmp_path: Path) -> None:
     assert findings(tmp_path / "zzz.yaml") == [f"{tmp_path / 'zzz.yaml'}: there is no such file"]
     assert findings(tmp_path / "no" / "folder.yaml")[0].endswith("folder.yaml: there is no such file")
     (tmp_path / "folder.yaml").mkdir()
-    assert findings(tmp_path / "folder.yaml") == [f"{tmp_path / 'folder.yaml'}: it cannot be read: Is a directory"]
+    assert findings(tmp_path / "folder.yaml") == [
+        f"{tmp_path / 'folder.yaml'} is a folder, and a scenario is wanted: name a scenario file or a ready scenario"
+    ]
 
 
 def test_files_that_are_no_text(tmp_path: Path) -> None:
