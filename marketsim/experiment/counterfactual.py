@@ -27,7 +27,7 @@ from marketsim.analysis.paired import student
 from marketsim.analysis.resampling import resamples
 from marketsim.domain.units import SECOND, duration, format_duration, format_time
 from marketsim.errors import InvalidValueError, SimulationError, did_you_mean
-from marketsim.experiment.fork import How, Lines, Plan, start
+from marketsim.experiment.fork import How, Lines, Plan, refuse_bare, start
 from marketsim.experiment.pool import spread
 from marketsim.experiment.replication import Given, spec_of
 from marketsim.scenario.spec import ScenarioSpec
@@ -285,6 +285,7 @@ def counterfactual(
     points = _points(plan, horizon, every)
     watch = _Watch(plan.times, plan.keys, plan.orders, plan.instrument, plan.venue, points, how)
     found = _follow_all(partial(_follow, plan.spec.to_dict(), watch), chosen, workers, progress)
+    _require_differences(plan, found)
     return Counterfactual(
         plan.spec.name, plan.instrument, plan.venue, found[0].how, chosen, plan.times, plan.orders,
         np.array(points, np.int64), plan.terms.tick, confidence, band,
@@ -443,6 +444,8 @@ def _sized(
 
 def _points(plan: Plan, horizon: str | int, every: str | int | None) -> tuple[int, ...]:
     """ns after the order, 0 and the horizon among them."""
+    refuse_bare("horizon", horizon)
+    refuse_bare("every", every)
     length = duration(horizon)
     step = -(-length // _POINTS) if every is None else duration(every)
     if length <= 0 or step <= 0:
@@ -458,6 +461,15 @@ def _points(plan: Plan, horizon: str | int, every: str | int | None) -> tuple[in
     if every is None:
         return tuple(sorted({length * place // _POINTS for place in range(_POINTS + 1)}))
     return (*range(0, length, step), length)
+
+
+def _require_differences(plan: Plan, found: Sequence[_Seen]) -> None:
+    """SimulationError where no seed has a mid in both markets at any point after the order."""
+    if not any(np.isfinite(one.with_order - one.without[:, None, :])[..., 1:].any() for one in found):
+        raise SimulationError(
+            f"no fork has a mid with and without the order: a side of the book of {plan.instrument} at {plan.venue} "
+            "was empty whenever the price was looked at; fork later, follow it for longer, or order less"
+        )
 
 
 def _side(order: Intervention) -> float:

@@ -225,7 +225,11 @@ def optimize(
 def _measuring(measure: str | Callable[[Any], float], spec: ScenarioSpec) -> tuple[str, Callable[[Any], Measures]]:
     """The measure's name, and what gives it of a run."""
     if isinstance(measure, str):
-        return measure, measured(measure, spec)
+        found = measured(measure, spec)
+        if len(found.names) > 1:
+            some = ", ".join(found.names[:4]) + (" …" if len(found.names) > 4 else "")
+            raise InvalidValueError(f"measure {measure!r}: one measure, please; the pattern matches {some}")
+        return found.names[0], found
     if not callable(measure):
         raise InvalidValueError(f"measure={measure!r}: give a name such as agents.mm.pnl, or a function of a run")
     name = f"{getattr(measure, '__module__', '')}:{getattr(measure, '__qualname__', type(measure).__name__)}"
