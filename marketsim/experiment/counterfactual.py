@@ -111,7 +111,8 @@ class Counterfactual:
 
         ``order``, ``quantity`` (units), ``executed`` (mean), ``cost`` (mean of side · (price paid - mid at the fork),
         of those that traded), ``peak`` (largest mean impact) and ``peak_seconds``, ``lasting`` (mean impact over the
-        last tenth of the horizon) with ``low`` and ``high``, ``left`` (lasting over peak), ``gain`` (how many times
+        last tenth of the horizon) with ``low`` and ``high``, ``left`` (lasting over peak; NaN where the
+        band holds 0 at the peak), ``gain`` (how many times
         wider the interval of ``lasting`` would be if the two markets had been run under different seeds), ``seeds``.
         """
         import pandas as pd
@@ -119,7 +120,7 @@ class Counterfactual:
         impacts, scale = self.impacts(unit), self._scale(unit)[:, :, 0, 0]
         rows = []
         for place, (name, order) in enumerate(zip(self.labels, self.orders, strict=True)):
-            curve = _band(_over_times(impacts[:, :, place], None), self.confidence, self.band)[0]
+            curve, floor, _, _ = _band(_over_times(impacts[:, :, place], None), self.confidence, self.band)
             lasting = _over_times(_last(impacts[:, :, place]), None)[:, None]
             mean, low, high, count = (part[0] for part in _band(lasting, self.confidence, self.band))
             cost = _over_times(_side(order) * (self.paid[:, :, place] - self.mid) * scale, None)
@@ -135,7 +136,7 @@ class Counterfactual:
                     "lasting": float(mean),
                     "low": float(low),
                     "high": float(high),
-                    "left": float(mean / curve[top]) if curve[top] else float("nan"),
+                    "left": float(mean / curve[top]) if floor[top] > 0 else float("nan"),
                     "gain": self._gain(place, self._scale(unit)),
                     "seeds": int(count),
                 }
