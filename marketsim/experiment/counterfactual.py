@@ -77,6 +77,12 @@ class Counterfactual:
     paid: Floats
     digests: NDArray[np.str_]
 
+    def __repr__(self) -> str:
+        return (
+            f"<Counterfactual of {self.scenario}: {', '.join(self.labels)} in {self.instrument} at {self.venue}, "
+            f"{len(self.seeds):,} seeds; .summary(), .table(), .figure(), .report(PATH), .save(FOLDER)>"
+        )
+
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The orders in words, such as "buy 500"."""

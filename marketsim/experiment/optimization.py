@@ -73,6 +73,12 @@ class Optimization:
     importance: pd.DataFrame
     finalists: pd.DataFrame
 
+    def __repr__(self) -> str:
+        return (
+            f"<Optimization of {self.scenario.name}: {self.direction}d {self.measure}, {len(self.trials):,} trials, "
+            f"{len(self.seeds):,} seeds, best {self.value:.6g}; .best, .finalists, .figure(), .report(PATH), .save(FOLDER)>"
+        )
+
     @cached_property
     def winner(self) -> int:
         """The number of the trial with the best value in the search."""
