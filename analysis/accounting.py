@@ -381,9 +381,7 @@ class Accounts:
         raise InvalidValueError(f"by={by!r} is unknown{did_you_mean(by, ('agent', 'family'))}")
 
 
-def accounts(
-    tables: MarketTables, *, horizon: object = "5s", tapes: Mapping[str, Tape] | None = None
-) -> Accounts:
+def accounts(tables: MarketTables, *, horizon: object = "5s", tapes: Mapping[str, Tape] | None = None) -> Accounts:
     """The accounts of all agents; ``horizon`` is where adverse selection ends and inventory begins.
 
     tapes: of the instruments, by symbol, where they are there already.

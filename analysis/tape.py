@@ -247,7 +247,9 @@ class Tape:
 def require_tables(source: object) -> None:
     """InvalidValueError for what has no tables of a market, such as the path of a run."""
     if isinstance(source, (str, PathLike)):
-        raise InvalidValueError(f"{str(source)!r} is the name of a run, not the run: give a run: ms.Run.open({str(source)!r})")
+        raise InvalidValueError(
+            f"{str(source)!r} is the name of a run, not the run: give a run: ms.Run.open({str(source)!r})"
+        )
     if not hasattr(source, "instruments"):
         raise InvalidValueError(f"{type(source).__name__} is no run and no recorded day: give a run: ms.Run.open(PATH)")
 

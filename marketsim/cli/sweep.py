@@ -93,9 +93,7 @@ def sweep(
     tell_page(found.report, report, browse, folder / "report.html")
 
 
-def _under_way(
-    start: Callable[..., Sweep], progress: CountProgress, folder: Path, *, compiled: bool
-) -> Sweep:
+def _under_way(start: Callable[..., Sweep], progress: CountProgress, folder: Path, *, compiled: bool) -> Sweep:
     from marketsim.cli.compare import compile_market
 
     def prepare() -> None:

@@ -58,7 +58,14 @@ def test_the_page_is_whole_and_escaped(tmp_path: Path) -> None:
     assert "A &lt;market&gt;" in page
     assert "12 &amp; more" in page
     assert page.count("<img ") == 1
-    for words in ("bps last of buy 100<", "bps last of buy 400<", "seeds: 12 &amp; more", "gain of pairing", "sell 400", "How it was found out"):
+    for words in (
+        "bps last of buy 100<",
+        "bps last of buy 400<",
+        "seeds: 12 &amp; more",
+        "gain of pairing",
+        "sell 400",
+        "How it was found out",
+    ):
         assert words in page
     assert list(tmp_path.iterdir()) == [path]
 

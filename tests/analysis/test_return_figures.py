@@ -72,7 +72,9 @@ def test_the_four_panels_are_the_agents_own() -> None:
 
 
 def test_no_table_of_months_is_refused_in_words() -> None:
-    with pytest.raises(InvalidValueError, match=r"Tables is no table of months: use marketsim\.analysis\.monthly_returns"):
+    with pytest.raises(
+        InvalidValueError, match=r"Tables is no table of months: use marketsim\.analysis\.monthly_returns"
+    ):
         figures.monthly_heat_map(TABLES)  # type: ignore[arg-type]
 
 

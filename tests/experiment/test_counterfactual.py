@@ -277,3 +277,8 @@ def test_a_market_without_a_mid_is_no_result() -> None:
     empty = market() | {"agents": {"buyer": {"type": "noise", "count": 1, "rate": "1/h"}}}
     with pytest.raises(SimulationError, match="no fork has a mid with and without the order"):
         counterfactual(empty, "20s", buy=100, seeds=2, horizon="10s", workers=1)
+
+
+def test_its_repr_is_a_line_that_says_how_to_go_on() -> None:
+    assert repr(THREE).startswith("<Counterfactual of hand: buy 100")
+    assert repr(THREE).endswith("3 seeds; .summary(), .table(), .figure(), .report(PATH), .save(FOLDER)>")
