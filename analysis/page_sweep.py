@@ -138,7 +138,10 @@ def _effects(sheet: _Sheet) -> Iterator[str]:
 def _caption(sheet: _Sheet) -> str:
     """How the figure is read, whichever of its kinds it is."""
     if is_map(sheet.runs, sheet.parameters):
-        return "The map shows means over the seeds only; how sure each of them is, say the intervals in the table of points."
+        return (
+            "The map shows means over the seeds only; how sure each of them is, say the intervals in the table of "
+            "points."
+        )
     if len(sheet.parameters) == 1:
         return f"Dots are means over the seeds, bars their {sheet.percent} intervals."
     return (

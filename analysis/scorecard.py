@@ -152,7 +152,8 @@ def performance_table(
     horizon: object = "5s",
     books: Accounts | None = None,
 ) -> pd.DataFrame:
-    """Every measure of some agents (all by default), or of a family's members: a row a measure and agent, columns COLUMNS.
+    """Every measure of some agents (all by default; of a family its members): a row a measure and agent, columns
+    COLUMNS.
 
     ``value`` is NaN where a measure is not defined, and ``missing`` says why and what to do, "" elsewhere. GROUPS has
     every measure and its unit; docs/performance-measures.md its formula and source. ``.pivot(index="measure",

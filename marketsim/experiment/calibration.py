@@ -86,8 +86,8 @@ class Calibration:
 
     def __repr__(self) -> str:
         return (
-            f"<Calibration of {self.name} to {self.recorded_symbol}: {len(self.trials):,} trials, {len(self.seeds):,} seeds; "
-            ".spec, .parameters, .distances, .figure(), .report(PATH), .save(FILE)>"
+            f"<Calibration of {self.name} to {self.recorded_symbol}: {len(self.trials):,} trials, "
+            f"{len(self.seeds):,} seeds; .spec, .parameters, .distances, .figure(), .report(PATH), .save(FILE)>"
         )
 
     @property

@@ -76,7 +76,8 @@ class Optimization:
     def __repr__(self) -> str:
         return (
             f"<Optimization of {self.scenario.name}: {self.direction}d {self.measure}, {len(self.trials):,} trials, "
-            f"{len(self.seeds):,} seeds, best {self.value:.6g}; .best, .finalists, .figure(), .report(PATH), .save(FOLDER)>"
+            f"{len(self.seeds):,} seeds, best {self.value:.6g}; .best, .finalists, .figure(), .report(PATH), "
+            ".save(FOLDER)>"
         )
 
     @cached_property

@@ -2,8 +2,8 @@
 
 A ``Choice`` is a list of values; a ``Span`` goes from one end to another, on a linear or a logarithmic scale, in steps
 where it is told. Ends may have units: ``"100us"``, ``"2bps"`` and ``"0.5/s"`` stay what they are, and what lies between
-is written in the same unit; a duration always has one. Whether a path exists, and whether its values are valid there, is asked of the scenario
-itself. A space draws nothing and runs nothing.
+is written in the same unit; a duration always has one. Whether a path exists, and whether its values are valid there,
+is asked of the scenario itself. A space draws nothing and runs nothing.
 """
 
 from __future__ import annotations
@@ -405,7 +405,7 @@ class _Paths:
             ) from error
 
     def require_unit(self, path: str, value: Value) -> None:
-        """InvalidValueError for a bare number where a duration belongs: it would be nanoseconds, and seldom is meant."""
+        """InvalidValueError for a bare number where a duration belongs: it would be nanoseconds, seldom meant."""
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value == 0:
             return
         if self.takes(path, f"{value}ns") and not self.takes(path, f"{value} of no unit"):

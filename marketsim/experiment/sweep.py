@@ -53,8 +53,9 @@ class Sweep:
     def __repr__(self) -> str:
         runs = len(self.design) * len(self.seeds)
         return (
-            f"<Sweep of {self.spec.name}: {len(self.design):,} points, {len(self.seeds):,} seeds, {len(self.rows):,} of "
-            f"{runs:,} runs, {len(self.failures):,} failed; .table, .summary(), .figure(), .report(PATH), .save(FOLDER)>"
+            f"<Sweep of {self.spec.name}: {len(self.design):,} points, {len(self.seeds):,} seeds, {len(self.rows):,} "
+            f"of {runs:,} runs, {len(self.failures):,} failed; .table, .summary(), .figure(), .report(PATH), "
+            ".save(FOLDER)>"
         )
 
     @classmethod
@@ -235,7 +236,8 @@ def sweep(
     folder: where runs are kept as soon as they are over; the same sweep into the same folder goes on, another one is
     refused. In memory when left out. retry_failed: runs that failed before are done again.
     workers: processes; as many as there are cores when left out. cluster: address of a Dask scheduler instead.
-    prepare: called when the folder is there and before anything runs. progress: is told ``(done, all)`` of the runs that were missing.
+    prepare: called when the folder is there and before anything runs. progress: is told ``(done, all)`` of
+    the runs that were missing.
     Raises InvalidValueError for what cannot be run, StoreError for a folder that cannot be used.
     """
     plan = _plan(scenario, over, design, points, seeds, measures, design_seed)
