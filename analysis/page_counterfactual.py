@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 
@@ -46,9 +46,9 @@ def verdict(orders: pd.DataFrame, unit: str, confidence: float) -> str:
     rest = [_lasting(row, unit) for _, row in orders.iterrows() if not _known(row)]
     parts = []
     if sure:
-        parts.append(f"Clearly told from chance ({confidence * 100:.4g} %), what lasts of {_listed(sure)}.")
+        parts.append(f"Clearly not chance ({confidence * 100:.4g} %): {'; '.join(sure)}.")
     if rest:
-        parts.append(f"May be chance, what lasts of {_listed(rest)}: more seeds tell more.")
+        parts.append(f"May be chance: {'; '.join(rest)}; more seeds tell more.")
     return " ".join(parts)
 
 
@@ -59,11 +59,7 @@ def _known(row: pd.Series) -> bool:
 
 def _lasting(row: pd.Series, unit: str) -> str:
     interval = f"{number(row['low'], _FORM)} to {number(row['high'], _FORM)}"
-    return f"{row['order']}: {number(row['lasting'], _FORM)} {unit} ({interval})"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return "; of ".join(parts)
+    return f"what {row['order']} leaves, {number(row['lasting'], _FORM)} {unit} ({interval})"
 
 
 def _body(

@@ -73,8 +73,8 @@ def test_the_page_is_whole_and_escaped(tmp_path: Path) -> None:
 def test_what_may_be_chance_is_said_so(tmp_path: Path) -> None:
     orders = ORDERS.head(2).assign(low=[-0.2, 0.4])
     assert verdict(orders, "bps", 0.95) == (
-        "Clearly told from chance (95 %), what lasts of buy 400: +1.00 bps (+0.40 to +1.60). "
-        "May be chance, what lasts of buy 100: +0.50 bps (−0.20 to +0.80): more seeds tell more."
+        "Clearly not chance (95 %): what buy 400 leaves, +1.00 bps (+0.40 to +1.60). "
+        "May be chance: what buy 100 leaves, +0.50 bps (−0.20 to +0.80); more seeds tell more."
     )
     path = counterfactual_page(tmp_path / "page.html", CURVES, orders, "bps", 0.95, title="A", facts={})
     assert "bps last of buy 100; may be chance" in path.read_text(encoding="utf-8")
