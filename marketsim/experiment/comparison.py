@@ -103,7 +103,8 @@ class Comparison:
     def __repr__(self) -> str:
         return (
             f"<Comparison of {', '.join(self.names)} in {self.scenario}: {len(self.seeds):,} seeds, "
-            f"{len({row.measure for row in self.rows}):,} measures; .table(), .of(MEASURE), .figure(), .report(PATH), .save(FOLDER)>"
+            f"{len({row.measure for row in self.rows}):,} measures; .table(), .of(MEASURE), .figure(), "
+            ".report(PATH), .save(FOLDER)>"
         )
 
     @property
