@@ -171,8 +171,8 @@ def _draw_law(axes: Axes, values: Floats, title: str, label: str) -> None:
     axes.plot(middle, density * (edges[1] - edges[0]), color=style.BLACK, linewidth=1.1, label="normal law")
     risk = performance.value_at_risk(values)
     axes.axvline(-risk, color=style.VERMILLION, linewidth=1.2, linestyle="--", label="worst 5 %")
-    side = "right" if -risk < (low + high) / 2 else "left"  # away from the line
-    axes.legend(loc=f"upper {side}", borderaxespad=0.1, handlelength=1.4)
+    left = -risk < (low + high) / 2  # the legend stands away from the line
+    axes.legend(loc="upper right" if left else "upper left", borderaxespad=0.1, handlelength=1.4)
     axes.set_ylim(0, 1.28 * max(float(count.max()), float(density.max() * (edges[1] - edges[0]))))
     style.plain_numbers(axes, "x", sign=True, most=5)
     style.plain_numbers(axes, most=5)

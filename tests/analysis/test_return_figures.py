@@ -86,5 +86,7 @@ def test_drawdown_has_times_and_the_legend_leaves_the_worst_5_percent_free() -> 
     assert fall.get_xlabel() == held.get_xlabel() == "time (HH:MM:SS)"
     (line,) = [one for one in law.get_lines() if one.get_label() == "worst 5 %"]
     x = law.transData.transform((float(line.get_xdata()[0]), 0.0))[0]  # type: ignore[index,arg-type]
-    box = law.get_legend().get_window_extent()
+    legend = law.get_legend()
+    assert legend is not None
+    box = legend.get_window_extent()
     assert not box.x0 <= x <= box.x1
