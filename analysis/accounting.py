@@ -40,7 +40,7 @@ from marketsim.analysis import performance
 from marketsim.analysis.fills import Fills, Rows
 from marketsim.analysis.prices import clock_grid, step_of
 from marketsim.analysis.rule_notes import RuleNotes, rule_notes
-from marketsim.analysis.tape import Floats, Ints, Tape, quotient, the_instrument
+from marketsim.analysis.tape import Floats, Ints, Tape, quotient, require_tables, the_instrument
 from marketsim.domain.units import SECOND, duration
 from marketsim.errors import InvalidValueError, did_you_mean
 
@@ -116,10 +116,17 @@ class Accounts:
 
     def __getitem__(self, name: str) -> Account:
         if name not in self.table.index:
+            if members := self.members(name):
+                some = ", ".join(members[:3]) + (" …" if len(members) > 3 else "")
+                raise InvalidValueError(f"{name!r} is a family of {len(members)}: name one of {some}")
             raise InvalidValueError(f"no agent is called {name!r}{did_you_mean(name, self.table.index)}")
         row = self.table.loc[name].to_dict()
         wanted = {field: row[field] for field in Account.__dataclass_fields__ if field != "name"}
         return Account(name=name, **{**wanted, "orders": int(wanted["orders"]), "fills": int(wanted["fills"])})
+
+    def members(self, family: str) -> list[str]:
+        """The agents of a family; none where no family is called so."""
+        return [name for name, own in zip(self._fills.names, self._fills.family, strict=True) if own == family]
 
     def __len__(self) -> int:
         return len(self._fills.names)
@@ -379,6 +386,7 @@ def accounts(tables: MarketTables, *, horizon: object = "5s", tapes: Mapping[str
 
     tapes: of the instruments, by symbol, where they are there already.
     """
+    require_tables(tables)
     length = duration(horizon)
     if length < 0:
         raise InvalidValueError(f"horizon={horizon!r} must not be negative")

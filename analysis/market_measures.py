@@ -29,7 +29,7 @@ from marketsim.analysis.prices import mid_returns, realized_volatility, step_of
 from marketsim.analysis.regression import mean_error
 from marketsim.analysis.spreads import edges_of, quoted_spread, trade_spreads
 from marketsim.analysis.stylized import excess_kurtosis, sign_autocorrelation
-from marketsim.analysis.tape import Tape, the_instrument
+from marketsim.analysis.tape import Tape, require_tables, the_instrument
 from marketsim.analysis.transient_impact import fit_propagator
 from marketsim.analysis.windows import after_warm_up, during
 from marketsim.domain.units import SECOND, format_duration
@@ -111,6 +111,8 @@ def microstructure(
     A long run is read from its folder in blocks and only in the columns that are needed. Raises InvalidValueError for
     an unknown instrument or a warm-up as long as the source.
     """
+    if not isinstance(source, Tape):
+        require_tables(source)
     kept = source if warm_up is None else after_warm_up(source, warm_up)
     symbols = [kept.symbol] if isinstance(kept, Tape) else list(kept.instruments)
     if instrument is not None and not isinstance(kept, Tape):

@@ -10,10 +10,12 @@ import pandas as pd
 
 from marketsim.analysis.figures.counterfactual import UNIT_WORDS, counterfactual_figure
 from marketsim.analysis.files import write_text
-from marketsim.analysis.page_parts import cards, document, figure, footer, header, table
+from marketsim.analysis.page_parts import box, cards, document, figure, footer, header, notice, table
 from marketsim.analysis.page_words import Column
 from marketsim.analysis.summary import number
 
+_FORM = "+,.2f"
+_TILES = 4  # orders that have tiles of their own; all are in the table
 _READING = (
     "Both markets are the same up to the order, and everybody draws the same random numbers in both: the difference is "
     "the order's doing. A band that holds zero says that nothing is known yet; more seeds tell more. What is left at "
@@ -38,10 +40,34 @@ def counterfactual_page(
     return write_text(Path(path), document(title, _body(curves, orders, unit, confidence, title, facts)))
 
 
+def verdict(orders: pd.DataFrame, unit: str, confidence: float) -> str:
+    """What lasts of each order, and whether it is told from chance, in a sentence or two."""
+    sure = [_lasting(row, unit) for _, row in orders.iterrows() if _known(row)]
+    rest = [_lasting(row, unit) for _, row in orders.iterrows() if not _known(row)]
+    parts = []
+    if sure:
+        parts.append(f"Clearly not chance ({confidence * 100:.4g} %): {'; '.join(sure)}.")
+    if rest:
+        parts.append(f"May be chance: {'; '.join(rest)}; more seeds tell more.")
+    return " ".join(parts)
+
+
+def _known(row: pd.Series) -> bool:
+    """Whether the interval of the lasting impact leaves 0 out."""
+    return bool(row["low"] > 0 or row["high"] < 0)
+
+
+def _lasting(row: pd.Series, unit: str) -> str:
+    interval = f"{number(row['low'], _FORM)} to {number(row['high'], _FORM)}"
+    return f"what {row['order']} leaves, {number(row['lasting'], _FORM)} {unit} ({interval})"
+
+
 def _body(
     curves: pd.DataFrame, orders: pd.DataFrame, unit: str, confidence: float, title: str, facts: Mapping[str, str]
 ) -> Iterator[str]:
-    yield header(title, " · ".join(facts.values()))
+    yield header(title, " · ".join(f"{name}: {words}" for name, words in facts.items()))
+    sure = all(_known(row) for _, row in orders.iterrows())
+    yield (box if sure else notice)(verdict(orders, unit, confidence))
     yield cards(list(_headlines(orders, unit)))
     yield figure(
         lambda width: counterfactual_figure(curves, orders, unit, confidence, width=width),
@@ -50,19 +76,17 @@ def _body(
     )
     words = f"Impact and cost in {UNIT_WORDS.get(unit, unit)}; positive where the price went with the order."
     yield table(orders.set_index("order"), "order", _columns(unit, confidence), words)
-    lines = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(words)}</dd></div>" for name, words in facts.items())
+    lines = "".join(f"<div><dt>{escape(name)}:</dt> <dd>{escape(words)}</dd></div>" for name, words in facts.items())
     yield f'<section><h2>How it was found out</h2><dl class="box facts">{lines}</dl></section>'
     yield footer("Simulated time throughout; quantities are in units.")
 
 
 def _headlines(orders: pd.DataFrame, unit: str) -> Iterator[tuple[str, str]]:
-    largest = orders.iloc[int(orders["quantity"].to_numpy().argmax())]
-    name = largest["order"]
-    yield number(largest["peak"], "+,.2f"), f"{unit}, peak impact of {name}"
-    yield number(largest["lasting"], "+,.2f"), f"{unit}, what lasts of it"
-    yield number(largest["cost"], "+,.2f"), f"{unit}, what it paid beyond the mid"
-    yield number(largest["gain"], ",.1f"), "times narrower for the common chance"
-    yield f"{largest['seeds']}", "seeds"
+    for _, row in orders.head(_TILES).iterrows():
+        chance = "" if _known(row) else "; may be chance"
+        yield number(row["lasting"], _FORM), f"{unit} last of {row['order']}{chance}"
+        yield number(row["cost"], _FORM), f"{unit} paid beyond the mid by {row['order']}"
+    yield f"{orders['seeds'].min()}", "seeds"
 
 
 def _columns(unit: str, confidence: float) -> tuple[Column, ...]:

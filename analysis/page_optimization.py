@@ -133,10 +133,11 @@ def verdict(found: Found) -> str:
     interval = f"{number(row['difference_low'], '+' + form)} to {number(row['difference_high'], '+' + form)}"
     words = f"{number(row['difference'], '+' + form)} ({interval}) against the scenario as it is"
     words += f" under {row['seeds']} fresh seeds"
+    level = f"{found.confidence * 100:.4g} %"
     if row["better"]:
-        return f"Better for certain: {words}."
+        return f"Clearly better ({level}): {words}."
     worse = row["difference_low"] > 0 or row["difference_high"] < 0
-    return f"Worse for certain: {words}." if worse else f"Not better for certain: {words}; more seeds tell more."
+    return f"Clearly worse ({level}): {words}." if worse else f"Not clearly better: {words}; more seeds tell more."
 
 
 def decimals_of(value: float, trials: pd.DataFrame) -> str:
@@ -245,7 +246,7 @@ def _finalists(found: Found) -> str:
         ("optimism", "optimism", "", form),
         ("change", "difference", "to as it is", ""),
         ("range", "interval", f"{level}, all at once", ""),
-        ("verdict", "for certain", "", ""),
+        ("verdict", "clearly", level, ""),
     ]
     words = f"The best trials and the scenario as it is under {len(found.fresh)} seeds that the search has not seen."
     return table(frame, "candidate", columns, words)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from marketsim.analysis.figures.sweep import sweep_figure
+from marketsim.analysis.figures.sweep import is_map, sweep_figure
 from marketsim.analysis.files import write_text
 from marketsim.analysis.page import ROOM, manifest_section
 from marketsim.analysis.page_parts import cards, document, figure, footer, header, notice, table
@@ -119,12 +119,6 @@ def _varied(varied: Sequence[str]) -> Iterator[str]:
 
 def _effects(sheet: _Sheet) -> Iterator[str]:
     yield '<section id="effects"><h2>What it does</h2>'
-    if len(sheet.parameters) > 1:
-        yield (
-            "<p>Of two parameters in a grid: a map of the means. Otherwise each parameter by itself: the line is the "
-            "mean over all points with that value (of many values: over eight groups of neighbours), the dots are the "
-            "points.</p>"
-        )
     size = 0
     for first in range(0, len(sheet.measures), A_PICTURE):
         measures = sheet.measures[first : first + A_PICTURE]
@@ -134,12 +128,27 @@ def _effects(sheet: _Sheet) -> Iterator[str]:
         draw = sheet.figure(measures)
         part = figure(
             draw, f"{', '.join(measures)} against {', '.join(sheet.parameters)}",
-            f"Bars are {sheet.percent} intervals of the mean over the seeds; a bar is as long as chance, other "
-            "parameters held alike.",
+            _caption(sheet),
         )  # fmt: skip
         size += len(part)
         yield part
     yield "</section>"
+
+
+def _caption(sheet: _Sheet) -> str:
+    """How the figure is read, whichever of its kinds it is."""
+    if is_map(sheet.runs, sheet.parameters):
+        return (
+            "The map shows means over the seeds only; how sure each of them is, say the intervals in the table of "
+            "points."
+        )
+    if len(sheet.parameters) == 1:
+        return f"Dots are means over the seeds, bars their {sheet.percent} intervals."
+    return (
+        "Each parameter by itself: the line is the mean over all points with that value (of many values: over eight "
+        f"groups of neighbours), the pale dots are the points. Bars are {sheet.percent} intervals of the mean over the "
+        "seeds; a bar is as long as chance, other parameters held alike."
+    )
 
 
 def _strengths(sheet: _Sheet) -> Iterator[str]:

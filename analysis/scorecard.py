@@ -152,7 +152,8 @@ def performance_table(
     horizon: object = "5s",
     books: Accounts | None = None,
 ) -> pd.DataFrame:
-    """Every measure of some agents (all by default): a row a measure and agent, columns COLUMNS.
+    """Every measure of some agents (all by default; of a family its members): a row a measure and agent, columns
+    COLUMNS.
 
     ``value`` is NaN where a measure is not defined, and ``missing`` says why and what to do, "" elsewhere. GROUPS has
     every measure and its unit; docs/performance-measures.md its formula and source. ``.pivot(index="measure",
@@ -380,10 +381,14 @@ def inventory_half_life(held: Floats, step: float) -> float:
 def _chosen(agents: str | Iterable[str] | None, books: Accounts) -> list[str]:
     if agents is None:
         return books.names
-    names = [agents] if isinstance(agents, str) else list(agents)
-    for name in names:
-        books[name]  # an unknown name is refused with the nearest one
-    return names
+    asked = [agents] if isinstance(agents, str) else list(agents)
+    names: list[str] = []
+    for name in asked:
+        members = [] if name in books.names else books.members(name)
+        if not members:
+            books[name]  # an unknown name is refused with the nearest one
+        names += members or [name]
+    return list(dict.fromkeys(names))
 
 
 def _capital(capital: float | Mapping[str, float] | None, name: str, books: Accounts) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from marketsim.analysis.tape import Floats, Ints, Tape, column
+from marketsim.analysis.tape import Floats, Ints, Tape, column, require_tables
 from marketsim.domain.units import duration, format_duration
 from marketsim.errors import InvalidValueError
 
@@ -86,6 +86,7 @@ def surveil(
     recordings. The signs are those of Lee, Eom and Park (2013) and of the indicators of manipulation in Annex II of
     Commission Delegated Regulation (EU) 2016/522 (Annex I, A(e) and (f) of MAR).
     """
+    require_tables(tables)
     spans = [duration(value) for value in (build, reaction, longest)]
     if not 0.0 <= threshold <= 1.0:
         raise InvalidValueError(f"threshold={threshold} must lie between 0 and 1")

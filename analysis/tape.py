@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,6 +65,7 @@ class Tape:
         """
         if isinstance(source, Tape):
             return source
+        require_tables(source)
         symbol = the_instrument(source, instrument)
         single = len(source.instruments) == 1
         spec = source.instruments[symbol]
@@ -242,8 +244,19 @@ class Tape:
         return Tape(**values)
 
 
+def require_tables(source: object) -> None:
+    """InvalidValueError for what has no tables of a market, such as the path of a run."""
+    if isinstance(source, (str, PathLike)):
+        raise InvalidValueError(
+            f"{str(source)!r} is the name of a run, not the run: give a run: ms.Run.open({str(source)!r})"
+        )
+    if not hasattr(source, "instruments"):
+        raise InvalidValueError(f"{type(source).__name__} is no run and no recorded day: give a run: ms.Run.open(PATH)")
+
+
 def the_instrument(tables: MarketTables, instrument: str | None) -> str:
     """``instrument``, or the only one there is. Raises InvalidValueError when that is not one."""
+    require_tables(tables)
     known = list(tables.instruments)
     if instrument is None:
         if len(known) == 1:

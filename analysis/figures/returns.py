@@ -63,7 +63,7 @@ def agent_summary(
         position = books.inventory(instrument=symbol)[name].to_numpy()
         _draw_curve(held, time, position, style.GREEN, f"Position in {symbol}", "position (units)")
     for axes in (profit, fall, held):
-        style.time_axis(axes, tables.start, tables.end, local=local, label=axes is held or narrow)
+        style.time_axis(axes, tables.start, tables.end, local=local, label=narrow or axes is not profit)
     _draw_law(law, changes, f"Changes of the P&L over {format_duration(step)}", f"change ({currency})")
     return figure
 
@@ -93,6 +93,10 @@ def monthly_heat_map(
     orange. Raises InvalidValueError for another table.
     """
     wanted = [*range(1, 13), "year"]
+    if not hasattr(months, "columns"):
+        raise InvalidValueError(
+            f"{type(months).__name__} is no table of months: use marketsim.analysis.monthly_returns(returns, times)"
+        )
     if list(months.columns) != wanted:
         raise InvalidValueError(
             f"columns {list(months.columns)} are not those of a table of months, 1 to 12 and year: "
@@ -167,7 +171,8 @@ def _draw_law(axes: Axes, values: Floats, title: str, label: str) -> None:
     axes.plot(middle, density * (edges[1] - edges[0]), color=style.BLACK, linewidth=1.1, label="normal law")
     risk = performance.value_at_risk(values)
     axes.axvline(-risk, color=style.VERMILLION, linewidth=1.2, linestyle="--", label="worst 5 %")
-    axes.legend(loc="upper left", borderaxespad=0.1, handlelength=1.4)
+    left = -risk < (low + high) / 2  # the legend stands away from the line
+    axes.legend(loc="upper right" if left else "upper left", borderaxespad=0.1, handlelength=1.4)
     axes.set_ylim(0, 1.28 * max(float(count.max()), float(density.max() * (edges[1] - edges[0]))))
     style.plain_numbers(axes, "x", sign=True, most=5)
     style.plain_numbers(axes, most=5)

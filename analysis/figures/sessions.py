@@ -85,8 +85,10 @@ def interruptions(run: Run, instrument: str | None = None, *, width: float = sty
     figure = style.canvas(width, 5.0)
     if len(tape.price) == 0:
         return style.empty(figure, f"{tape.symbol}: no trades")
-    price, pace = style.panels(figure, 2, heights=(2.2, 1))
     spans = phase_spans(run, tape.symbol)
+    if not any(phase in _SHADES and end > tape.start for _, end, phase in spans):
+        return style.empty(figure, f"{tape.symbol}: no interruptions: it traded continuously all the time")
+    price, pace = style.panels(figure, 2, heights=(2.2, 1))
     for axes in (price, pace):
         _shade(axes, spans, tape)
     _indicated(price, run, tape)

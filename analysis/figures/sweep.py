@@ -45,7 +45,7 @@ def sweep_figure(
     if good.empty or not measures:
         return style.empty(style.canvas(width, 2.0), "No run is over that did not fail: there is nothing to draw.")
     labels = {path: _label(path, (units or {}).get(path, "")) for path in parameters}
-    if len(parameters) == 2 and _is_grid(good, parameters):
+    if is_map(table, parameters):
         return _maps(good, parameters, measures, labels, log, width)
     return _effects(good, parameters, measures, labels, log, confidence, width)
 
@@ -179,6 +179,11 @@ def _in_order(means: pd.DataFrame, axis: int) -> pd.DataFrame:
     """Numbers from small to large; text as it came."""
     labels = means.axes[axis]
     return means.sort_index(axis=axis) if pd.api.types.is_numeric_dtype(labels) else means  # type: ignore[call-overload]
+
+
+def is_map(table: pd.DataFrame, parameters: Sequence[str]) -> bool:
+    """Whether ``sweep_figure`` draws maps of the means, without intervals: for two parameters in a grid."""
+    return len(parameters) == 2 and _is_grid(table[table["status"] == "ok"], parameters)
 
 
 def _is_grid(table: pd.DataFrame, parameters: Sequence[str]) -> bool:

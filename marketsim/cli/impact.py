@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from marketsim.cli.console import empty_table, output, say
 from marketsim.cli.guard import guarded
 from marketsim.cli.options import Browse, Confidence, Debug, Parquet, Report, Scenario, Settings, Workers
 from marketsim.cli.report import tell_page
+from marketsim.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,6 +66,7 @@ def impact(
     from marketsim.experiment.counterfactual import check_unit, counterfactual
 
     chosen = check_unit(unit)
+    _require_orders(buy or (), sell or (), seeds)
     spec = read(scenario, settings or ())
     with CountProgress("seeds") as progress:
         if workers != 1:
@@ -80,12 +83,27 @@ def impact(
     tell_page(lambda page: found.report(page, chosen), report, browse, "impact.html")
 
 
+def _require_orders(buy: Sequence[float], sell: Sequence[float], seeds: int) -> None:
+    """What the options must say, in the words of the options."""
+    if not buy and not sell:
+        raise InvalidValueError("there is no order: say --buy 500 or --sell 500, once for each size")
+    for option, sizes in (("--buy", buy), ("--sell", sell)):
+        for size in sizes:
+            if not size > 0:
+                raise InvalidValueError(f"{option} {size:g}: a quantity is above zero, such as {option} 500")
+    if seeds < 2:
+        raise InvalidValueError(f"--seeds {seeds}: an interval needs at least two seeds, such as --seeds 50")
+
+
 def _tell(found: Counterfactual, unit: Unit) -> None:
+    from marketsim.analysis.page_counterfactual import verdict
+
     say(found.title)
     for name, words in found.facts.items():
         say(f"  {name}: {words}")
     say()
     output().print(_table(found, unit))
+    say(verdict(found.summary(unit), unit, found.confidence))
     say(
         f"In {unit}, positive where the price went with the order. Cost: price paid less the mid at the fork. Lasting: "
         "mean impact over the last tenth of the horizon. Gain: how many times wider its interval would be if the two "

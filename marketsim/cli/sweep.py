@@ -82,7 +82,7 @@ def sweep(
     given = {name: value for name, value in given.items() if value is not None}
     if Path(what).is_dir() and is_record(what):
         _refuse(what, {**given, **({"over": over} if over else {}), **({"set": settings} if settings else {})})
-        folder, start = Path(what), lambda progress: resume(what, progress=progress, **how)
+        folder, start = Path(what), lambda **told: resume(what, **told, **how)
     else:
         folder, start = _begin(what, over or [], settings or [], given, out, how)
     with CountProgress("runs") as progress:
@@ -93,15 +93,17 @@ def sweep(
     tell_page(found.report, report, browse, folder / "report.html")
 
 
-def _under_way(
-    start: Callable[[Callable[[int, int], None]], Sweep], progress: CountProgress, folder: Path, *, compiled: bool
-) -> Sweep:
+def _under_way(start: Callable[..., Sweep], progress: CountProgress, folder: Path, *, compiled: bool) -> Sweep:
     from marketsim.cli.compare import compile_market
 
-    try:
+    def prepare() -> None:
+        note(f"every run is kept in {folder} as soon as it is over")
         if compiled:
             compile_market(progress)
-        return start(progress)
+            note("starting workers")
+
+    try:
+        return start(prepare=prepare, progress=progress)
     except KeyboardInterrupt:
         if (folder / "manifest.json").exists():
             note(f"stopped; what is done is kept. Go on with: marketsim sweep {folder}")
@@ -115,7 +117,7 @@ def _begin(
     given: dict[str, Any],
     out: Path | None,
     how: dict[str, Any],
-) -> tuple[Path, Callable[[Any], Sweep]]:
+) -> tuple[Path, Callable[..., Sweep]]:
     """The folder, and what runs the sweep that was asked for."""
     from marketsim.cli.scenarios import read
     from marketsim.experiment.sweep import sweep as run
@@ -128,6 +130,7 @@ def _begin(
     chosen = {**{name: told[name] for name in ("design", "points", "seeds", "measures", "design_seed") if name in told}}
     chosen |= given
     if isinstance(table := chosen.get("points"), str):
+        _require_one_design(table, over)
         chosen["points"] = (
             int(table)
             if table.isdigit()
@@ -136,7 +139,19 @@ def _begin(
             else beside(Path(what), table)
         )
     folder = out or (Path(str(told["out"])) if "out" in told else _FOLDER / spec.name)
-    return folder, lambda progress: run(spec, space, folder=folder, progress=progress, **chosen, **how)
+    return folder, lambda **told: run(spec, space, folder=folder, **told, **chosen, **how)
+
+
+def _require_one_design(points: str, over: Sequence[str]) -> None:
+    """A table says what varies by itself."""
+    from marketsim.errors import InvalidValueError
+
+    if over and not points.isdigit():
+        there = "" if Path(points).is_file() else ", and there is no such file"
+        raise InvalidValueError(
+            f"--points {points}: it names a table, which says what varies{there}: leave out --over, or say how many "
+            "points, such as --points 20"
+        )
 
 
 def _refuse(folder: str, given: Mapping[str, Any]) -> None:

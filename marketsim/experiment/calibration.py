@@ -85,6 +85,12 @@ class Calibration:
     values: pd.DataFrame
     _runs: dict[str, Run] = field(default_factory=dict, repr=False)
 
+    def __repr__(self) -> str:
+        return (
+            f"<Calibration of {self.name} to {self.recorded_symbol}: {len(self.trials):,} trials, "
+            f"{len(self.seeds):,} seeds; .spec, .parameters, .distances, .figure(), .report(PATH), .save(FILE)>"
+        )
+
     @property
     def spec(self) -> ScenarioSpec:
         """The calibrated scenario."""

@@ -100,6 +100,13 @@ class Comparison:
     failures: Mapping[str, tuple[Failed, ...]]
     outcomes: Mapping[str, tuple[Measures | Failed, ...]]
 
+    def __repr__(self) -> str:
+        return (
+            f"<Comparison of {', '.join(self.names)} in {self.scenario}: {len(self.seeds):,} seeds, "
+            f"{len({row.measure for row in self.rows}):,} measures; .table(), .of(MEASURE), .figure(), "
+            ".report(PATH), .save(FOLDER)>"
+        )
+
     @property
     def tests(self) -> int:
         """For how many comparisons p-values are corrected: those that are not equal under every seed."""

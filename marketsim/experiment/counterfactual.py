@@ -27,7 +27,7 @@ from marketsim.analysis.paired import student
 from marketsim.analysis.resampling import resamples
 from marketsim.domain.units import SECOND, duration, format_duration, format_time
 from marketsim.errors import InvalidValueError, SimulationError, did_you_mean
-from marketsim.experiment.fork import How, Lines, Plan, start
+from marketsim.experiment.fork import How, Lines, Plan, refuse_bare, start
 from marketsim.experiment.pool import spread
 from marketsim.experiment.replication import Given, spec_of
 from marketsim.scenario.spec import ScenarioSpec
@@ -77,6 +77,12 @@ class Counterfactual:
     paid: Floats
     digests: NDArray[np.str_]
 
+    def __repr__(self) -> str:
+        return (
+            f"<Counterfactual of {self.scenario}: {', '.join(self.labels)} in {self.instrument} at {self.venue}, "
+            f"{len(self.seeds):,} seeds; .summary(), .table(), .figure(), .report(PATH), .save(FOLDER)>"
+        )
+
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The orders in words, such as "buy 500"."""
@@ -111,7 +117,8 @@ class Counterfactual:
 
         ``order``, ``quantity`` (units), ``executed`` (mean), ``cost`` (mean of side · (price paid - mid at the fork),
         of those that traded), ``peak`` (largest mean impact) and ``peak_seconds``, ``lasting`` (mean impact over the
-        last tenth of the horizon) with ``low`` and ``high``, ``left`` (lasting over peak), ``gain`` (how many times
+        last tenth of the horizon) with ``low`` and ``high``, ``left`` (lasting over peak; NaN where the
+        band holds 0 at the peak), ``gain`` (how many times
         wider the interval of ``lasting`` would be if the two markets had been run under different seeds), ``seeds``.
         """
         import pandas as pd
@@ -119,7 +126,7 @@ class Counterfactual:
         impacts, scale = self.impacts(unit), self._scale(unit)[:, :, 0, 0]
         rows = []
         for place, (name, order) in enumerate(zip(self.labels, self.orders, strict=True)):
-            curve = _band(_over_times(impacts[:, :, place], None), self.confidence, self.band)[0]
+            curve, floor, _, _ = _band(_over_times(impacts[:, :, place], None), self.confidence, self.band)
             lasting = _over_times(_last(impacts[:, :, place]), None)[:, None]
             mean, low, high, count = (part[0] for part in _band(lasting, self.confidence, self.band))
             cost = _over_times(_side(order) * (self.paid[:, :, place] - self.mid) * scale, None)
@@ -135,7 +142,7 @@ class Counterfactual:
                     "lasting": float(mean),
                     "low": float(low),
                     "high": float(high),
-                    "left": float(mean / curve[top]) if curve[top] else float("nan"),
+                    "left": float(mean / curve[top]) if floor[top] > 0 else float("nan"),
                     "gain": self._gain(place, self._scale(unit)),
                     "seeds": int(count),
                 }
@@ -285,6 +292,7 @@ def counterfactual(
     points = _points(plan, horizon, every)
     watch = _Watch(plan.times, plan.keys, plan.orders, plan.instrument, plan.venue, points, how)
     found = _follow_all(partial(_follow, plan.spec.to_dict(), watch), chosen, workers, progress)
+    _require_differences(plan, found)
     return Counterfactual(
         plan.spec.name, plan.instrument, plan.venue, found[0].how, chosen, plan.times, plan.orders,
         np.array(points, np.int64), plan.terms.tick, confidence, band,
@@ -443,6 +451,8 @@ def _sized(
 
 def _points(plan: Plan, horizon: str | int, every: str | int | None) -> tuple[int, ...]:
     """ns after the order, 0 and the horizon among them."""
+    refuse_bare("horizon", horizon)
+    refuse_bare("every", every)
     length = duration(horizon)
     step = -(-length // _POINTS) if every is None else duration(every)
     if length <= 0 or step <= 0:
@@ -458,6 +468,15 @@ def _points(plan: Plan, horizon: str | int, every: str | int | None) -> tuple[in
     if every is None:
         return tuple(sorted({length * place // _POINTS for place in range(_POINTS + 1)}))
     return (*range(0, length, step), length)
+
+
+def _require_differences(plan: Plan, found: Sequence[_Seen]) -> None:
+    """SimulationError where no seed has a mid in both markets at any point after the order."""
+    if not any(np.isfinite(one.with_order - one.without[:, None, :])[..., 1:].any() for one in found):
+        raise SimulationError(
+            f"no fork has a mid with and without the order: a side of the book of {plan.instrument} at {plan.venue} "
+            "was empty whenever the price was looked at; fork later, follow it for longer, or order less"
+        )
 
 
 def _side(order: Intervention) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 
 from marketsim.agents.intervention import Intervention
 from marketsim.domain.instrument import Instrument
-from marketsim.domain.units import duration, format_time, time_of_day
+from marketsim.domain.units import MICROSECOND, duration, format_time, time_of_day
 from marketsim.errors import InvalidValueError, did_you_mean
 from marketsim.experiment.replication import Given, spec_of
 from marketsim.scenario.registry import REGISTRY
@@ -204,8 +204,15 @@ class Lines:
         line.finish()
 
 
+def refuse_bare(name: str, given: object) -> None:
+    """InvalidValueError for a bare number below a microsecond: it would be nanoseconds, and seconds are meant."""
+    if isinstance(given, (int, float)) and not isinstance(given, bool) and 0 < given < MICROSECOND:
+        raise InvalidValueError(f'{name}={given}: {given} means {given} ns; write "{given}s", or "{given}ns"')
+
+
 def moment_of(spec: ScenarioSpec, given: str | int, name: str) -> int:
     """ns of the clock within a run; InvalidValueError that begins with ``name`` for what lies outside."""
+    refuse_bare(name, given)
     try:
         if isinstance(given, str):
             time = time_of_day(given) if ":" in given else spec.start + duration(given)

@@ -73,6 +73,13 @@ class Optimization:
     importance: pd.DataFrame
     finalists: pd.DataFrame
 
+    def __repr__(self) -> str:
+        return (
+            f"<Optimization of {self.scenario.name}: {self.direction}d {self.measure}, {len(self.trials):,} trials, "
+            f"{len(self.seeds):,} seeds, best {self.value:.6g}; .best, .finalists, .figure(), .report(PATH), "
+            ".save(FOLDER)>"
+        )
+
     @cached_property
     def winner(self) -> int:
         """The number of the trial with the best value in the search."""
@@ -225,7 +232,11 @@ def optimize(
 def _measuring(measure: str | Callable[[Any], float], spec: ScenarioSpec) -> tuple[str, Callable[[Any], Measures]]:
     """The measure's name, and what gives it of a run."""
     if isinstance(measure, str):
-        return measure, measured(measure, spec)
+        found = measured(measure, spec)
+        if len(found.names) > 1:
+            some = ", ".join(found.names[:4]) + (" …" if len(found.names) > 4 else "")
+            raise InvalidValueError(f"measure {measure!r}: one measure, please; the pattern matches {some}")
+        return found.names[0], found
     if not callable(measure):
         raise InvalidValueError(f"measure={measure!r}: give a name such as agents.mm.pnl, or a function of a run")
     name = f"{getattr(measure, '__module__', '')}:{getattr(measure, '__qualname__', type(measure).__name__)}"

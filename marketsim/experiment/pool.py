@@ -21,7 +21,7 @@ from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait as wait_for
 from typing import Any, TypeAlias, TypeVar
 
-from marketsim.errors import SimulationError
+from marketsim.errors import InvalidValueError, SimulationError
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -49,10 +49,23 @@ def spread(work: Callable[[A], R], items: Sequence[A], workers: int | None = Non
     """
     count = min(workers or cores(), len(items))
     if count > 1:
+        require_sendable(work)
         yield from _Spread(work, items, count).outcomes()
         return
     for index, item in enumerate(items):
         yield index, attempt(work, item)
+
+
+def require_sendable(work: object) -> None:
+    """InvalidValueError for work that cannot be sent to a process, such as a lambda."""
+    import pickle
+
+    try:
+        pickle.dumps(work)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise InvalidValueError(
+            f"this cannot be sent to another process ({error}): give a function of a module, or workers=1"
+        ) from None
 
 
 def attempt(work: Callable[[A], R], item: A) -> R | Exception:

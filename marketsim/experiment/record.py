@@ -58,13 +58,14 @@ class Record:
             raise
         return self
 
-    def __exit__(self, *reason: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, *reason: object) -> None:
         if self._runs is not None:
             with contextlib.suppress(OSError):
                 self._sync()
             self._runs.close()
         if self._lock is not None:
-            if self._made and not self.rows:
+            stopped = kind is not None and issubclass(kind, KeyboardInterrupt)  # it goes on, though nothing is done yet
+            if self._made and not self.rows and not stopped:
                 self._take_back()
             self._lock.close()  # and with it goes the lock
 

@@ -2,8 +2,8 @@
 
 A ``Choice`` is a list of values; a ``Span`` goes from one end to another, on a linear or a logarithmic scale, in steps
 where it is told. Ends may have units: ``"100us"``, ``"2bps"`` and ``"0.5/s"`` stay what they are, and what lies between
-is written in the same unit. Whether a path exists, and whether its values are valid there, is asked of the scenario
-itself. A space draws nothing and runs nothing.
+is written in the same unit; a duration always has one. Whether a path exists, and whether its values are valid there,
+is asked of the scenario itself. A space draws nothing and runs nothing.
 """
 
 from __future__ import annotations
@@ -266,6 +266,7 @@ def _choice(path: str, given: Choice, paths: _Paths) -> Dimension:
         raise InvalidValueError(f"{path}: {twice[0]} is given twice: keep one")
     for value in values:
         paths.require(path, value)
+        paths.require_unit(path, value)
     return Dimension(path, values=values, unit=_common_unit(values))
 
 
@@ -289,6 +290,7 @@ def _span(path: str, given: Span, paths: _Paths) -> Dimension:
         )
     for end in (given.low, given.high):
         paths.require(path, end)
+        paths.require_unit(path, end)
     whole = not unit and low.is_integer() and high.is_integer() and not paths.takes(path, low + 0.5)
     return Dimension(path, (), low, high, given.scale, step, unit, whole)
 
@@ -401,6 +403,16 @@ class _Paths:
             raise InvalidValueError(
                 text if text.startswith(path) else f"{path} = {value}: {text}{self._near(path)}"
             ) from error
+
+    def require_unit(self, path: str, value: Value) -> None:
+        """InvalidValueError for a bare number where a duration belongs: it would be nanoseconds, seldom meant."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value == 0:
+            return
+        if self.takes(path, f"{value}ns") and not self.takes(path, f"{value} of no unit"):
+            raise InvalidValueError(
+                f'{path}: {value} means {value} ns, because it is a duration: write a unit, such as "{value}ms" or '
+                f'"{value}ns"'
+            )
 
     def takes(self, path: str, value: Value) -> bool:
         """Whether a value is valid there."""

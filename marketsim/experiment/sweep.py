@@ -50,6 +50,14 @@ class Sweep:
     confidence: float = 0.95
     folder: Path | None = None
 
+    def __repr__(self) -> str:
+        runs = len(self.design) * len(self.seeds)
+        return (
+            f"<Sweep of {self.spec.name}: {len(self.design):,} points, {len(self.seeds):,} seeds, {len(self.rows):,} "
+            f"of {runs:,} runs, {len(self.failures):,} failed; .table, .summary(), .figure(), .report(PATH), "
+            ".save(FOLDER)>"
+        )
+
     @classmethod
     def open(cls, folder: str | Path, *, confidence: float = 0.95) -> Sweep:
         """The sweep of a folder, as far as it is; StoreError where there is none."""
@@ -213,6 +221,7 @@ def sweep(
     design_seed: int = 0,
     retry_failed: bool = False,
     confidence: float = 0.95,
+    prepare: Callable[[], None] | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
     """Run a scenario at every point of a design.
@@ -227,11 +236,12 @@ def sweep(
     folder: where runs are kept as soon as they are over; the same sweep into the same folder goes on, another one is
     refused. In memory when left out. retry_failed: runs that failed before are done again.
     workers: processes; as many as there are cores when left out. cluster: address of a Dask scheduler instead.
-    progress: is told ``(done, all)`` of the runs that were missing.
+    prepare: called when the folder is there and before anything runs. progress: is told ``(done, all)`` of
+    the runs that were missing.
     Raises InvalidValueError for what cannot be run, StoreError for a folder that cannot be used.
     """
     plan = _plan(scenario, over, design, points, seeds, measures, design_seed)
-    return _run(plan, folder, workers, cluster, retry_failed, confidence, progress)
+    return _run(plan, folder, workers, cluster, retry_failed, confidence, prepare, progress)
 
 
 def resume(
@@ -241,11 +251,12 @@ def resume(
     cluster: str | None = None,
     retry_failed: bool = False,
     confidence: float = 0.95,
+    prepare: Callable[[], None] | None = None,
     progress: Progress | None = None,
 ) -> Sweep:
     """Go on with the sweep of a folder."""
     plan = _Plan.read(read_definition(folder), folder)
-    return _run(plan, folder, workers, cluster, retry_failed, confidence, progress)
+    return _run(plan, folder, workers, cluster, retry_failed, confidence, prepare, progress)
 
 
 class Done(NamedTuple):
@@ -359,6 +370,7 @@ def _run(
     cluster: str | None,
     retry_failed: bool,
     confidence: float,
+    prepare: Callable[[], None] | None,
     progress: Progress | None,
 ) -> Sweep:
     if not 0.0 < confidence < 1.0:
@@ -368,6 +380,8 @@ def _run(
     with nullcontext() if folder is None else Record(folder, plan.definition) as record:
         rows = dict(record.rows) if record is not None else {}
         wanted = [key for key in plan.keys if key not in rows or (retry_failed and "error" in rows[key])]
+        if prepare is not None and wanted:
+            prepare()
         for done, row in enumerate(_rows(plan, wanted, workers, cluster), start=1):
             if record is not None:
                 record.add([row])

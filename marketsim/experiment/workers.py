@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from marketsim.errors import SimulationError
-from marketsim.experiment.pool import attempt, begin, run_batch
+from marketsim.experiment.pool import attempt, begin, require_sendable, run_batch
 from marketsim.experiment.replication import Measures, Measuring, replicate
 
 
@@ -104,5 +104,6 @@ class Workers:
 
     def _begin(self, task: _Task) -> None:
         if self._pool is None:
+            require_sendable(task.measures)
             self._pool = ProcessPoolExecutor(self._count, mp_context=get_context("spawn"), initializer=begin)
         self._running[self._pool.submit(run_batch, run_task, [(0, task)])] = task

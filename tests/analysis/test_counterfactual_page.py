@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from marketsim.analysis import counterfactual_figure, counterfactual_page
+from marketsim.analysis.page_counterfactual import verdict
 
 ORDERS = pd.DataFrame(
     {
@@ -57,6 +58,23 @@ def test_the_page_is_whole_and_escaped(tmp_path: Path) -> None:
     assert "A &lt;market&gt;" in page
     assert "12 &amp; more" in page
     assert page.count("<img ") == 1
-    for words in ("bps, peak impact of buy 400", "gain of pairing", "sell 400", "How it was found out"):
+    for words in (
+        "bps last of buy 100<",
+        "bps last of buy 400<",
+        "seeds: 12 &amp; more",
+        "gain of pairing",
+        "sell 400",
+        "How it was found out",
+    ):
         assert words in page
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_may_be_chance_is_said_so(tmp_path: Path) -> None:
+    orders = ORDERS.head(2).assign(low=[-0.2, 0.4])
+    assert verdict(orders, "bps", 0.95) == (
+        "Clearly not chance (95 %): what buy 400 leaves, +1.00 bps (+0.40 to +1.60). "
+        "May be chance: what buy 100 leaves, +0.50 bps (−0.20 to +0.80); more seeds tell more."
+    )
+    path = counterfactual_page(tmp_path / "page.html", CURVES, orders, "bps", 0.95, title="A", facts={})
+    assert "bps last of buy 100; may be chance" in path.read_text(encoding="utf-8")

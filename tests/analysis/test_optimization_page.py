@@ -88,7 +88,7 @@ def test_it_tells_what_was_found_and_what_it_is_worth(written: Path) -> None:
     text = written.read_text(encoding="utf-8")
     found = made_up()
     assert "<h1>made &lt;up&gt;</h1>" in text
-    assert "Better for certain: +100 (+60 to +140) against the scenario as it is under 10 fresh seeds." in text
+    assert "Clearly better (95 %): +100 (+60 to +140) against the scenario as it is under 10 fresh seeds." in text
     for words in (">as it is<", f">trial {found.winner}<", "60 trials (tpe)", "12 given up early", "1 failed"):
         assert words in text
     assert "1 of the trials failed; the first, trial 7: seed 2: AgentError: &lt;it&gt; went wrong" in text
@@ -113,9 +113,9 @@ def test_in_a_browser_it_can_be_read(browser: Any, written: Path, width: int) ->
 
 
 def test_the_verdict_does_not_promise_more_than_the_check() -> None:
-    assert verdict(made_up(better=False)).startswith("Not better for certain: +100 (−40 to +240)")
+    assert verdict(made_up(better=False)).startswith("Not clearly better: +100 (−40 to +240)")
     assert "too good" in verdict(made_up(checked=False))
-    assert verdict(made_up(direction="minimize")).startswith("Better for certain: −100 (−140 to −60)")
+    assert verdict(made_up(direction="minimize")).startswith("Clearly better (95 %): −100 (−140 to −60)")
     worse = made_up()
     worse.finalists.loc[1:, ["difference", "difference_low", "difference_high", "better"]] = [
         -50.0,
@@ -123,7 +123,7 @@ def test_the_verdict_does_not_promise_more_than_the_check() -> None:
         -10.0,
         False,
     ]
-    assert verdict(worse).startswith("Worse for certain: −50 (−90 to −10)")
+    assert verdict(worse).startswith("Clearly worse (95 %): −50 (−90 to −10)")
 
 
 def test_a_search_that_was_not_checked_has_a_page(tmp_path: Path) -> None:

@@ -69,3 +69,24 @@ def test_the_four_panels_are_the_agents_own() -> None:
     with pytest.raises(InvalidValueError):
         figures.agent_summary(TABLES, "nobody")
     assert "nobody's P&L" in visible_texts(figures.agent_summary(by_hand()))[0].get_text()
+
+
+def test_no_table_of_months_is_refused_in_words() -> None:
+    with pytest.raises(
+        InvalidValueError, match=r"Tables is no table of months: use marketsim\.analysis\.monthly_returns"
+    ):
+        figures.monthly_heat_map(TABLES)  # type: ignore[arg-type]
+
+
+def test_drawdown_has_times_and_the_legend_leaves_the_worst_5_percent_free() -> None:
+    drawn = figures.agent_summary(TABLES)
+    _, fall, held, law = drawn.axes
+    drawn.canvas.draw()
+    assert all(any(label.get_text() for label in axes.get_xticklabels()) for axes in (fall, held))
+    assert fall.get_xlabel() == held.get_xlabel() == "time (HH:MM:SS)"
+    (line,) = [one for one in law.get_lines() if one.get_label() == "worst 5 %"]
+    x = law.transData.transform((float(line.get_xdata()[0]), 0.0))[0]  # type: ignore[index,arg-type]
+    legend = law.get_legend()
+    assert legend is not None
+    box = legend.get_window_extent()
+    assert not box.x0 <= x <= box.x1

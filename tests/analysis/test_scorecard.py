@@ -310,3 +310,12 @@ def test_a_recorded_day_has_no_agents_and_an_agent_inside_of_it_has_everything()
     assert 0 < found["time_at_best"] < 1
     assert 0 < found["exposure_time"] <= 1
     assert found["total_pnl"] == pytest.approx(account.pnl)
+
+
+def test_a_family_gives_its_members_and_is_no_agent() -> None:
+    tables = market(8, quotes=200, trades=100, minutes=2)
+    books = accounts(tables)
+    family, names = next((own, all_) for own in books.families.index if len(all_ := books.members(own)) > 1)
+    assert performance_table(tables, family, books=books)["agent"].unique().tolist() == names
+    with pytest.raises(InvalidValueError, match=f"'{family}' is a family of {len(names)}: name one of {names[0]}"):
+        books[family]

@@ -47,6 +47,20 @@ def test_it_holds_what_varies_what_it_does_and_what_failed(written: Path) -> Non
     assert "<script" not in text
 
 
+def test_the_caption_fits_the_figure(tmp_path: Path) -> None:
+    def caption(*paths: str) -> str:
+        table = runs([(a, b) for a in (1.0, 2.0) for b in (1.0, 2.0)][:: 3 - len(paths)], PATHS[:2], _sum)
+        return sweep_report(table, paths, ["m"], tmp_path / "page.html").read_text(encoding="utf-8")
+
+    assert "shows means over the seeds only" in caption(*PATHS[:2])
+    assert "Bars are" not in caption(*PATHS[:2])
+    assert "Dots are means over the seeds, bars their 95 % intervals." in caption(PATHS[0])
+
+
+def _sum(one: float, other: float, seed: int) -> float:
+    return one + other + float(np.sin(seed))
+
+
 def test_a_mean_is_told_with_two_digits_of_its_uncertainty() -> None:
     assert interval_text(12.3456, 12.2, 12.4912) == "12.35 ± 0.15"
     assert interval_text(-1234.5, -1334.5, -1134.5) == "−1,234 ± 100"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import SECOND, by_hand
 
+from marketsim import analysis
 from marketsim.analysis.tape import Tape
 from marketsim.domain.instrument import Instrument
 from marketsim.errors import DataError, InvalidValueError
@@ -119,3 +121,12 @@ def test_time_weighted_means_agree_with_counting_nanosecond_by_nanosecond(
 def test_a_tape_is_taken_where_tables_are() -> None:
     tape = Tape.of(by_hand([], [(1, 1.0, 1, 2.0, 1)], end=2 * SECOND))
     assert Tape.of(tape) is tape
+
+
+def test_a_path_is_refused_with_what_opens_it() -> None:
+    asked: list[Any] = [analysis.microstructure, analysis.stylized_facts, analysis.surveil, analysis.accounts, Tape.of]
+    for one in asked:
+        with pytest.raises(InvalidValueError, match=r"give a run: ms\.Run\.open\('runs/a-1'\)"):
+            one("runs/a-1")
+        with pytest.raises(InvalidValueError, match=r"int is no run"):
+            one(3)

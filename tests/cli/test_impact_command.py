@@ -40,7 +40,9 @@ def test_it_refuses_what_cannot_be(marketsim: Any) -> None:
         assert result.exit_code == 2
         return str(result.stderr)
 
-    assert "there is no order" in told("--at", "8s", "--horizon", "5s")
+    assert "there is no order: say --buy 500 or --sell 500" in told("--at", "8s", "--horizon", "5s")
+    assert "--buy -5: a quantity is above zero" in told("--at", "8s", "--buy", -5, "--horizon", "5s")
+    assert "--seeds 1: an interval needs at least two" in told("--at", "8s", "--buy", 5, "--seeds", 1)
     assert "lies outside of the run" in told("--at", "20s", "--buy", 10)
     assert "lies after the end of the run" in told("--at", "8s", "--buy", 10)
     assert "is not a multiple of 1" in told("--at", "8s", "--buy", 1.5, "--horizon", "5s")

@@ -67,6 +67,7 @@ def test_a_study_file_says_it_all_and_options_say_it_better(marketsim: Any, plac
         (("small.yaml", *ASKED, "--design", "gird"), 'did you mean "grid"'),
         (("small.yaml", *ASKED, "--points", "0"), "the design is empty"),
         (("small.yaml", "--points", "nothing.csv"), "cannot be read as a table of points"),
+        (("small.yaml", *ASKED, "--points", "nothing.csv"), "there is no such file: leave out --over"),
         (("wrong.yaml",), "'sedes' is unknown in a study; did you mean \"seeds\""),
     ],
 )
@@ -114,3 +115,16 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(marketsim: Any, process
     result = marketsim("sweep", "kept", "--workers", 1)
     assert result.exit_code == 0, result.output
     assert len({(row["point"], row["seed"]) for row in lines(place / "kept")}) == len(lines(place / "kept")) == 600
+
+
+def test_stopped_before_its_first_run_it_says_how_to_go_on(
+    marketsim: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(progress: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("marketsim.cli.compare.compile_market", stopped)
+    told = marketsim("sweep", "small.yaml", *ASKED, "--out", "kept", "--workers", 2)
+    assert "every run is kept in kept as soon as it is over" in told.stderr
+    assert "Go on with: marketsim sweep kept" in told.stderr
+    assert (place / "kept" / "manifest.json").exists()

@@ -215,6 +215,8 @@ def test_tables_files_figure_and_page(tmp_path: Path) -> None:
         ({"horizon": "0s"}, "both must be above zero"),
         ({"every": "1ns"}, "more than 100,000 points"),
         ({"buy": ()}, "there is no order"),
+        ({"horizon": 30}, 'horizon=30: 30 means 30 ns; write "30s"'),
+        ({"at": 120}, 'at=120: 120 means 120 ns; write "120s"'),
         ({"buy": 1.5}, "is not a multiple of 1: use 1 or 2"),
         ({"buy": [5, 5]}, "each may be there once"),
         ({"buy": -1}, "buy=-1: quantity: -1 must be at least 0"),
@@ -269,3 +271,14 @@ def test_followers_make_more_of_an_order() -> None:
     assert calm.summary()["lasting"][0] < calm.summary()["peak"][0], "which comes back"
     assert followed["low"] > alone["high"]
     assert calm.summary()["gain"][0] > 1.5, "what pairing is for"
+
+
+def test_a_market_without_a_mid_is_no_result() -> None:
+    empty = market() | {"agents": {"buyer": {"type": "noise", "count": 1, "rate": "1/h"}}}
+    with pytest.raises(SimulationError, match="no fork has a mid with and without the order"):
+        counterfactual(empty, "20s", buy=100, seeds=2, horizon="10s", workers=1)
+
+
+def test_its_repr_is_a_line_that_says_how_to_go_on() -> None:
+    assert repr(THREE).startswith("<Counterfactual of hand: buy 100")
+    assert repr(THREE).endswith("3 seeds; .summary(), .table(), .figure(), .report(PATH), .save(FOLDER)>")

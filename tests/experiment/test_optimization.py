@@ -540,6 +540,7 @@ def test_a_recorded_day_is_searched() -> None:
         ({"over": {SPREAD: []}}, "there are no values"),
         ({"measure": "agents.mm.pnk"}, 'did you mean "pnl"'),
         ({"measure": 3}, "a function of a run"),
+        ({"measure": "agents.*.pnl"}, "one measure, please; the pattern matches agents."),
         ({"direction": "up"}, "direction 'up' is unknown; known: maximize, minimize"),
         ({"sampler": "grids"}, 'did you mean "grid"'),
         ({"pruner": "mean"}, "pruner 'mean' is unknown"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sweep_market import once_killed, work
 
-from marketsim.errors import SimulationError
+from marketsim.errors import InvalidValueError, SimulationError
 from marketsim.experiment.pool import BATCH_SECONDS, LARGEST_BATCH, batch_size, spread
 
 
@@ -45,3 +45,9 @@ def test_a_piece_that_ends_its_process_is_an_error_and_the_others_are_done_once(
 def test_who_dies_once_is_done_again(tmp_path: Path) -> None:
     items = [(str(tmp_path), name) for name in ("a", "", "b", "")]
     assert dict(spread(once_killed, items, workers=2)) == {0: "a", 1: "", 2: "b", 3: ""}
+
+
+def test_what_cannot_be_sent_is_refused_before_a_process_begins() -> None:
+    with pytest.raises(InvalidValueError, match="give a function of a module, or workers=1"):
+        list(spread(lambda one: one, [1, 2], workers=2))
+    assert list(spread(lambda one: one, [1, 2], workers=1)) == [(0, 1), (1, 2)]

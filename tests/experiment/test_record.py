@@ -97,3 +97,12 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StoreError, match="cannot be written"), Record(tmp_path / "file" / "s", DEFINITION):
         pass
+
+
+def test_a_sweep_stopped_before_its_first_run_can_go_on(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), Record(tmp_path / "kept", DEFINITION):
+        raise KeyboardInterrupt
+    assert is_record(tmp_path / "kept")
+    with pytest.raises(ValueError, match="boom"), Record(tmp_path / "lost", DEFINITION):
+        raise ValueError("boom")
+    assert not (tmp_path / "lost").exists()

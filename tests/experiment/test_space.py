@@ -144,3 +144,14 @@ def test_what_a_scenario_writes_at_a_path() -> None:
     assert value_at(spec, "agents") == spec.to_dict()["agents"]
     for path in ("agents.nobody.count", "duration[0]", "instruments.ABC.tick_size[3].x", ""):
         assert value_at(spec, path) is None
+
+
+@pytest.mark.parametrize("given", ["1..5", [1, 5], Span(1, 5), "1, 5ms"])
+def test_a_duration_without_a_unit_is_refused(given: Any) -> None:
+    with pytest.raises(InvalidValueError, match=r'network.latency.median: 1 means 1 ns.*write a unit, such as "1ms"'):
+        Space.of({"network.latency.median": given}, SPEC)
+
+
+def test_zero_is_a_duration_and_other_numbers_need_no_unit() -> None:
+    assert Space.of({"agents.noise.latency": [0, "1ms"]}, SPEC)["agents.noise.latency"].values == (0, "1ms")
+    assert Space.of({"agents.noise.count": "1..5"}, SPEC)["agents.noise.count"].whole

@@ -107,3 +107,11 @@ def test_a_run_without_sessions_has_empty_tables_and_no_dates() -> None:
     assert plain.local_time is None
     assert len(plain.phases) == len(plain.indications) == len(plain.auctions) == 0
     assert figures.auction(plain) is not None
+
+
+def test_a_run_without_interruptions_says_so() -> None:
+    simulation = ms.Simulation(1, "3min")
+    simulation.add_venue("X", [ABC])
+    simulation.add_agent(Both(), "both")
+    (axes,) = figures.interruptions(simulation.run()).axes
+    assert [text.get_text() for text in axes.texts] == ["ABC: no interruptions: it traded continuously all the time"]
