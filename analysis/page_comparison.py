@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from marketsim.analysis.comparison_words import cells, corrected_words, verdict
+from marketsim.analysis.comparison_words import cells, corrected_words, few_words, verdict
 from marketsim.analysis.figures.comparison import MOST, forest_figure, pairs_figure
 from marketsim.analysis.figures.league import league_figure
 from marketsim.analysis.files import write_text
+from marketsim.analysis.paired import FEWEST
 from marketsim.analysis.page_parts import box, cards, definitions, document, figure, footer, header, notice, table
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def _body(found: Compared, title: str) -> Iterator[str]:
         yield notice(
             f"{len(failures)} of {_runs(found)} runs failed. They and their pairs are left out; they are listed below."
         )
+    if len(found.seeds) < FEWEST:
+        yield notice(few_words(len(found.seeds)))
     yield cards(_headlines(found, rows))
     yield from _changes(found, rows, order)
     yield from _seed_by_seed(found, rows, order)
@@ -299,7 +302,7 @@ def _method(found: Compared) -> str:
         f"Interval of {percent}": "Student's, of the n paired differences: mean ± t · s/√n. It holds for each "
         "measure by itself.",
         "Bootstrap": "The bootstrap-t interval of the same differences (4,000 resamples), which keeps its coverage "
-        "where differences are skewed. – where too few seeds or values allow none.",
+        f"where differences are skewed. There is none with fewer than {FEWEST} seeds, nor where values are too alike.",
         "p": f"Of the two-sided paired t-test; {corrected_words(found.correction, found.tests)}. What is equal under "
         f"every seed is no comparison. A star stands where the corrected p is below {1 - found.confidence:.3g}.",
         "Effect": "Cohen's d_z: the mean difference in standard deviations of the differences.",

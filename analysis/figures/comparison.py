@@ -180,23 +180,43 @@ def _lines(axes: Axes, scores: pd.DataFrame, measure: str, width: float) -> None
 
 def _differences(axes: Axes, scores: pd.DataFrame, rows: pd.DataFrame, confidence: float, width: float) -> None:
     base, *others = scores.columns
+    seen: list[style.Floats] = [np.zeros(1)]
+    drawn: list[style.Floats] = []
     for place, name in enumerate(others):
         gaps = (scores[name] - scores[base]).to_numpy(np.float64)
+        seen.append(gaps)
         axes.plot(place + _spread(gaps), gaps, "o", markersize=3.6, alpha=0.55, color=_colour(place + 1))
         if name in rows.index:
             row, aside = rows.loc[name], place + 0.28
-            axes.plot([aside, aside], [row["low"], row["high"]], color=style.BLACK, linewidth=2.4, zorder=4)
+            ends = np.array([row["low"], row["high"]], np.float64)
+            axes.plot([aside, aside], ends, color=style.BLACK, linewidth=2.4, zorder=4)
+            seen.append(ends)
             axes.plot(aside, row["difference"], "o", markersize=5.5, color=style.BLACK, zorder=5)
-            axes.plot([aside + 0.09] * 2, [row["boot_low"], row["boot_high"]], color=style.ORANGE, linewidth=2.4)
+            resampled = np.array([row["boot_low"], row["boot_high"]], np.float64)
+            if np.isfinite(resampled).all():
+                axes.plot([aside + 0.09] * 2, resampled, color=style.ORANGE, linewidth=2.4)
+                drawn.append(resampled)
     axes.axhline(0, color=style.GREY, linewidth=1.0, zorder=0.5)
     axes.set_xticks(range(len(others)), _labels([f"{name}" for name in others]))
     axes.set_xlim(-0.5, len(others) - 0.4)
     axes.grid(visible=False, axis="x")
     share = f"{confidence * 100:.4g} %"
     axes.plot([], [], color=style.BLACK, linewidth=2.4, marker="o", markersize=5.5, label=f"mean, {share} by t")
-    axes.plot([], [], color=style.ORANGE, linewidth=2.4, label="bootstrap")
+    if drawn:
+        axes.plot([], [], color=style.ORANGE, linewidth=2.4, label="bootstrap")
+    _limit(axes, seen)
     style.head(axes, f"Minus {_short(str(base))}, seed by seed", width)
     style.plain_numbers(axes, sign=True)
+
+
+def _limit(axes: Axes, seen: list[style.Floats]) -> None:
+    """A vertical axis of the seeds and Student's intervals; a bootstrap that runs far off is cut there."""
+    values = np.concatenate(seen)
+    values = values[np.isfinite(values)]
+    low, high = float(values.min()), float(values.max())
+    margin = 0.08 * (high - low)
+    if margin > 0:
+        axes.set_ylim(low - margin, high + margin)
 
 
 def _spread(values: style.Floats) -> style.Floats:

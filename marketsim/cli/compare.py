@@ -274,8 +274,11 @@ def _tell_failures(found: Comparison) -> None:
 
 
 def _tell_method(found: Comparison) -> None:
-    from marketsim.analysis.comparison_words import corrected_words
+    from marketsim.analysis.comparison_words import corrected_words, few_words
+    from marketsim.analysis.paired import FEWEST
 
+    if len(found.seeds) < FEWEST:
+        note(few_words(len(found.seeds)))
     say(
         f"* differs: p of the paired t-test, {corrected_words(found.correction, found.tests)}, is below "
         f"{1 - found.confidence:.3g}; (*) by its own interval only. Gain: how many times wider the interval would be "

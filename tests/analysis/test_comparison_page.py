@@ -116,6 +116,8 @@ def test_numbers_have_as_many_decimals_as_the_interval_is_sure_of() -> None:
     chance |= {"high": 3.0}
     assert mark(chance) == ""
     assert verdict(chance, 0.95).endswith("takes 8 seeds; 20 seeds see 20.0 or more.")
+    assert "more than 10,000 seeds: not to be found in practice;" in verdict({**chance, "seeds_80": 401_189.0}, 0.95)
+    assert cells({**row, "seeds_80": 401_189.0})["seeds_80"] == "> 10,000"
     assert "there is no interval" in verdict({**row, "low": -np.inf, "high": np.inf, "seeds": 1}, 0.95)
     assert verdict({**row, "low": 0.0, "high": 0.0}, 0.95) == "pnl: equal under every seed."
     assert "some differ by chance" in corrected_words("none", 40)
@@ -157,6 +159,15 @@ def test_seeds_are_lines_and_differences_dots() -> None:
     assert np.allclose(sorted(map(tuple, lines)), sorted(map(tuple, scores.to_numpy())))
     dots = [line.get_ydata() for line in right.get_lines() if len(line.get_ydata()) == 12]
     assert np.allclose(dots[0], scores[NAMES[1]] - scores[NAMES[0]])
+
+
+def test_the_differences_have_an_axis_of_what_was_seen() -> None:
+    found = compared(("one", "two"), seeds=8, failing=False)
+    wild = found.table().assign(boot_low=np.nan, boot_high=803_101_305.0)
+    rows = wild[wild["measure"] == "agents.mm.pnl"]
+    for ends in (rows, rows.assign(boot_low=-1e9)):
+        low, high = pairs_figure(found.scores("agents.mm.pnl"), ends, "agents.mm.pnl").axes[1].get_ylim()
+        assert -1e4 < low < high < 1e4
 
 
 def test_figures_of_nothing_say_so() -> None:
