@@ -191,7 +191,7 @@ def _changed_table(found: Compared, changed: pd.DataFrame) -> str:
     if not len(changed):
         return box(f"The {what} do not differ: under the same seed they give the same run.")
     columns: list[Column] = [("base_value", "was", "", ""), ("value", "is", "", "")]
-    return table(changed.set_index(_breakable(changed["path"])), "path", columns, f"What differs in the {what}.")
+    return table(changed.set_index("path"), "path", columns, f"What differs in the {what}.")
 
 
 def _result_table(shown: pd.DataFrame, count: int) -> str:
@@ -199,7 +199,7 @@ def _result_table(shown: pd.DataFrame, count: int) -> str:
         return box("Every measure is equal under every seed.")
     told = pd.DataFrame(
         [cells({"measure": name, **row}) for name, row in zip(shown.index, _records(shown), strict=True)],
-        index=_breakable(shown.index),
+        index=shown.index,
     )
     columns: list[Column] = [
         ("difference", "difference", "", ""), ("interval", "interval", "", ""), ("mark", "sure", "", ""),
@@ -265,7 +265,7 @@ def _everything(found: Compared, rows: pd.DataFrame) -> Iterator[str]:
     for name in found.names[1:]:
         own = rows[rows["name"] == name]
         told = pd.DataFrame(
-            [cells(row) for row in _records(own.head(MANY))], index=_breakable(own["measure"].head(MANY))
+            [cells(row) for row in _records(own.head(MANY))], index=own["measure"].head(MANY)
         )
         columns: list[Column] = [
             ("mean_base", _cut(found.names[0]), "mean", ""), ("mean", _cut(name), "mean", ""),
@@ -318,11 +318,6 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as mappings."""
     found: list[dict[str, Any]] = rows.to_dict("records")  # type: ignore[assignment]
     return found
-
-
-def _breakable(names: pd.Series[str] | pd.Index[str]) -> pd.Index[str]:
-    """Names that may go on in the next line behind a dot, so that a phone has room for numbers."""
-    return pd.Index([str(name).replace(".", ".\u200b") for name in names])
 
 
 def _runs(found: Compared) -> int:

@@ -159,9 +159,9 @@ def facts(row: Mapping[Any, Any], columns: Sequence[Column]) -> str:
 def table(frame: pd.DataFrame, first: str, columns: Sequence[Column], caption: str = "") -> str:
     """A table with units under its headings; columns that the frame lacks are left out."""
     shown = [column for column in columns if column[0] in frame.columns]
-    head = [f"{escape(heading)}{_unit(unit)}" for _, heading, unit, _ in shown]
+    head = [f"{breakable(heading)}{_unit(unit)}" for _, heading, unit, _ in shown]
     rows = [
-        (escape(str(key)), [_cell(number(row[name], form), form) for name, _, _, form in shown])
+        (breakable(str(key)), [_cell(number(row[name], form), form) for name, _, _, form in shown])
         for key, row in zip(frame.index, frame.to_dict("records"), strict=True)
     ]
     return _table(first, head, rows, caption)
@@ -193,6 +193,12 @@ def _table(first: str, head: Sequence[str], rows: Sequence[tuple[str, Sequence[s
         f'<div class="box">{title}<div class="scroll"><table><thead><tr>{headings}</tr></thead>'
         f"<tbody>{lines}</tbody></table></div></div>"
     )
+
+
+def breakable(name: str) -> str:
+    """An escaped name that may go on in the next line behind its dots, and is copied without a letter more."""
+    told = escape(name)
+    return told.replace(".", ".<wbr>") if name.count(".") > 1 and " " not in name else told
 
 
 def _unit(unit: str) -> str:

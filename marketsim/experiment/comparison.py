@@ -29,7 +29,7 @@ from marketsim.analysis.paired import (
 )
 from marketsim.errors import InvalidValueError, SimulationError, did_you_mean
 from marketsim.experiment import league
-from marketsim.experiment.measure import AGENT, MARKET, Measured, known_measures, measured
+from marketsim.experiment.measure import AGENT, MARKET, Measured, known_measures, measured, plain_name
 from marketsim.experiment.replication import Failed, Given, Measures, Measuring, replicate_all, spec_of
 from marketsim.scenario.diff import Difference, diff, differences
 from marketsim.scenario.spec import ScenarioSpec
@@ -412,7 +412,7 @@ def _owner(measure: str) -> str:
 def _measuring(plan: _Plan, measures: str | Sequence[str] | Measuring) -> Measuring:
     if callable(measures):
         return measures
-    patterns = (measures,) if isinstance(measures, str) else tuple(measures)
+    patterns = tuple(plain_name(one) for one in ((measures,) if isinstance(measures, str) else measures))
     if plan.agents:
         columns = _matching(patterns or USUAL, AGENT)
         return _There(tuple(f"agents.{agent}.{column}" for agent in plan.agents for column in columns))

@@ -50,7 +50,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_holds_changes_beside_results_and_everything_else(written: Path) -> None:
-    text = written.read_text(encoding="utf-8").replace("\u200b", "")
+    text = written.read_text(encoding="utf-8")
+    assert "agents.<wbr>mm.<wbr>pnl" in text
+    assert "\u200b" not in text
+    text = text.replace("<wbr>", "")
     found = compared()
     assert "<h1>base against wide &lt;b&gt;, slow</h1>" in text
     assert "1 of 36 runs failed" in text
