@@ -13,6 +13,7 @@ from browsing import assert_readable, browser
 
 from marketsim.analysis import forest_figure, page_comparison, pairs_figure
 from marketsim.analysis.comparison_words import cells, corrected_words, mark, verdict
+from marketsim.analysis.figures.comparison import labels_apart
 from marketsim.experiment import comparison
 from marketsim.experiment.comparison import Comparison
 from marketsim.experiment.replication import Failed
@@ -171,6 +172,20 @@ def test_the_differences_have_an_axis_of_what_was_seen() -> None:
     for ends in (rows, rows.assign(boot_low=-1e9)):
         low, high = pairs_figure(found.scores("agents.mm.pnl"), ends, "agents.mm.pnl").axes[1].get_ylim()
         assert -1e4 < low < high < 1e4
+
+
+@pytest.mark.parametrize(
+    ("names", "base", "labels", "common"),
+    [
+        (["s", "target_spread=0.02", "target_spread=0.04"], True, ["s", "0.02", "0.04"], "target_spread"),
+        (["target_spread=0.02", "target_spread=0.04", "gamma=1"], False, ["…t_spread=0.02", "…t_spread=0.04", "gamma=1"],
+         ""),
+        (["a_very_long_name_one", "a_very_long_name_two", "c"], False, ["…long_name_one", "…long_name_two", "c"], ""),
+        (["quickstart", "spoofing"], True, ["quickstart", "spoofing"], ""),
+    ],
+)  # fmt: skip
+def test_labels_keep_what_tells_names_apart(names: list[str], base: bool, labels: list[str], common: str) -> None:
+    assert labels_apart(names, base=base) == (labels, common)
 
 
 def test_figures_of_nothing_say_so() -> None:
