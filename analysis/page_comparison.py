@@ -95,6 +95,10 @@ class Compared(Protocol):
         """Name, path, base_value, value."""
         ...
 
+    def changed_briefly(self) -> pd.DataFrame:
+        """The same in short, row by row."""
+        ...
+
     def failed(self) -> pd.DataFrame:
         """Name, seed, kind, error."""
         ...
@@ -171,7 +175,7 @@ def _headlines(found: Compared, rows: pd.DataFrame) -> list[tuple[str, str]]:
 def _changes(found: Compared, rows: pd.DataFrame, order: list[str]) -> Iterator[str]:
     """The difference of the scenarios beside the difference of their results."""
     yield '<section id="changes"><h2>Changes and results</h2>'
-    changed = found.changed()
+    whole, changed = found.changed(), found.changed_briefly()
     for name in found.names[1:]:
         mine = changed[changed["name"] == name]
         own = rows[rows["name"] == name].set_index("measure")
@@ -183,7 +187,18 @@ def _changes(found: Compared, rows: pd.DataFrame, order: list[str]) -> Iterator[
         yield _changed_table(found, mine)
         yield _result_table(shown, len(own))
         yield "</div>"
+        yield from _details(whole[whole["name"] == name], mine)
     yield "</section>"
+
+
+def _details(whole: pd.DataFrame, brief: pd.DataFrame) -> Iterator[str]:
+    """What was told in short, in full, folded away."""
+    parts = ["base_value", "value"]
+    long = whole[(whole[parts] != brief[parts]).any(axis=1)]
+    if not len(long):
+        return
+    told = "\n\n".join(f"{row['path']}\n  was {row['base_value']}\n  is  {row['value']}" for row in _records(long))
+    yield f'<details class="box"><summary>In full</summary><pre>{escape(told)}</pre></details>'
 
 
 def _changed_table(found: Compared, changed: pd.DataFrame) -> str:

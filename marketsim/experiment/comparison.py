@@ -150,10 +150,11 @@ class Comparison:
 
     def changed(self) -> pd.DataFrame:
         """Tidy: name, path, what the base says there (``base_value``), and what this one says (``value``)."""
-        import pandas as pd
+        return self._changes(lambda change: change.texts)
 
-        rows = [(name, change.path, *change.texts) for name, changes in self.changes.items() for change in changes]
-        return pd.DataFrame(rows, columns=["name", "path", "base_value", "value"])
+    def changed_briefly(self) -> pd.DataFrame:
+        """The same for people: a section that only one has by its type and count, a long value by its beginning."""
+        return self._changes(lambda change: change.short)
 
     def failed(self) -> pd.DataFrame:
         """Tidy: name, seed, kind and error of each run that failed."""
@@ -238,6 +239,12 @@ class Comparison:
         return comparison_report(self, path, title=title)
 
     # --- inner ---
+
+    def _changes(self, told: Callable[[Difference], tuple[str, str]]) -> pd.DataFrame:
+        import pandas as pd
+
+        rows = [(name, change.path, *told(change)) for name, changes in self.changes.items() for change in changes]
+        return pd.DataFrame(rows, columns=["name", "path", "base_value", "value"])
 
     def _surest(self, name: str = "") -> list[Paired]:
         rows = [row for row in self.rows if name in ("", row.name) and not row.equal and not np.isnan(row.p)]
@@ -333,7 +340,7 @@ class _Plan:
             pairs = [differences(sections[0], section) for section in sections[1:]]
         else:
             pairs = [diff(self.specs[0], spec) for spec in self.specs[1:]]
-        told = [tuple(d for d in pair if self.agents or d.path not in ("seed", "name")) for pair in pairs]
+        told = [tuple(d for d in pair if self.agents or d.path not in ("seed", "name", "description")) for pair in pairs]
         return dict(zip(self.names[1:], told, strict=True))
 
 

@@ -296,6 +296,25 @@ def test_two_settings_of_one_scenario(marketsim: Any, place: Path) -> None:
     }
 
 
+def test_a_narrow_window_says_what_it_leaves_out(marketsim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from marketsim.cli import console
+
+    monkeypatch.setattr(console, "_WIDE", 80)
+    console.output.cache_clear()
+    try:
+        result = marketsim(
+            "compare", "small.yaml", "--set-b", "agents.noise.rate=4/s", "--seeds", 2, "--workers", 1,
+            "-m", "agents.noise.*",
+        )  # fmt: skip
+    finally:
+        console.output.cache_clear()
+    assert result.exit_code == 0, result.output
+    assert "Left out, for want of room in 80 columns: seeds" in result.stdout
+    assert "Seeds: to see" not in result.stdout
+    assert "2 seeds are too few for bootstrap intervals" in result.stderr
+    assert "\u200b" not in result.output
+
+
 def test_variants_are_ranked_and_reported(marketsim: Any, place: Path) -> None:
     result = marketsim(
         "compare", "small.yaml", "--variant", "agents.noise.rate=1/s,4/s", "--seeds", 3, "--workers", 1,
