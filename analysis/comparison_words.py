@@ -93,7 +93,9 @@ def _seeds_words(row: Mapping[str, Any]) -> str:
     count = row["seeds_80"]
     if not isfinite(count):
         return "No number of seeds sees a difference of nothing"
-    many = f"more than {MOST_SEEDS:,} seeds: not to be found in practice" if count > MOST_SEEDS else f"{count:,.0f} seeds"
+    many = (
+        f"more than {MOST_SEEDS:,} seeds: not to be found in practice" if count > MOST_SEEDS else f"{count:,.0f} seeds"
+    )
     return f"To see such a difference in 80 of 100 comparisons takes {many}"
 
 
@@ -105,3 +107,8 @@ def corrected_words(correction: str, tests: int) -> str:
 def few_words(seeds: int) -> str:
     """What is missing where there are too few seeds to resample."""
     return f"{seeds} seeds are too few for bootstrap intervals, which begin with {FEWEST}; Student's are there."
+
+
+def interrupted_words(done: int, planned: int) -> str:
+    """That not all seeds have run."""
+    return f"interrupted after {done} of {planned} seeds: this is the comparison of those that all sides have done"

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from marketsim.analysis.comparison_words import cells, corrected_words, few_words, verdict
+from marketsim.analysis.comparison_words import cells, corrected_words, few_words, interrupted_words, verdict
 from marketsim.analysis.figures.comparison import MOST, forest_figure, pairs_figure
 from marketsim.analysis.figures.league import league_figure
 from marketsim.analysis.files import write_text
-from marketsim.analysis.paired import FEWEST
 from marketsim.analysis.page_parts import box, cards, definitions, document, figure, footer, header, notice, table
+from marketsim.analysis.paired import FEWEST
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,6 +63,16 @@ class Compared(Protocol):
     @property
     def agents(self) -> bool:
         """Whether agents of the same runs are compared."""
+        ...
+
+    @property
+    def planned(self) -> int:
+        """How many seeds were asked for; 0 where nobody knows."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What makes sums of the sides unlike."""
         ...
 
     @property
@@ -124,6 +134,10 @@ def _body(found: Compared, title: str) -> Iterator[str]:
         yield notice(
             f"{len(failures)} of {_runs(found)} runs failed. They and their pairs are left out; they are listed below."
         )
+    if found.planned > len(found.seeds):
+        yield notice(f"{interrupted_words(len(found.seeds), found.planned).capitalize()}.")
+    for words in found.notes:
+        yield notice(words)
     if len(found.seeds) < FEWEST:
         yield notice(few_words(len(found.seeds)))
     yield cards(_headlines(found, rows))
@@ -279,9 +293,7 @@ def _everything(found: Compared, rows: pd.DataFrame) -> Iterator[str]:
     yield '<section id="measures" class="names"><h2>All measures</h2>'
     for name in found.names[1:]:
         own = rows[rows["name"] == name]
-        told = pd.DataFrame(
-            [cells(row) for row in _records(own.head(MANY))], index=own["measure"].head(MANY)
-        )
+        told = pd.DataFrame([cells(row) for row in _records(own.head(MANY))], index=own["measure"].head(MANY))
         columns: list[Column] = [
             ("mean_base", _cut(found.names[0]), "mean", ""), ("mean", _cut(name), "mean", ""),
             ("difference", "difference", "", ""), ("interval", "interval", f"{_percent(found)}, t", ""),

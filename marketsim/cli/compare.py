@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +12,10 @@ import typer
 
 from marketsim.cli.console import empty_table, note, output, say
 from marketsim.cli.guard import guarded
+from marketsim.cli.interrupt import INTERRUPTED
 from marketsim.cli.options import Browse, Confidence, Debug, Parquet, Report, Settings, Workers
 from marketsim.cli.report import tell_page
-from marketsim.errors import InvalidValueError
+from marketsim.errors import InvalidValueError, ScenarioError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -78,16 +80,22 @@ def compare(
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Write the tables, and values of every run, there."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Let --out take the place of an earlier comparison.")
+    ] = False,
     parquet: Parquet = False,
     report: Report = None,
     browse: Browse = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Compare scenarios, variants or agents under the same chance."""
+    from marketsim.analysis.comparison_words import interrupted_words
     from marketsim.cli.progress import CountProgress
     from marketsim.experiment.comparison import compare as comparison
 
     wishes = [_wish(text) for text in see or ()]
+    if out is not None and not overwrite:
+        _require_room(out)
     specs, names = _read(scenarios, settings or (), left_settings or (), right_settings or (), variants or ())
     with CountProgress("runs") as progress:
         if workers != 1:
@@ -95,6 +103,7 @@ def compare(
         found = comparison(
             *specs, seeds=seeds, agents=tuple(agents or ()), names=names, measures=tuple(measures or ()),
             correction=correction, confidence=confidence, workers=workers, progress=progress,
+            on_interrupt="keep",
         )  # fmt: skip
     _tell(found, everything or bool(measures), by, smallest)
     for measure, difference in wishes:
@@ -103,6 +112,9 @@ def compare(
         for path in found.save(out, parquet=parquet):
             say(f"written {path}")
     tell_page(found.report, report, browse, "compare.html")
+    if found.interrupted:
+        note(interrupted_words(len(found.seeds), found.planned))
+        raise typer.Exit(INTERRUPTED)
 
 
 def compile_market(progress: CountProgress) -> None:
@@ -128,10 +140,37 @@ def _read(
         raise InvalidValueError("--variant: variants are of one scenario; leave out the others and --set-b")
     files = [*given, given[0]] if right and len(given) == 1 else list(given)
     own = {0: left, 1: right}
-    specs = [read(file, [*settings, *own.get(place, ())]) for place, file in enumerate(files)]
+    specs = []
+    for place, file in enumerate(files):
+        with _blaming("--set-a" if place == 0 else "--set-b", own.get(place, ())):
+            specs.append(read(file, [*settings, *own.get(place, ())]))
     changed = [pair for text in variants for pair in _variant(text)]
-    specs += [read(files[0], [*settings, *left, f"{path}={value}"]) for path, value in changed]
+    for path, value in changed:
+        with _blaming("--variant", (f"{path}={value}",)):
+            specs.append(read(files[0], [*settings, *left, f"{path}={value}"]))
     return specs, (specs[0].name, *variant_names(changed)) if variants else ()
+
+
+@contextmanager
+def _blaming(option: str, values: Sequence[str]) -> Iterator[None]:
+    """Findings in these values are told by the option that gave them."""
+    paths = [value.partition("=")[0].strip() for value in values]
+    try:
+        yield
+    except ScenarioError as error:
+        raise ScenarioError(
+            finding.replace("--set", option, 1) if any(path in finding for path in paths) else finding
+            for finding in error.findings
+        ) from None
+
+
+def _require_room(folder: Path) -> None:
+    """Nothing earlier is lost unless that is wanted."""
+    from marketsim.experiment.comparison import tables_in
+
+    if held := tables_in(folder):
+        names = ", ".join(path.name for path in held)
+        raise InvalidValueError(f"--out {folder} holds another comparison ({names}): --out another, or --overwrite")
 
 
 def _variant(text: str) -> list[tuple[str, str]]:
@@ -178,6 +217,8 @@ def _tell(found: Comparison, everything: bool, by: str, smallest: bool) -> None:
     base, *others = found.names
     where = "in the same runs" if found.agents else "the same chance for all"
     say(f"{base} against {', '.join(others)}: {len(found.seeds)} seeds, {where}")
+    for words in found.notes:
+        note(words)
     rows = found.table()
     gone: set[str] = set()
     for name in others:
@@ -270,7 +311,9 @@ def _drawn(columns: list[tuple[str, str]], rows: Any, folded: int) -> Table:
         )  # fmt: skip
     for measure, row in zip(rows.index, rows.to_dict("records"), strict=True):
         told = cells(row)
-        table.add_row(_lines(measure, folded), *(told[key] for key, _ in columns), style="bold" if row["differs"] else None)
+        table.add_row(
+            _lines(measure, folded), *(told[key] for key, _ in columns), style="bold" if row["differs"] else None
+        )
     return table
 
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 from marketsim.scenario.document import Path, format_path
 from marketsim.scenario.spec import ScenarioSpec
 
-
 _LONG = 48  # letters of a value in a line
 
 

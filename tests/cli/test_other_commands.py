@@ -405,11 +405,26 @@ def test_compare_refuses_what_cannot_be_compared(marketsim: Any) -> None:
         (["small.yaml", "small.yaml", "--variant", "seed=1"], "variants are of one scenario"),
         (["small.yaml", "small.yaml", "--see", "agents.noise.pnl=much"], "write MEASURE=NUMBER"),
         (["small.yaml", "small.yaml", "--see", "pnl"], "write MEASURE=NUMBER"),
-        (["small.yaml", "--variant", "agents.noise.rat=1/s"], 'did you mean "rate"'),
+        (["small.yaml", "--variant", "agents.noise.rat=1/s"], "--variant  agents.noise.rat: "),
+        (["small.yaml", "--set-b", "agents.noise.rat=1/s"], "--set-b  agents.noise.rat: "),
     ):
         result = marketsim("compare", *words)
         assert result.exit_code == 2
         assert told in result.stderr, result.stderr
+
+
+def test_an_earlier_comparison_is_not_overwritten_unless_that_is_wanted(marketsim: Any, place: Path) -> None:
+    words = ["compare", "small.yaml", "--set-b", "duration=10s", "--workers", 1, "-m", "*.orders", "--out", "found"]
+    first = marketsim(*words, "--seeds", 3)
+    assert first.exit_code == 0, first.output
+    assert "The markets are of different length (small (A) 20s, small (B) 10s)" in first.stderr
+    before = (place / "found" / "values.csv").read_bytes()
+    refused = marketsim(*words, "--seeds", 2)
+    assert refused.exit_code == 2
+    assert "--out found holds another comparison (differences.csv, values.csv, changes.csv)" in refused.stderr
+    assert (place / "found" / "values.csv").read_bytes() == before
+    assert marketsim(*words, "--seeds", 2, "--overwrite").exit_code == 0
+    assert (place / "found" / "values.csv").read_bytes() != before
 
 
 def test_commas_inside_a_value_do_not_part_it() -> None:
