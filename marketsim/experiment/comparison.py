@@ -386,10 +386,8 @@ class _Plan:
             if len(set(counts)) == 1:
                 return ()
             sizes = ", ".join(f"{name} {count}" for name, count in zip(self.agents, counts, strict=True))
-            return (
-                f"The families are of different size ({sizes}): P&L, volume and other sums are of whole families; "
-                "divide by their sizes, or compare single members.",
-            )
+            words = f"The families are of different size ({sizes}): P&L, volume and other sums are of whole families;"
+            return (f"{words} divide by their sizes, or compare single members.",)
         spans = [spec.duration for spec in self.specs]
         if len(set(spans)) == 1:
             return ()

@@ -178,8 +178,7 @@ def test_the_differences_have_an_axis_of_what_was_seen() -> None:
     ("names", "base", "labels", "common"),
     [
         (["s", "target_spread=0.02", "target_spread=0.04"], True, ["s", "0.02", "0.04"], "target_spread"),
-        (["target_spread=0.02", "target_spread=0.04", "gamma=1"], False, ["…t_spread=0.02", "…t_spread=0.04", "gamma=1"],
-         ""),
+        (["target_spread=0.02", "target_spread=0.04", "g=1"], False, ["…t_spread=0.02", "…t_spread=0.04", "g=1"], ""),
         (["a_very_long_name_one", "a_very_long_name_two", "c"], False, ["…long_name_one", "…long_name_two", "c"], ""),
         (["quickstart", "spoofing"], True, ["quickstart", "spoofing"], ""),
     ],
