@@ -198,7 +198,8 @@ def _table(first: str, head: Sequence[str], rows: Sequence[tuple[str, Sequence[s
 def breakable(name: str) -> str:
     """An escaped name that may go on in the next line behind its dots, and is copied without a letter more."""
     told = escape(name)
-    return told.replace(".", ".<wbr>") if name.count(".") > 1 and " " not in name else told
+    long = name[:1].isalpha() and " " not in name and (name.count(".") > 1 or len(name) > 16)
+    return told.replace(".", ".<wbr>") if long else told
 
 
 def _unit(unit: str) -> str:
