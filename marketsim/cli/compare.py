@@ -111,6 +111,8 @@ def compare(
     if out is not None:
         for path in found.save(out, parquet=parquet):
             say(f"written {path}")
+        for page in sorted(set(out.glob("*.html")) - {report}):
+            note(f"{page} is there still and may tell of an earlier comparison: --report {page} writes it anew")
     tell_page(found.report, report, browse, "compare.html")
     if found.interrupted:
         note(interrupted_words(len(found.seeds), found.planned))
@@ -200,6 +202,8 @@ def _split(text: str) -> list[str]:
 
 
 def _wish(text: str) -> tuple[str, float]:
+    from marketsim.experiment.measure import plain_name
+
     measure, equals, number = text.rpartition("=")
     try:
         difference = float(number) if equals else 0.0
@@ -207,7 +211,7 @@ def _wish(text: str) -> tuple[str, float]:
         difference = 0.0
     if difference == 0.0 or not isfinite(difference):
         raise InvalidValueError(f"--see {text}: write MEASURE=NUMBER, such as agents.mm.pnl=5; not zero")
-    return measure.strip(), difference
+    return plain_name(measure), difference
 
 
 # --- what is told ---
@@ -325,8 +329,9 @@ def _lines(name: str, most: int) -> str:
 def _tell_ranking(found: Comparison, by: str, smallest: bool) -> None:
     from marketsim.analysis.comparison_words import decimals
     from marketsim.analysis.summary import number
+    from marketsim.experiment.measure import plain_name
 
-    measure = by or found.main
+    measure = plain_name(by) or found.main
     ranked = found.ranking(measure, largest=not smallest)
     form = f",.{decimals(float((ranked['high'] - ranked['low']).min()))}f"
     say()

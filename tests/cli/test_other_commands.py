@@ -423,7 +423,10 @@ def test_an_earlier_comparison_is_not_overwritten_unless_that_is_wanted(marketsi
     assert refused.exit_code == 2
     assert "--out found holds another comparison (differences.csv, values.csv, changes.csv)" in refused.stderr
     assert (place / "found" / "values.csv").read_bytes() == before
-    assert marketsim(*words, "--seeds", 2, "--overwrite").exit_code == 0
+    (place / "found" / "page.html").write_text("of before")
+    again = marketsim(*words, "--seeds", 2, "--overwrite")
+    assert again.exit_code == 0, again.output
+    assert "page.html is there still" in again.stderr
     assert (place / "found" / "values.csv").read_bytes() != before
 
 
