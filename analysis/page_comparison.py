@@ -19,7 +19,18 @@ from marketsim.analysis.comparison_words import cells, corrected_words, few_word
 from marketsim.analysis.figures.comparison import MOST, forest_figure, pairs_figure
 from marketsim.analysis.figures.league import league_figure
 from marketsim.analysis.files import write_text
-from marketsim.analysis.page_parts import box, cards, definitions, document, figure, footer, header, notice, table
+from marketsim.analysis.page_parts import (
+    box,
+    breakable,
+    cards,
+    definitions,
+    document,
+    figure,
+    footer,
+    header,
+    notice,
+    table,
+)
 from marketsim.analysis.paired import FEWEST
 
 if TYPE_CHECKING:
@@ -106,7 +117,7 @@ class Compared(Protocol):
         ...
 
     def changed_briefly(self) -> pd.DataFrame:
-        """The same in short, row by row."""
+        """The same in short, row by row, and ``section``: whether it is one that only one side has."""
         ...
 
     def failed(self) -> pd.DataFrame:
@@ -220,7 +231,22 @@ def _changed_table(found: Compared, changed: pd.DataFrame) -> str:
     if not len(changed):
         return box(f"The {what} do not differ: under the same seed they give the same run.")
     columns: list[Column] = [("base_value", "was", "", ""), ("value", "is", "", "")]
-    return table(changed.set_index("path"), "path", columns, f"What differs in the {what}.")
+    sections, values = changed[changed["section"]], changed[~changed["section"]]
+    caption = f"What differs in the {what}."
+    told = table(values.set_index("path"), "path", columns, caption) if len(values) else box(caption)
+    return f"<div>{told}{_sections(sections)}</div>"
+
+
+def _sections(changed: pd.DataFrame) -> str:
+    """What only one of the scenarios has, a line each."""
+    if not len(changed):
+        return ""
+    lines = (f"<p>{breakable(row['path'])}: {escape(_came(row))}</p>" for row in _records(changed))
+    return f'<div class="box">{"".join(lines)}</div>'
+
+
+def _came(row: dict[str, Any]) -> str:
+    return f"gone {row['base_value']}" if row["value"] == "(nothing)" else f"added {row['value']}"
 
 
 def _result_table(shown: pd.DataFrame, count: int) -> str:

@@ -163,8 +163,9 @@ class Comparison:
         return self._changes(lambda change: change.texts)
 
     def changed_briefly(self) -> pd.DataFrame:
-        """The same for people: a section that only one has by its type and count, a long value by its beginning."""
-        return self._changes(lambda change: change.short)
+        """The same for people: of a ``section`` of one side its type and count, long values cut."""
+        told = self._changes(lambda change: change.short)
+        return told.assign(section=[one.section for changes in self.changes.values() for one in changes])
 
     def failed(self) -> pd.DataFrame:
         """Tidy: name, seed, kind and error of each run that failed."""

@@ -93,6 +93,20 @@ def test_what_never_differs_has_a_page_too(tmp_path: Path) -> None:
     assert "nan" not in re.sub(r'"data:[^"]*"', "", text).lower()
 
 
+def test_whole_sections_are_lines_and_stand_in_full_below(tmp_path: Path) -> None:
+    found = compared(("one", "two"), failing=False)
+    told = Difference("agents.spoofer", ABSENT, {"type": "spoofer", "count": 1, "quantity": 40})
+    gone = Difference("agents.learner", {"type": "learner", "count": 2}, ABSENT)
+    text = "".join(
+        page_comparison._changes(replace(found, changes={"two": (told, gone)}), found.table(), found.order())
+    )
+    assert "agents.spoofer: added (type spoofer, count 1)" in text.replace("<wbr>", "")
+    assert "agents.learner: gone (type learner, count 2)" in text.replace("<wbr>", "")
+    folded = text[text.index("<details") :]
+    assert "&quot;quantity&quot;: 40" in folded
+    assert "&quot;quantity&quot;" not in text[: text.index("<details")]
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1200, 390])
 def test_in_a_browser_nothing_is_missing_asked_for_or_wider_than_the_screen(
