@@ -6,10 +6,13 @@ A row is one of ``Comparison.table``, as a mapping. The command line and the pag
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import floor, isfinite, log10
+from math import floor, inf, isfinite, log10
 from typing import Any
 
+from marketsim.analysis.paired import FEWEST
 from marketsim.analysis.summary import number
+
+MOST_SEEDS = 10_000  # beyond which nobody runs a comparison
 
 CORRECTED = {
     "holm": "corrected for {tests} comparisons (Holm)",
@@ -35,7 +38,7 @@ def cells(row: Mapping[str, Any]) -> dict[str, str]:
         "effect": number(row["effect"], "+,.2f"),
         "gain": number(row["pairing_gain"], ",.1f"),
         "seeds": number(row["seeds"], ",.0f"),
-        "seeds_80": number(row["seeds_80"], ",.0f"),
+        "seeds_80": seeds_text(row["seeds_80"]),
         "smallest_80": number(row["smallest_80"], form),
     }
 
@@ -78,12 +81,34 @@ def verdict(row: Mapping[str, Any], confidence: float) -> str:
         words = "apart from zero by itself, but not after the correction for all that is compared."
     else:
         words = "may be chance."
-    seeds = f"To see such a difference in 80 of 100 comparisons takes {told['seeds_80']} seeds" if isfinite(
-        row["seeds_80"]
-    ) else "No number of seeds sees a difference of nothing"  # fmt: skip
-    return f"{sure}: {words} {seeds}; {told['seeds']} seeds see {told['smallest_80']} or more."
+    return f"{sure}: {words} {_seeds_words(row)}; {told['seeds']} seeds see {told['smallest_80']} or more."
+
+
+def seeds_text(count: float) -> str:
+    """How many seeds, as far as anybody runs them."""
+    return f"> {MOST_SEEDS:,}" if MOST_SEEDS < count < inf else number(count, ",.0f")
+
+
+def _seeds_words(row: Mapping[str, Any]) -> str:
+    count = row["seeds_80"]
+    if not isfinite(count):
+        return "No number of seeds sees a difference of nothing"
+    many = (
+        f"more than {MOST_SEEDS:,} seeds: not to be found in practice" if count > MOST_SEEDS else f"{count:,.0f} seeds"
+    )
+    return f"To see such a difference in 80 of 100 comparisons takes {many}"
 
 
 def corrected_words(correction: str, tests: int) -> str:
     """What was done about many comparisons."""
     return CORRECTED[correction].format(tests=f"{tests:,}")
+
+
+def few_words(seeds: int) -> str:
+    """What is missing where there are too few seeds to resample."""
+    return f"{seeds} seeds are too few for bootstrap intervals, which begin with {FEWEST}; Student's are there."
+
+
+def interrupted_words(done: int, planned: int) -> str:
+    """That not all seeds have run."""
+    return f"interrupted after {done} of {planned} seeds: this is the comparison of those that all sides have done"

@@ -15,11 +15,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from marketsim.analysis.comparison_words import cells, corrected_words, verdict
+from marketsim.analysis.comparison_words import cells, corrected_words, few_words, interrupted_words, verdict
 from marketsim.analysis.figures.comparison import MOST, forest_figure, pairs_figure
 from marketsim.analysis.figures.league import league_figure
 from marketsim.analysis.files import write_text
-from marketsim.analysis.page_parts import box, cards, definitions, document, figure, footer, header, notice, table
+from marketsim.analysis.page_parts import (
+    box,
+    breakable,
+    cards,
+    definitions,
+    document,
+    figure,
+    footer,
+    header,
+    notice,
+    table,
+)
+from marketsim.analysis.paired import FEWEST
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,6 +77,16 @@ class Compared(Protocol):
         ...
 
     @property
+    def planned(self) -> int:
+        """How many seeds were asked for; 0 where nobody knows."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What makes sums of the sides unlike."""
+        ...
+
+    @property
     def tests(self) -> int:
         """How many comparisons the p-values are corrected for."""
         ...
@@ -94,6 +116,10 @@ class Compared(Protocol):
         """Name, path, base_value, value."""
         ...
 
+    def changed_briefly(self) -> pd.DataFrame:
+        """The same in short, row by row, and ``section``: whether it is one that only one side has."""
+        ...
+
     def failed(self) -> pd.DataFrame:
         """Name, seed, kind, error."""
         ...
@@ -119,6 +145,12 @@ def _body(found: Compared, title: str) -> Iterator[str]:
         yield notice(
             f"{len(failures)} of {_runs(found)} runs failed. They and their pairs are left out; they are listed below."
         )
+    if found.planned > len(found.seeds):
+        yield notice(f"{interrupted_words(len(found.seeds), found.planned).capitalize()}.")
+    for words in found.notes:
+        yield notice(words)
+    if len(found.seeds) < FEWEST:
+        yield notice(few_words(len(found.seeds)))
     yield cards(_headlines(found, rows))
     yield from _changes(found, rows, order)
     yield from _seed_by_seed(found, rows, order)
@@ -168,7 +200,7 @@ def _headlines(found: Compared, rows: pd.DataFrame) -> list[tuple[str, str]]:
 def _changes(found: Compared, rows: pd.DataFrame, order: list[str]) -> Iterator[str]:
     """The difference of the scenarios beside the difference of their results."""
     yield '<section id="changes"><h2>Changes and results</h2>'
-    changed = found.changed()
+    whole, changed = found.changed(), found.changed_briefly()
     for name in found.names[1:]:
         mine = changed[changed["name"] == name]
         own = rows[rows["name"] == name].set_index("measure")
@@ -180,7 +212,18 @@ def _changes(found: Compared, rows: pd.DataFrame, order: list[str]) -> Iterator[
         yield _changed_table(found, mine)
         yield _result_table(shown, len(own))
         yield "</div>"
+        yield from _details(whole[whole["name"] == name], mine)
     yield "</section>"
+
+
+def _details(whole: pd.DataFrame, brief: pd.DataFrame) -> Iterator[str]:
+    """What was told in short, in full, folded away."""
+    parts = ["base_value", "value"]
+    long = whole[(whole[parts] != brief[parts]).any(axis=1)]
+    if not len(long):
+        return
+    told = "\n\n".join(f"{row['path']}\n  was {row['base_value']}\n  is  {row['value']}" for row in _records(long))
+    yield f'<details class="box"><summary>In full</summary><pre>{escape(told)}</pre></details>'
 
 
 def _changed_table(found: Compared, changed: pd.DataFrame) -> str:
@@ -188,7 +231,22 @@ def _changed_table(found: Compared, changed: pd.DataFrame) -> str:
     if not len(changed):
         return box(f"The {what} do not differ: under the same seed they give the same run.")
     columns: list[Column] = [("base_value", "was", "", ""), ("value", "is", "", "")]
-    return table(changed.set_index(_breakable(changed["path"])), "path", columns, f"What differs in the {what}.")
+    sections, values = changed[changed["section"]], changed[~changed["section"]]
+    caption = f"What differs in the {what}."
+    told = table(values.set_index("path"), "path", columns, caption) if len(values) else box(caption)
+    return f"<div>{told}{_sections(sections)}</div>"
+
+
+def _sections(changed: pd.DataFrame) -> str:
+    """What only one of the scenarios has, a line each."""
+    if not len(changed):
+        return ""
+    lines = (f"<p>{breakable(row['path'])}: {escape(_came(row))}</p>" for row in _records(changed))
+    return f'<div class="box">{"".join(lines)}</div>'
+
+
+def _came(row: dict[str, Any]) -> str:
+    return f"gone {row['base_value']}" if row["value"] == "(nothing)" else f"added {row['value']}"
 
 
 def _result_table(shown: pd.DataFrame, count: int) -> str:
@@ -196,7 +254,7 @@ def _result_table(shown: pd.DataFrame, count: int) -> str:
         return box("Every measure is equal under every seed.")
     told = pd.DataFrame(
         [cells({"measure": name, **row}) for name, row in zip(shown.index, _records(shown), strict=True)],
-        index=_breakable(shown.index),
+        index=shown.index,
     )
     columns: list[Column] = [
         ("difference", "difference", "", ""), ("interval", "interval", "", ""), ("mark", "sure", "", ""),
@@ -261,9 +319,7 @@ def _everything(found: Compared, rows: pd.DataFrame) -> Iterator[str]:
     yield '<section id="measures" class="names"><h2>All measures</h2>'
     for name in found.names[1:]:
         own = rows[rows["name"] == name]
-        told = pd.DataFrame(
-            [cells(row) for row in _records(own.head(MANY))], index=_breakable(own["measure"].head(MANY))
-        )
+        told = pd.DataFrame([cells(row) for row in _records(own.head(MANY))], index=own["measure"].head(MANY))
         columns: list[Column] = [
             ("mean_base", _cut(found.names[0]), "mean", ""), ("mean", _cut(name), "mean", ""),
             ("difference", "difference", "", ""), ("interval", "interval", f"{_percent(found)}, t", ""),
@@ -299,7 +355,7 @@ def _method(found: Compared) -> str:
         f"Interval of {percent}": "Student's, of the n paired differences: mean ± t · s/√n. It holds for each "
         "measure by itself.",
         "Bootstrap": "The bootstrap-t interval of the same differences (4,000 resamples), which keeps its coverage "
-        "where differences are skewed. – where too few seeds or values allow none.",
+        f"where differences are skewed. There is none with fewer than {FEWEST} seeds, nor where values are too alike.",
         "p": f"Of the two-sided paired t-test; {corrected_words(found.correction, found.tests)}. What is equal under "
         f"every seed is no comparison. A star stands where the corrected p is below {1 - found.confidence:.3g}.",
         "Effect": "Cohen's d_z: the mean difference in standard deviations of the differences.",
@@ -315,11 +371,6 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as mappings."""
     found: list[dict[str, Any]] = rows.to_dict("records")  # type: ignore[assignment]
     return found
-
-
-def _breakable(names: pd.Series[str] | pd.Index[str]) -> pd.Index[str]:
-    """Names that may go on in the next line behind a dot, so that a phone has room for numbers."""
-    return pd.Index([str(name).replace(".", ".\u200b") for name in names])
 
 
 def _runs(found: Compared) -> int:

@@ -36,7 +36,7 @@ nav a{color:#0b5c8f;margin-right:1rem;white-space:nowrap;display:inline-block;pa
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1.25rem 0}
 .card{background:#fff;border:1px solid #e5e7eb;border-radius:.5rem;padding:.7rem .9rem}
 .card b{display:block;font-size:1.4rem;line-height:1.3;font-variant-numeric:tabular-nums;white-space:nowrap}
-.card span{color:#4b5563;font-size:.85rem;display:block}
+.card span{color:#4b5563;font-size:.85rem;display:block;overflow-wrap:anywhere}
 .box{background:#fff;border:1px solid #e5e7eb;border-radius:.5rem;margin:1rem 0;padding:.9rem}
 figure{margin:0}
 figure img{display:block;width:100%;height:auto}
@@ -53,7 +53,7 @@ thead small{display:block;white-space:nowrap}
 .box>p{font-size:.92rem;color:#374151;margin:0 0 .5rem}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:0 2rem}
 .beside{display:grid;grid-template-columns:minmax(0,5fr) minmax(0,7fr);gap:0 1rem}
-.beside th,.beside>:first-child td{white-space:normal}.beside>:first-child td{overflow-wrap:anywhere}
+.beside th,.beside>:first-child td{white-space:normal}.beside>:first-child td{overflow-wrap:break-word}
 .facts div{display:flex;justify-content:space-between;border-bottom:1px solid #e5e7eb;padding:.3rem 0}
 .facts dt{margin:0}.facts dd{font-variant-numeric:tabular-nums;color:#111827}
 th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:#fff}
@@ -161,9 +161,9 @@ def facts(row: Mapping[Any, Any], columns: Sequence[Column]) -> str:
 def table(frame: pd.DataFrame, first: str, columns: Sequence[Column], caption: str = "") -> str:
     """A table with units under its headings; columns that the frame lacks are left out."""
     shown = [column for column in columns if column[0] in frame.columns]
-    head = [f"{escape(heading)}{_unit(unit)}" for _, heading, unit, _ in shown]
+    head = [f"{breakable(heading)}{_unit(unit)}" for _, heading, unit, _ in shown]
     rows = [
-        (escape(str(key)), [_cell(number(row[name], form), form) for name, _, _, form in shown])
+        (breakable(str(key)), [_cell(number(row[name], form), form) for name, _, _, form in shown])
         for key, row in zip(frame.index, frame.to_dict("records"), strict=True)
     ]
     return _table(first, head, rows, caption)
@@ -195,6 +195,13 @@ def _table(first: str, head: Sequence[str], rows: Sequence[tuple[str, Sequence[s
         f'<div class="box">{title}<div class="scroll"><table><thead><tr>{headings}</tr></thead>'
         f"<tbody>{lines}</tbody></table></div></div>"
     )
+
+
+def breakable(name: str) -> str:
+    """An escaped name that may go on in the next line behind its dots, and is copied without a letter more."""
+    told = escape(name)
+    long = name[:1].isalpha() and " " not in name and (name.count(".") > 1 or len(name) > 16)
+    return told.replace(".", ".<wbr>") if long else told
 
 
 def _unit(unit: str) -> str:

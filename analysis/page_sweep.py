@@ -157,7 +157,7 @@ def _strengths(sheet: _Sheet) -> Iterator[str]:
         {path: [strength(sheet.runs, path, name) for name in sheet.measures] for path in sheet.parameters},
         index=list(sheet.measures),
     )
-    columns: list[Column] = [(path, _broken(path), "", ".0%") for path in sheet.parameters]
+    columns: list[Column] = [(path, path, "", ".0%") for path in sheet.parameters]
     words = (
         "The share of a measure's variance over all runs that a parameter's means account for. What is left is chance, "
         "and what parameters do together. With few points chance alone gives some."
@@ -174,8 +174,8 @@ def _points(sheet: _Sheet) -> Iterator[str]:
         told = rows.set_index("point")
         shown[name] = [interval_text(*told.loc[point, ["mean", "low", "high"]]) for point in shown.index]
     shown.index = pd.Index([str(point) for point in shown.index])
-    columns: list[Column] = [(path, _broken(path), sheet.units.get(path, ""), "") for path in sheet.parameters]
-    columns += [(name, _broken(name), "", "") for name in sheet.measures]
+    columns: list[Column] = [(path, path, sheet.units.get(path, ""), "") for path in sheet.parameters]
+    columns += [(name, name, "", "") for name in sheet.measures]
     more = (
         f" The first {MOST_POINTS} of {len(heads):,}; the others are in the table." if len(heads) > MOST_POINTS else ""
     )
@@ -192,11 +192,6 @@ def _failures(sheet: _Sheet) -> Iterator[str]:
     more = f" The first {MOST_ERRORS} of {len(sheet.failed):,}." if len(sheet.failed) > MOST_ERRORS else ""
     words = f"These runs ended with an error; the others do not know of them.{more}"
     yield f'<section id="failed"><h2>Failed runs</h2>{table(rows, "point", columns, words)}</section>'
-
-
-def _broken(name: str) -> str:
-    """A long name that may go on in another line after each dot."""
-    return name.replace(".", ".\u200b")
 
 
 def _value(value: Any) -> str:

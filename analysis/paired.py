@@ -21,6 +21,7 @@ from marketsim.errors import InvalidValueError, did_you_mean
 Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 4_000
+FEWEST = 6  # seeds from which resamples of them tell anything: fewer are too often all but alike
 CORRECTIONS = ("holm", "benjamini-hochberg", "bonferroni", "none")
 _ROUNDING = 1e-12  # differences below it, against the numbers themselves, are arithmetic
 _MANY = 100_000  # seeds from which Student's law is the normal one
@@ -74,7 +75,8 @@ def paired_difference(left: npt.ArrayLike, right: npt.ArrayLike, confidence: flo
     Student's interval is x̄ ± t(1−α/2; n−1)·s/√n of the n differences. The other one is the bootstrap-t (B. Efron,
     Canadian Journal of Statistics 9, 1981; P. Hall, Annals of Statistics 16, 1988), whose coverage is right to second
     order: x̄ − q(1−α/2)·s/√n to x̄ − q(α/2)·s/√n, where q are quantiles of (x̄* − x̄)/(s*/√n) over resamples of the
-    differences. NaN where too few seeds, or too few different values, give resamples without spread.
+    differences. Both ends are NaN with fewer than ``FEWEST`` seeds, and where too few different values give resamples
+    without spread.
     """
     a, b = np.asarray(left, np.float64), np.asarray(right, np.float64)
     there = ~(np.isnan(a) | np.isnan(b))
@@ -345,6 +347,8 @@ def _bootstrap(centred: Floats, confidence: float) -> tuple[float, float]:
     count = len(centred)
     if not centred.any():
         return 0.0, 0.0
+    if count < FEWEST:
+        return nan, nan
     chosen = _weights(count)
     mean = chosen @ centred / count
     square = chosen @ centred**2 / count - mean**2
@@ -355,7 +359,9 @@ def _bootstrap(centred: Floats, confidence: float) -> tuple[float, float]:
         ratio = np.where(flat, np.copysign(inf, mean), mean / error)
     tails = np.quantile(ratio, [0.5 + confidence / 2.0, 0.5 - confidence / 2.0], method="closest_observation")
     own = float(centred.std(ddof=1)) / sqrt(count)
-    low, high = (-float(tail) * own if isfinite(tail) else nan for tail in tails)
+    if not np.isfinite(tails).all():
+        return nan, nan
+    low, high = (-float(tail) * own for tail in tails)
     return low, high
 
 

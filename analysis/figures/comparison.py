@@ -168,7 +168,7 @@ def _lines(axes: Axes, scores: pd.DataFrame, measure: str, width: float) -> None
         axes.plot(np.full(count, place), values[:, place], "o", markersize=3.6, alpha=0.55, color=_colour(place))
         mean = float(values[:, place].mean())
         axes.plot([place - 0.16, place + 0.16], [mean, mean], color=style.BLACK, linewidth=2.2, zorder=4)
-    axes.set_xticks(places, _labels(list(scores.columns)))
+    _name_places(axes, list(scores.columns), base=True)
     axes.set_xlim(-0.4, sides - 0.6)
     axes.set_ylabel(measure)
     axes.grid(visible=False, axis="x")
@@ -180,23 +180,43 @@ def _lines(axes: Axes, scores: pd.DataFrame, measure: str, width: float) -> None
 
 def _differences(axes: Axes, scores: pd.DataFrame, rows: pd.DataFrame, confidence: float, width: float) -> None:
     base, *others = scores.columns
+    seen: list[style.Floats] = [np.zeros(1)]
+    drawn: list[style.Floats] = []
     for place, name in enumerate(others):
         gaps = (scores[name] - scores[base]).to_numpy(np.float64)
+        seen.append(gaps)
         axes.plot(place + _spread(gaps), gaps, "o", markersize=3.6, alpha=0.55, color=_colour(place + 1))
         if name in rows.index:
             row, aside = rows.loc[name], place + 0.28
-            axes.plot([aside, aside], [row["low"], row["high"]], color=style.BLACK, linewidth=2.4, zorder=4)
+            ends = np.array([row["low"], row["high"]], np.float64)
+            axes.plot([aside, aside], ends, color=style.BLACK, linewidth=2.4, zorder=4)
+            seen.append(ends)
             axes.plot(aside, row["difference"], "o", markersize=5.5, color=style.BLACK, zorder=5)
-            axes.plot([aside + 0.09] * 2, [row["boot_low"], row["boot_high"]], color=style.ORANGE, linewidth=2.4)
+            resampled = np.array([row["boot_low"], row["boot_high"]], np.float64)
+            if np.isfinite(resampled).all():
+                axes.plot([aside + 0.09] * 2, resampled, color=style.ORANGE, linewidth=2.4)
+                drawn.append(resampled)
     axes.axhline(0, color=style.GREY, linewidth=1.0, zorder=0.5)
-    axes.set_xticks(range(len(others)), _labels([f"{name}" for name in others]))
+    _name_places(axes, [str(name) for name in others], base=False)
     axes.set_xlim(-0.5, len(others) - 0.4)
     axes.grid(visible=False, axis="x")
     share = f"{confidence * 100:.4g} %"
     axes.plot([], [], color=style.BLACK, linewidth=2.4, marker="o", markersize=5.5, label=f"mean, {share} by t")
-    axes.plot([], [], color=style.ORANGE, linewidth=2.4, label="bootstrap")
+    if drawn:
+        axes.plot([], [], color=style.ORANGE, linewidth=2.4, label="bootstrap")
+    _limit(axes, seen)
     style.head(axes, f"Minus {_short(str(base))}, seed by seed", width)
     style.plain_numbers(axes, sign=True)
+
+
+def _limit(axes: Axes, seen: list[style.Floats]) -> None:
+    """A vertical axis of the seeds and Student's intervals; a bootstrap that runs far off is cut there."""
+    values = np.concatenate(seen)
+    values = values[np.isfinite(values)]
+    low, high = float(values.min()), float(values.max())
+    margin = 0.08 * (high - low)
+    if margin > 0:
+        axes.set_ylim(low - margin, high + margin)
 
 
 def _spread(values: style.Floats) -> style.Floats:
@@ -215,8 +235,30 @@ def _colour(number: int) -> str:
     return style.PALETTE[number % len(style.PALETTE)]
 
 
-def _labels(names: list[str]) -> list[str]:
-    return [_short(name, 26 if len(names) < 3 else 14) for name in names]
+def _name_places(axes: Axes, names: list[str], *, base: bool) -> None:
+    """Labels of those side by side; what all variants have in common stands once, under the axis."""
+    labels, common = labels_apart(names, base=base)
+    axes.set_xticks(range(len(names)), labels)
+    if common:
+        axes.set_xlabel(common)
+
+
+def labels_apart(names: list[str], *, base: bool = False) -> tuple[list[str], str]:
+    """Short labels that tell names apart, and the path that variants such as ``spread=0.1`` share, or "".
+
+    base: the first one is what they are variants of, and keeps its name.
+    """
+    most = 26 if len(names) < 3 else 14
+    variants = names[1:] if base else names
+    paths = {name.partition("=")[0] for name in variants if "=" in name}
+    if len(variants) > 1 and len(paths) == 1 and all("=" in name for name in variants):
+        values = [_short(name.partition("=")[2], most) for name in variants]
+        if len(set(values)) == len(values):
+            return [*(_short(name, most) for name in names[:1] if base), *values], paths.pop()
+    short = [_short(name, most) for name in names]
+    ends = [f"…{name[1 - most :]}" if len(name) > most else name for name in names]
+    alike = len(set(short)) < len(short)
+    return [end if alike or "=" in name else cut for name, cut, end in zip(names, short, ends, strict=True)], ""
 
 
 def _short(name: str, most: int = 26) -> str:

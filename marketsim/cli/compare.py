@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +12,10 @@ import typer
 
 from marketsim.cli.console import empty_table, note, output, say
 from marketsim.cli.guard import guarded
+from marketsim.cli.interrupt import INTERRUPTED
 from marketsim.cli.options import Browse, Confidence, Debug, Parquet, Report, Settings, Workers
 from marketsim.cli.report import tell_page
-from marketsim.errors import InvalidValueError
+from marketsim.errors import InvalidValueError, ScenarioError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,7 +26,11 @@ if TYPE_CHECKING:
 
 _P = {"holm": "p (Holm)", "benjamini-hochberg": "p (B-H)", "bonferroni": "p (Bonf.)", "none": "p"}
 SHOWN = 12  # measures of each comparison, unless all are wanted
-NARROW = 120  # columns of a terminal below which a table leaves out what matters least
+_LEAST = (("seeds_80",), ("gain",), ("mean_base", "mean"))  # what a narrow table leaves out, in this order
+_LEFT_OUT = {"seeds_80": "seeds", "gain": "gain", "mean_base": "the base's mean", "mean": "the other's mean"}
+_GAIN = "Gain: how many times wider the interval would be without common random numbers."
+_SEEDS = "Seeds: to see the difference found in 80 of 100 comparisons."
+_FOLDED = 26  # letters of a measure's name in a line of a narrow table
 
 
 @guarded
@@ -74,16 +80,22 @@ def compare(
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Write the tables, and values of every run, there."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Let --out take the place of an earlier comparison.")
+    ] = False,
     parquet: Parquet = False,
     report: Report = None,
     browse: Browse = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Compare scenarios, variants or agents under the same chance."""
+    from marketsim.analysis.comparison_words import interrupted_words
     from marketsim.cli.progress import CountProgress
     from marketsim.experiment.comparison import compare as comparison
 
     wishes = [_wish(text) for text in see or ()]
+    if out is not None and not overwrite:
+        _require_room(out)
     specs, names = _read(scenarios, settings or (), left_settings or (), right_settings or (), variants or ())
     with CountProgress("runs") as progress:
         if workers != 1:
@@ -91,6 +103,7 @@ def compare(
         found = comparison(
             *specs, seeds=seeds, agents=tuple(agents or ()), names=names, measures=tuple(measures or ()),
             correction=correction, confidence=confidence, workers=workers, progress=progress,
+            on_interrupt="keep",
         )  # fmt: skip
     _tell(found, everything or bool(measures), by, smallest)
     for measure, difference in wishes:
@@ -98,7 +111,12 @@ def compare(
     if out is not None:
         for path in found.save(out, parquet=parquet):
             say(f"written {path}")
+        for page in sorted(set(out.glob("*.html")) - {report}):
+            note(f"{page} is there still and may tell of an earlier comparison: --report {page} writes it anew")
     tell_page(found.report, report, browse, "compare.html")
+    if found.interrupted:
+        note(interrupted_words(len(found.seeds), found.planned))
+        raise typer.Exit(INTERRUPTED)
 
 
 def compile_market(progress: CountProgress) -> None:
@@ -124,10 +142,37 @@ def _read(
         raise InvalidValueError("--variant: variants are of one scenario; leave out the others and --set-b")
     files = [*given, given[0]] if right and len(given) == 1 else list(given)
     own = {0: left, 1: right}
-    specs = [read(file, [*settings, *own.get(place, ())]) for place, file in enumerate(files)]
+    specs = []
+    for place, file in enumerate(files):
+        with _blaming("--set-a" if place == 0 else "--set-b", own.get(place, ())):
+            specs.append(read(file, [*settings, *own.get(place, ())]))
     changed = [pair for text in variants for pair in _variant(text)]
-    specs += [read(files[0], [*settings, *left, f"{path}={value}"]) for path, value in changed]
+    for path, value in changed:
+        with _blaming("--variant", (f"{path}={value}",)):
+            specs.append(read(files[0], [*settings, *left, f"{path}={value}"]))
     return specs, (specs[0].name, *variant_names(changed)) if variants else ()
+
+
+@contextmanager
+def _blaming(option: str, values: Sequence[str]) -> Iterator[None]:
+    """Findings in these values are told by the option that gave them."""
+    paths = [value.partition("=")[0].strip() for value in values]
+    try:
+        yield
+    except ScenarioError as error:
+        raise ScenarioError(
+            finding.replace("--set", option, 1) if any(path in finding for path in paths) else finding
+            for finding in error.findings
+        ) from None
+
+
+def _require_room(folder: Path) -> None:
+    """Nothing earlier is lost unless that is wanted."""
+    from marketsim.experiment.comparison import tables_in
+
+    if held := tables_in(folder):
+        names = ", ".join(path.name for path in held)
+        raise InvalidValueError(f"--out {folder} holds another comparison ({names}): --out another, or --overwrite")
 
 
 def _variant(text: str) -> list[tuple[str, str]]:
@@ -157,6 +202,8 @@ def _split(text: str) -> list[str]:
 
 
 def _wish(text: str) -> tuple[str, float]:
+    from marketsim.experiment.measure import plain_name
+
     measure, equals, number = text.rpartition("=")
     try:
         difference = float(number) if equals else 0.0
@@ -164,7 +211,7 @@ def _wish(text: str) -> tuple[str, float]:
         difference = 0.0
     if difference == 0.0 or not isfinite(difference):
         raise InvalidValueError(f"--see {text}: write MEASURE=NUMBER, such as agents.mm.pnl=5; not zero")
-    return measure.strip(), difference
+    return plain_name(measure), difference
 
 
 # --- what is told ---
@@ -174,32 +221,42 @@ def _tell(found: Comparison, everything: bool, by: str, smallest: bool) -> None:
     base, *others = found.names
     where = "in the same runs" if found.agents else "the same chance for all"
     say(f"{base} against {', '.join(others)}: {len(found.seeds)} seeds, {where}")
+    for words in found.notes:
+        note(words)
     rows = found.table()
+    gone: set[str] = set()
     for name in others:
-        _tell_one(found, name, rows[rows["name"] == name].set_index("measure"), everything)
+        gone.update(_tell_one(found, name, rows[rows["name"] == name].set_index("measure"), everything))
     if len(found.names) > 2:
         _tell_ranking(found, by, smallest)
     _tell_failures(found)
     if found.tests:
         say()
-        _tell_method(found)
+        _tell_method(found, gone)
 
 
-def _tell_one(found: Comparison, name: str, rows: Any, everything: bool) -> None:
-    """The difference of the scenarios beside that of the results."""
-    from marketsim.scenario.diff import format_diff
+def _tell_one(found: Comparison, name: str, rows: Any, everything: bool) -> Collection[str]:
+    """The difference of the scenarios beside that of the results; the columns for which there was no room."""
+    from marketsim.scenario.diff import format_changes
 
     say()
     say(f"{name} instead of {found.names[0]}. What differs in the {'sections' if found.agents else 'scenarios'}:")
-    for line in format_diff(found.changes[name]).splitlines():
+    for line in format_changes(found.changes[name]).splitlines():
         say(f"  {line}")
     if not found.changes[name]:
         say("  (under one seed they give one run)" if not found.agents else "  (but they draw numbers of their own)")
     interesting = [row.measure for row in found.interesting(name)]
     shown = interesting if everything else interesting[:SHOWN]
+    gone: list[str] = []
     if shown:
         say()
-        output().print(_table(found, rows.loc[shown], name))
+        table, gone = _table(found, rows.loc[shown], name)
+        output().print(table)
+        if gone:
+            say(
+                f"Left out, for want of room in {output().width} columns: {', '.join(_LEFT_OUT[one] for one in gone)}; "
+                "a wider window shows them, --report and --out have them"
+            )
     if len(shown) < len(interesting):
         say(f"{len(interesting) - len(shown)} other measures, less sure: --all shows them")
     equal = [row.measure for row in found.rows if row.name == name and row.equal]
@@ -212,34 +269,69 @@ def _tell_one(found: Comparison, name: str, rows: Any, everything: bool) -> None
         if found.only[whose]:
             alone = found.only[whose]
             say(f"Only in {whose}: {', '.join(alone[:SHOWN])}{' …' if len(alone) > SHOWN else ''}")
+    return gone
 
 
-def _table(found: Comparison, rows: Any, name: str) -> Table:
-    from marketsim.analysis.comparison_words import cells
-
+def _table(found: Comparison, rows: Any, name: str) -> tuple[Table, list[str]]:
     columns = [
         ("mean_base", found.names[0]), ("mean", name), ("difference", "difference"),
         ("interval", f"{found.confidence * 100:.4g} % interval"), ("p_adjusted", _P[found.correction]),
         ("mark", ""), ("gain", "gain"),
         ("seeds_80", "seeds"),
     ]  # fmt: skip
-    if output().width < NARROW:
-        columns = [column for column in columns if column[0] not in ("mean_base", "mean", "seeds_80")]
+    return _fitting(columns, rows)
+
+
+def _fitting(columns: list[tuple[str, str]], rows: Any) -> tuple[Table, list[str]]:
+    """The table with as many columns as there is room for, long names in several lines; and what was left out."""
+    width = output().width
+    table = _drawn(columns, rows, 0)
+    if _wide(table) <= width:
+        return table, []
+    gone: list[str] = []
+    for least in ((), *_LEAST):
+        gone += least
+        table = _drawn([column for column in columns if column[0] not in gone], rows, _FOLDED)
+        if _wide(table) <= width:
+            break
+    return table, gone
+
+
+def _wide(table: Table) -> int:
+    return int(output().measure(table, options=output().options.update(width=10_000)).maximum)
+
+
+def _drawn(columns: list[tuple[str, str]], rows: Any, folded: int) -> Table:
+    """folded: letters of a name in a line; 0 for all of them."""
+    from marketsim.analysis.comparison_words import cells
+
     table = empty_table()
-    table.add_column("measure", no_wrap=True)
+    table.add_column("measure", overflow="fold", no_wrap=not folded, max_width=folded or None)
     for key, heading in columns:
-        table.add_column(heading, justify="left" if key == "mark" else "right", no_wrap=True)
+        mean = key in ("mean_base", "mean")
+        table.add_column(
+            heading, justify="left" if key == "mark" else "right", no_wrap=not (folded and mean), overflow="fold",
+            max_width=14 if folded and mean else None,
+        )  # fmt: skip
     for measure, row in zip(rows.index, rows.to_dict("records"), strict=True):
         told = cells(row)
-        table.add_row(measure, *(told[key] for key, _ in columns), style="bold" if row["differs"] else None)
+        table.add_row(
+            _lines(measure, folded), *(told[key] for key, _ in columns), style="bold" if row["differs"] else None
+        )
     return table
+
+
+def _lines(name: str, most: int) -> str:
+    """A long name with its last part in a line of its own."""
+    return name if not most or len(name) <= most else ".\n".join(name.rsplit(".", 1))
 
 
 def _tell_ranking(found: Comparison, by: str, smallest: bool) -> None:
     from marketsim.analysis.comparison_words import decimals
     from marketsim.analysis.summary import number
+    from marketsim.experiment.measure import plain_name
 
-    measure = by or found.main
+    measure = plain_name(by) or found.main
     ranked = found.ranking(measure, largest=not smallest)
     form = f",.{decimals(float((ranked['high'] - ranked['low']).min()))}f"
     say()
@@ -273,13 +365,18 @@ def _tell_failures(found: Comparison) -> None:
             )
 
 
-def _tell_method(found: Comparison) -> None:
-    from marketsim.analysis.comparison_words import corrected_words
+def _tell_method(found: Comparison, gone: Collection[str]) -> None:
+    """What the columns mean, but for those left out."""
+    from marketsim.analysis.comparison_words import corrected_words, few_words
+    from marketsim.analysis.paired import FEWEST
 
+    if len(found.seeds) < FEWEST:
+        note(few_words(len(found.seeds)))
     say(
         f"* differs: p of the paired t-test, {corrected_words(found.correction, found.tests)}, is below "
-        f"{1 - found.confidence:.3g}; (*) by its own interval only. Gain: how many times wider the interval would be "
-        "without common random numbers. Seeds: to see the difference found in 80 of 100 comparisons."
+        f"{1 - found.confidence:.3g}; (*) by its own interval only."
+        + ("" if "gain" in gone else f" {_GAIN}")
+        + ("" if "seeds_80" in gone else f" {_SEEDS}")
     )
 
 

@@ -192,7 +192,7 @@ def _table(found: Sweep) -> Table:
     shown = empty_table()
     shown.add_column("point", justify="right", no_wrap=True)
     for head in (*found.space.paths, *found.measures):
-        shown.add_column(head.replace(".", ".\u200b"), justify="right", overflow="fold")
+        shown.add_column(head, justify="right", overflow="fold")
     summary = found.summary()
     cells = {
         (int(point), name): interval_text(mean, low, high)

@@ -8,12 +8,13 @@ fails is recorded and left out, with its pair. It judges nothing beyond that.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -27,9 +28,10 @@ from marketsim.analysis.paired import (
     seeds_needed,
     smallest_difference,
 )
-from marketsim.errors import InvalidValueError, SimulationError, did_you_mean
+from marketsim.domain.units import format_duration
+from marketsim.errors import InvalidValueError, ScenarioError, SimulationError, did_you_mean
 from marketsim.experiment import league
-from marketsim.experiment.measure import AGENT, MARKET, Measured, known_measures, measured
+from marketsim.experiment.measure import AGENT, MARKET, Measured, known_measures, measured, plain_name
 from marketsim.experiment.replication import Failed, Given, Measures, Measuring, replicate_all, spec_of
 from marketsim.scenario.diff import Difference, diff, differences
 from marketsim.scenario.spec import ScenarioSpec
@@ -85,7 +87,8 @@ class Comparison:
     ``names``: of the compared, the base first. ``rows``: a Paired for each of the others and each measure that both
     have. ``changes``: by name, where its scenario (or section) differs from the base's. ``only``: measures by the one
     that has them alone. ``failures``: runs that failed, by name (of agents by their scenario's). ``agents``: whether
-    agents of the same runs are compared. ``outcomes``: by name, what each seed gave.
+    agents of the same runs are compared. ``outcomes``: by name, what each seed gave. ``planned``: how many seeds were
+    asked for; more than there are after an interrupt. ``notes``: what makes sums and counts unlike.
     """
 
     scenario: str
@@ -99,6 +102,13 @@ class Comparison:
     only: Mapping[str, tuple[str, ...]]
     failures: Mapping[str, tuple[Failed, ...]]
     outcomes: Mapping[str, tuple[Measures | Failed, ...]]
+    planned: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it ended before all of its seeds had run."""
+        return self.planned > len(self.seeds)
 
     def __repr__(self) -> str:
         return (
@@ -157,10 +167,12 @@ class Comparison:
 
     def changed(self) -> pd.DataFrame:
         """Tidy: name, path, what the base says there (``base_value``), and what this one says (``value``)."""
-        import pandas as pd
+        return self._changes(lambda change: change.texts)
 
-        rows = [(name, change.path, *change.texts) for name, changes in self.changes.items() for change in changes]
-        return pd.DataFrame(rows, columns=["name", "path", "base_value", "value"])
+    def changed_briefly(self) -> pd.DataFrame:
+        """The same for people: of a ``section`` of one side its type and count, long values cut."""
+        told = self._changes(lambda change: change.short)
+        return told.assign(section=[one.section for changes in self.changes.values() for one in changes])
 
     def failed(self) -> pd.DataFrame:
         """Tidy: name, seed, kind and error of each run that failed."""
@@ -229,14 +241,19 @@ class Comparison:
     def save(self, folder: str | Path, *, parquet: bool = False) -> list[Path]:
         """Write differences, values, changes, failures and, of three or more, rankings and all pairs; the paths.
 
-        Each file appears whole or not at all, in the place of one of the same name. Raises StoreError.
+        Each file appears whole or not at all; tables of an earlier comparison there are gone. Raises StoreError.
         """
         frames = {"differences": self.table(), "values": self.values(), "changes": self.changed()}
         if any(self.failures.values()):
             frames["failures"] = self.failed()
         if len(self.names) > 2:
             frames |= {"ranking": self.ranking(), "every_pair": self.every_pair()}
-        return write_tables(frames, folder, parquet=parquet)
+        old = tables_in(folder)
+        written = write_tables(frames, folder, parquet=parquet)
+        for path in old:
+            if path not in written:
+                path.unlink(missing_ok=True)
+        return written
 
     def report(self, path: str | Path, *, title: str = "") -> Path:
         """Write all of it as one HTML page that loads nothing; the path."""
@@ -245,6 +262,12 @@ class Comparison:
         return comparison_report(self, path, title=title)
 
     # --- inner ---
+
+    def _changes(self, told: Callable[[Difference], tuple[str, str]]) -> pd.DataFrame:
+        import pandas as pd
+
+        rows = [(name, change.path, *told(change)) for name, changes in self.changes.items() for change in changes]
+        return pd.DataFrame(rows, columns=["name", "path", "base_value", "value"])
 
     def _surest(self, name: str = "") -> list[Paired]:
         rows = [row for row in self.rows if name in ("", row.name) and not row.equal and not np.isnan(row.p)]
@@ -266,6 +289,7 @@ _COLUMNS = (
     "measure", "name", "base", "mean_base", "mean", "difference", "low", "high", "boot_low", "boot_high", "p",
     "p_adjusted", "differs", "effect", "deviation", "pairing_gain", "seeds", "seeds_80", "seeds_90", "smallest_80",
 )  # fmt: skip
+_TABLES = ("differences", "values", "changes", "failures", "ranking", "every_pair")
 _RENAMED = {"mean_base": "left", "mean": "right", "pairing_gain": "gain"}
 
 
@@ -280,6 +304,7 @@ def compare(
     confidence: float = 0.95,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    on_interrupt: Literal["raise", "keep"] = "raise",
 ) -> Comparison:
     """Run what is compared under the same seeds, and compare its measures with those of the first.
 
@@ -290,7 +315,8 @@ def compare(
     their scenarios' names when left out. measures: names or patterns such as ``agents.mm.*`` (of agents the last part
     alone, such as ``pnl``), or a function of a module from a run to a dict of numbers. correction: of p-values, for how
     many there are: "holm", "benjamini-hochberg", "bonferroni" or "none". confidence: of the intervals; a difference is
-    sure where its corrected p-value is below 1 - confidence.
+    sure where its corrected p-value is below 1 - confidence. on_interrupt: what Ctrl-C does; "keep" compares the seeds
+    that all sides have done by then, if they are two at least (``Comparison.planned`` says how many they were to be).
 
     Raises InvalidValueError for what cannot be compared, SimulationError where nothing of the base, or nothing beside
     it, ran to its end. A run that fails otherwise is recorded.
@@ -301,7 +327,16 @@ def compare(
     plan = _plan(scenarios, tuple(agents), variants or {}, tuple(names))
     measuring = _measuring(plan, measures)
     jobs = [(spec.to_dict(), seed) for seed in chosen for spec in plan.specs]
-    found = replicate_all(jobs, workers=workers, progress=progress, measures=measuring, on_failure="record")
+    planned, kept = len(chosen), _Kept(len(plan.specs))
+    try:
+        found = replicate_all(
+            jobs, workers=workers, progress=progress, measures=measuring, on_failure="record", on_done=kept
+        )
+    except KeyboardInterrupt:
+        whole = kept.whole()
+        if on_interrupt == "raise" or len(whole) < 2:
+            raise
+        chosen, found = tuple(chosen[place] for place in whole), kept.of(whole)
     outcomes = _told(plan, found)
     _require_runs(plan, outcomes)
     _require_measures(plan, outcomes, measures)
@@ -311,8 +346,15 @@ def compare(
         failures = {plan.specs[0].name: failures[plan.names[0]]}
     return Comparison(
         plan.specs[0].name, plan.names, chosen, confidence, correction, bool(plan.agents), rows, plan.changes(), only,
-        failures, outcomes,
+        failures, outcomes, planned, plan.notes(),
     )  # fmt: skip
+
+
+def tables_in(folder: str | Path) -> list[Path]:
+    """The tables of a comparison that a folder holds; none where none was saved."""
+    places = [Path(folder) / f"{name}.{ending}" for name in _TABLES for ending in ("csv", "parquet")]
+    there = [path for path in places if path.is_file()]
+    return there if any(path.stem == "differences" for path in there) else []
 
 
 def variant_names(variants: Sequence[tuple[str, Any]]) -> tuple[str, ...]:
@@ -340,8 +382,47 @@ class _Plan:
             pairs = [differences(sections[0], section) for section in sections[1:]]
         else:
             pairs = [diff(self.specs[0], spec) for spec in self.specs[1:]]
-        told = [tuple(d for d in pair if self.agents or d.path not in ("seed", "name")) for pair in pairs]
+        told = [
+            tuple(d for d in pair if self.agents or d.path not in ("seed", "name", "description")) for pair in pairs
+        ]
         return dict(zip(self.names[1:], told, strict=True))
+
+    def notes(self) -> tuple[str, ...]:
+        """What makes counts and sums of the sides unlike, however alike their markets are."""
+        if self.agents:
+            counts = [self.specs[0].agents[name].count for name in self.agents]
+            if len(set(counts)) == 1:
+                return ()
+            sizes = ", ".join(f"{name} {count}" for name, count in zip(self.agents, counts, strict=True))
+            words = f"The families are of different size ({sizes}): P&L, volume and other sums are of whole families;"
+            return (f"{words} divide by their sizes, or compare single members.",)
+        spans = [spec.duration for spec in self.specs]
+        if len(set(spans)) == 1:
+            return ()
+        lengths = ", ".join(f"{name} {format_duration(span)}" for name, span in zip(self.names, spans, strict=True))
+        return (
+            f"The markets are of different length ({lengths}): counts, volumes, P&L and other sums are not comparable.",
+        )
+
+
+class _Kept:
+    """What was done before an interrupt."""
+
+    def __init__(self, sides: int) -> None:
+        self._sides = sides
+        self._done: dict[int, Measures | Failed] = {}
+
+    def __call__(self, index: int, outcome: Measures | Failed) -> None:
+        self._done[index] = outcome
+
+    def whole(self) -> list[int]:
+        """Places of the seeds that all sides have done."""
+        count = Counter(index // self._sides for index in self._done)
+        return sorted(place for place, done in count.items() if done == self._sides)
+
+    def of(self, places: Sequence[int]) -> list[Measures | Failed]:
+        """What they gave, in the order of the jobs."""
+        return [self._done[place * self._sides + side] for place in places for side in range(self._sides)]
 
 
 def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
@@ -365,10 +446,20 @@ def _plan(
         return _Plan(_named(agents, names, agents), (specs[0],), _known_agents(specs[0], agents))
     changed = [(path, value) for path, values in variants.items() for value in values]
     told = [*(spec.name for spec in specs), *variant_names(changed)]
-    specs += [specs[0].with_overrides({path: value}) for path, value in changed]
+    specs += [_variant(specs[0], path, value) for path, value in changed]
     if len(specs) < 2:
         raise InvalidValueError("there is nothing to compare with: give two scenarios, or one with agents or variants")
     return _Plan(_named(_apart(told), names, told), tuple(specs))
+
+
+def _variant(spec: ScenarioSpec, path: str, value: Any) -> ScenarioSpec:
+    """The scenario with a value changed, checked whole before anything runs."""
+    from marketsim.scenario.loader import check
+
+    try:
+        return check(spec, {path: value})
+    except ScenarioError as error:
+        raise ScenarioError(f"variants  {finding}" for finding in error.findings) from None
 
 
 def _known_agents(spec: ScenarioSpec, agents: tuple[str, ...]) -> tuple[str, ...]:
@@ -419,7 +510,7 @@ def _owner(measure: str) -> str:
 def _measuring(plan: _Plan, measures: str | Sequence[str] | Measuring) -> Measuring:
     if callable(measures):
         return measures
-    patterns = (measures,) if isinstance(measures, str) else tuple(measures)
+    patterns = tuple(plain_name(one) for one in ((measures,) if isinstance(measures, str) else measures))
     if plan.agents:
         columns = _matching(patterns or USUAL, AGENT)
         return _There(tuple(f"agents.{agent}.{column}" for agent in plan.agents for column in columns))

@@ -64,8 +64,13 @@ def measured(names: Sequence[str] | str, spec: ScenarioSpec) -> Measured:
         raise InvalidValueError(
             "no measure is named: name at least one, such as agents.mm.pnl or market.ABC.spread_bps"
         )
-    found = [name for given in chosen for name in _meant(given, spec)]
+    found = [name for given in chosen for name in _meant(plain_name(given), spec)]
     return Measured(tuple(dict.fromkeys(found)))
+
+
+def plain_name(name: str) -> str:
+    """A name as it was meant: without what a page or a terminal put into it to break its line."""
+    return name.replace("\u200b", "").strip()
 
 
 def _meant(name: str, spec: ScenarioSpec) -> Sequence[str]:

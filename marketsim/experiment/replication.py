@@ -86,6 +86,7 @@ def replicate_all(
     progress: Callable[[int, int], None] | None = None,
     measures: Measuring = measures_of,
     on_failure: Literal["raise"] = "raise",
+    on_done: Callable[[int, Measures | Failed], None] | None = None,
 ) -> list[Measures]: ...
 
 
@@ -97,6 +98,7 @@ def replicate_all(
     progress: Callable[[int, int], None] | None = None,
     measures: Measuring = measures_of,
     on_failure: Literal["record"],
+    on_done: Callable[[int, Measures | Failed], None] | None = None,
 ) -> list[Measures | Failed]: ...
 
 
@@ -107,11 +109,13 @@ def replicate_all(
     progress: Callable[[int, int], None] | None = None,
     measures: Measuring = measures_of,
     on_failure: Literal["raise", "record"] = "raise",
+    on_done: Callable[[int, Measures | Failed], None] | None = None,
 ) -> Any:
     """The measures of each (scenario, seed), in the order given; ``progress(done, all)`` after each run.
 
     measures: what a run is boiled down to; a function of a module, which other processes can find.
     on_failure: "raise" a SimulationError that names the seed, or "record" a ``Failed`` and go on with the others.
+    on_done: is told each result with its job's place at once, so that what is done outlives an interrupt.
     """
     if not jobs:
         raise InvalidValueError("there is nothing to run: give at least one seed")
@@ -124,6 +128,8 @@ def replicate_all(
                 results[index] = Failed(jobs[index][1], str(outcome), type(outcome).__name__)
             else:
                 raise SimulationError(f"the run with seed {jobs[index][1]} failed: {outcome}") from outcome
+            if on_done is not None and (result := results[index]) is not None:
+                on_done(index, result)
             if progress is not None:
                 progress(done, len(jobs))
     return results

@@ -13,6 +13,7 @@ from browsing import assert_readable, browser
 
 from marketsim.analysis import forest_figure, page_comparison, pairs_figure
 from marketsim.analysis.comparison_words import cells, corrected_words, mark, verdict
+from marketsim.analysis.figures.comparison import labels_apart
 from marketsim.experiment import comparison
 from marketsim.experiment.comparison import Comparison
 from marketsim.experiment.replication import Failed
@@ -50,7 +51,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_holds_changes_beside_results_and_everything_else(written: Path) -> None:
-    text = written.read_text(encoding="utf-8").replace("\u200b", "")
+    text = written.read_text(encoding="utf-8")
+    assert "agents.<wbr>mm.<wbr>pnl" in text
+    assert "\u200b" not in text
+    text = text.replace("<wbr>", "")
     found = compared()
     assert "<h1>base against wide &lt;b&gt;, slow</h1>" in text
     assert "1 of 36 runs failed" in text
@@ -89,6 +93,20 @@ def test_what_never_differs_has_a_page_too(tmp_path: Path) -> None:
     assert "nan" not in re.sub(r'"data:[^"]*"', "", text).lower()
 
 
+def test_whole_sections_are_lines_and_stand_in_full_below(tmp_path: Path) -> None:
+    found = compared(("one", "two"), failing=False)
+    told = Difference("agents.spoofer", ABSENT, {"type": "spoofer", "count": 1, "quantity": 40})
+    gone = Difference("agents.learner", {"type": "learner", "count": 2}, ABSENT)
+    text = "".join(
+        page_comparison._changes(replace(found, changes={"two": (told, gone)}), found.table(), found.order())
+    )
+    assert "agents.spoofer: added (type spoofer, count 1)" in text.replace("<wbr>", "")
+    assert "agents.learner: gone (type learner, count 2)" in text.replace("<wbr>", "")
+    folded = text[text.index("<details") :]
+    assert "&quot;quantity&quot;: 40" in folded
+    assert "&quot;quantity&quot;" not in text[: text.index("<details")]
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1200, 390])
 def test_in_a_browser_nothing_is_missing_asked_for_or_wider_than_the_screen(
@@ -116,6 +134,8 @@ def test_numbers_have_as_many_decimals_as_the_interval_is_sure_of() -> None:
     chance |= {"high": 3.0}
     assert mark(chance) == ""
     assert verdict(chance, 0.95).endswith("takes 8 seeds; 20 seeds see 20.0 or more.")
+    assert "more than 10,000 seeds: not to be found in practice;" in verdict({**chance, "seeds_80": 401_189.0}, 0.95)
+    assert cells({**row, "seeds_80": 401_189.0})["seeds_80"] == "> 10,000"
     assert "there is no interval" in verdict({**row, "low": -np.inf, "high": np.inf, "seeds": 1}, 0.95)
     assert verdict({**row, "low": 0.0, "high": 0.0}, 0.95) == "pnl: equal under every seed."
     assert "some differ by chance" in corrected_words("none", 40)
@@ -157,6 +177,28 @@ def test_seeds_are_lines_and_differences_dots() -> None:
     assert np.allclose(sorted(map(tuple, lines)), sorted(map(tuple, scores.to_numpy())))
     dots = [line.get_ydata() for line in right.get_lines() if len(line.get_ydata()) == 12]
     assert np.allclose(dots[0], scores[NAMES[1]] - scores[NAMES[0]])
+
+
+def test_the_differences_have_an_axis_of_what_was_seen() -> None:
+    found = compared(("one", "two"), seeds=8, failing=False)
+    wild = found.table().assign(boot_low=np.nan, boot_high=803_101_305.0)
+    rows = wild[wild["measure"] == "agents.mm.pnl"]
+    for ends in (rows, rows.assign(boot_low=-1e9)):
+        low, high = pairs_figure(found.scores("agents.mm.pnl"), ends, "agents.mm.pnl").axes[1].get_ylim()
+        assert -1e4 < low < high < 1e4
+
+
+@pytest.mark.parametrize(
+    ("names", "base", "labels", "common"),
+    [
+        (["s", "target_spread=0.02", "target_spread=0.04"], True, ["s", "0.02", "0.04"], "target_spread"),
+        (["target_spread=0.02", "target_spread=0.04", "g=1"], False, ["…t_spread=0.02", "…t_spread=0.04", "g=1"], ""),
+        (["a_very_long_name_one", "a_very_long_name_two", "c"], False, ["…long_name_one", "…long_name_two", "c"], ""),
+        (["quickstart", "spoofing"], True, ["quickstart", "spoofing"], ""),
+    ],
+)  # fmt: skip
+def test_labels_keep_what_tells_names_apart(names: list[str], base: bool, labels: list[str], common: str) -> None:
+    assert labels_apart(names, base=base) == (labels, common)
 
 
 def test_figures_of_nothing_say_so() -> None:

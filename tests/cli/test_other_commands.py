@@ -296,6 +296,25 @@ def test_two_settings_of_one_scenario(marketsim: Any, place: Path) -> None:
     }
 
 
+def test_a_narrow_window_says_what_it_leaves_out(marketsim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from marketsim.cli import console
+
+    monkeypatch.setattr(console, "_WIDE", 80)
+    console.output.cache_clear()
+    try:
+        result = marketsim(
+            "compare", "small.yaml", "--set-b", "agents.noise.rate=4/s", "--seeds", 2, "--workers", 1,
+            "-m", "agents.noise.*",
+        )  # fmt: skip
+    finally:
+        console.output.cache_clear()
+    assert result.exit_code == 0, result.output
+    assert "Left out, for want of room in 80 columns: seeds" in result.stdout
+    assert "Seeds: to see" not in result.stdout
+    assert "2 seeds are too few for bootstrap intervals" in result.stderr
+    assert "\u200b" not in result.output
+
+
 def test_variants_are_ranked_and_reported(marketsim: Any, place: Path) -> None:
     result = marketsim(
         "compare", "small.yaml", "--variant", "agents.noise.rate=1/s,4/s", "--seeds", 3, "--workers", 1,
@@ -386,11 +405,29 @@ def test_compare_refuses_what_cannot_be_compared(marketsim: Any) -> None:
         (["small.yaml", "small.yaml", "--variant", "seed=1"], "variants are of one scenario"),
         (["small.yaml", "small.yaml", "--see", "agents.noise.pnl=much"], "write MEASURE=NUMBER"),
         (["small.yaml", "small.yaml", "--see", "pnl"], "write MEASURE=NUMBER"),
-        (["small.yaml", "--variant", "agents.noise.rat=1/s"], 'did you mean "rate"'),
+        (["small.yaml", "--variant", "agents.noise.rat=1/s"], "--variant  agents.noise.rat: "),
+        (["small.yaml", "--set-b", "agents.noise.rat=1/s"], "--set-b  agents.noise.rat: "),
     ):
         result = marketsim("compare", *words)
         assert result.exit_code == 2
         assert told in result.stderr, result.stderr
+
+
+def test_an_earlier_comparison_is_not_overwritten_unless_that_is_wanted(marketsim: Any, place: Path) -> None:
+    words = ["compare", "small.yaml", "--set-b", "duration=10s", "--workers", 1, "-m", "*.orders", "--out", "found"]
+    first = marketsim(*words, "--seeds", 3)
+    assert first.exit_code == 0, first.output
+    assert "The markets are of different length (small (A) 20s, small (B) 10s)" in first.stderr
+    before = (place / "found" / "values.csv").read_bytes()
+    refused = marketsim(*words, "--seeds", 2)
+    assert refused.exit_code == 2
+    assert "--out found holds another comparison (differences.csv, values.csv, changes.csv)" in refused.stderr
+    assert (place / "found" / "values.csv").read_bytes() == before
+    (place / "found" / "page.html").write_text("of before")
+    again = marketsim(*words, "--seeds", 2, "--overwrite")
+    assert again.exit_code == 0, again.output
+    assert "page.html is there still" in again.stderr
+    assert (place / "found" / "values.csv").read_bytes() != before
 
 
 def test_commas_inside_a_value_do_not_part_it() -> None:

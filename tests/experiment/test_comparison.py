@@ -13,7 +13,7 @@ import pytest
 from statistical import runs
 
 import marketsim as ms
-from marketsim.errors import InvalidValueError, SimulationError, StoreError
+from marketsim.errors import InvalidValueError, ScenarioError, SimulationError, StoreError
 from marketsim.experiment import comparison
 from marketsim.experiment.comparison import Comparison, compare
 from marketsim.experiment.replication import Failed
@@ -313,6 +313,39 @@ def test_what_was_not_compared_is_no_answer(given: Any) -> None:
         found.scores("y")
 
 
+def test_a_variant_is_checked_before_anything_runs(given: Any) -> None:
+    given(lambda name, seed: pytest.fail("it ran"))
+    with pytest.raises(ScenarioError, match=r'^variants  agents\.noise\.rat: unknown parameter; did you mean "rate"'):
+        compare(scenario(), variants={"agents.noise.rat": [1.0]})
+
+
+def test_markets_and_families_of_different_size_are_told(given: Any) -> None:
+    given(_numbers)
+    longer = scenario(name="b").with_overrides({"duration": "8s"})
+    assert "different length (a 4s, b 8s)" in compare(scenario(name="a"), longer, seeds=2).notes[0]
+    assert compare(scenario(name="a"), scenario(name="b"), seeds=2).notes == ()
+    given(lambda name, seed: {f"agents.{one}.pnl": float(seed) for one in ("noise", *MAKERS)})
+    assert "(noise 20, mm_far 1)" in compare(scenario(**MAKERS), agents=["noise", "mm_far"], seeds=2).notes[0]
+    assert compare(scenario(**MAKERS), agents=list(MAKERS), seeds=2).notes == ()
+
+
+def test_an_interrupt_leaves_the_seeds_that_all_sides_have_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted_after(runs: int) -> Any:
+        def replicated(jobs: Any, *, on_done: Any, **_: Any) -> list[Any]:
+            for place in [1, 0, *range(2, runs)]:
+                on_done(place, _numbers(jobs[place][0]["name"], jobs[place][1]))
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(comparison, "replicate_all", replicated)
+        return compare(scenario(name="a"), scenario(name="b"), seeds=[5, 6, 7, 8], on_interrupt="keep")
+
+    found = interrupted_after(5)
+    assert (found.seeds, found.planned, found.interrupted) == ((5, 6), 4, True)
+    assert found.scores("m").to_numpy().tolist() == [[5.0, 6.1], [6.0, 7.0]]
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after(3)
+
+
 # --- what is written ---
 
 
@@ -328,6 +361,18 @@ def test_tables_are_written(given: Any, tmp_path: Path, parquet: bool) -> None:
     table = read(paths[0])
     assert table["difference"].tolist() == pytest.approx(found.table()["difference"].tolist())
     assert read(paths[2]).to_dict("records")[0]["path"] == "agents.noise.rate"
+
+
+def test_tables_of_an_earlier_comparison_do_not_stay(given: Any, tmp_path: Path) -> None:
+    given(_failing)
+    assert comparison.tables_in(tmp_path) == []
+    compare(scenario(name="a"), scenario(name="b"), scenario(name="c"), seeds=6).save(tmp_path)
+    (tmp_path / "mine.csv").write_text("kept")
+    given(_numbers)
+    written = compare(scenario(name="a"), scenario(name="b"), seeds=3).save(tmp_path)
+    assert set(comparison.tables_in(tmp_path)) == set(written)
+    assert len(written) == 3
+    assert (tmp_path / "mine.csv").is_file()
 
 
 def test_an_unwritable_folder_is_named(given: Any, tmp_path: Path) -> None:

@@ -79,3 +79,8 @@ def test_a_slip_of_the_pen_is_told_at_once(name: str, words: str) -> None:
 def test_no_measure_is_no_question() -> None:
     with pytest.raises(InvalidValueError, match="no measure is named"):
         measured([], SPEC)
+
+
+def test_a_name_copied_with_its_breaks_is_the_same_name() -> None:
+    copied = "agents.\u200bnoise.\u200bpnl"
+    assert measured([copied, "market.\u200b*.trades"], SPEC).names == ("agents.noise.pnl", "market.ABC.trades")

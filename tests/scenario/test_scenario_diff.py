@@ -12,7 +12,7 @@ from test_scenario_spec import scenarios
 
 from marketsim.scenario import yaml
 from marketsim.scenario.builtin import BUILTIN
-from marketsim.scenario.diff import ABSENT, Difference, diff, format_diff
+from marketsim.scenario.diff import ABSENT, Difference, diff, format_changes, format_diff
 from marketsim.scenario.loader import load
 from marketsim.scenario.registry import Registry
 from marketsim.scenario.schema import json_schema
@@ -175,3 +175,16 @@ def test_the_schema_refuses_nothing_that_the_loader_accepts(given: dict[str, Any
 def test_the_schema_refuses_what_has_a_wrong_form() -> None:
     refused = {name for name, text, _ in cases() if errors(SCHEMA, text)}
     assert {"wrong forms", "unknown top field", "bad scalars", "venue2", "instrument", "agent parts"} <= refused
+
+
+def test_a_section_of_one_side_is_told_in_short() -> None:
+    found = [
+        Difference("agents.spoofer", ABSENT, {"type": "spoofer", "count": 1, "quantity": 40}),
+        Difference("rate", "1/s", "y" * 80),
+        Difference("shocks", [{"at": "1min"}], ABSENT),
+    ]
+    first, second, third = format_changes(found).splitlines()
+    assert first == "agents.spoofer: added (type spoofer, count 1)"
+    assert second == 'rate  "1/s"  →  ' + "y" * 47 + "…"
+    assert third == "shocks: gone (1 entry)"
+    assert format_changes([]) == "no differences"
