@@ -173,7 +173,7 @@ def at_same_horizons(first: StylizedFacts, second: StylizedFacts) -> tuple[Styli
     leads: dict[str, Any] = {}
     for key in rows[0]:
         if key in both:
-            leads.setdefault(key[0], key)
+            leads.setdefault(str(key[0]), key)
     return _led_by(first, leads), _led_by(second, leads)
 
 

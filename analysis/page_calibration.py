@@ -182,9 +182,9 @@ def verdict(found: Found) -> str:
     before, after, floor = (_cell(found, stage, "judge") for stage in ("before", "after", "other half"))
     words = f"distance to the judged half {after}, {before} before; the other recorded half is at {floor}."
     if found.closer:
-        return f"Closer for certain: {words}"
+        return f"Clearly closer (95 %): {words}"
     if found.distance("after", "judge") < found.distance("before", "judge"):
-        return f"Closer, but not for certain: {words}"
+        return f"Closer, but not clearly: {words}"
     return f"Not closer: {words}"
 
 

@@ -66,8 +66,8 @@ class Calibration:
     ``statistics``: a row a half, stage and statistic: simulated, recorded, difference, standard_error, distance.
     ``parameters``: by path: kind, before, estimated, value, low, high (95 %, from the slopes of the statistics and
     their scatter between runs; empty for lists of choices). Of kind "value", ``value`` is what the calibrated scenario
-    has there; of kind "factor", a list or matrix, it is what all of ``estimated`` was multiplied by. ``trials``: a row a trial: trial, value,
-    error and the paths.
+    has there; of kind "factor", a list or matrix, it is what all of ``estimated`` was multiplied by.
+    ``trials``: a row a trial: trial, value, error and the paths.
     ``values``: tidy, a row a run of a stage: stage, seed, statistic, value.
     """
 
