@@ -68,8 +68,9 @@ def _shares(free: Floats) -> tuple[float, float]:
 
 def _variances(scaled: Floats, alpha: float, beta: float) -> Floats:
     """Of returns with variance one; the first is one."""
-    from scipy.signal import lfilter
+    from scipy.linalg import solve_banded  # scipy.signal, which has filters, takes half a second to import
 
-    shocks = np.concatenate(([0.0], (1.0 - alpha - beta) + alpha * scaled[:-1] ** 2))
-    found, _ = lfilter([1.0], [1.0, -beta], shocks[1:], zi=[beta])
-    return np.concatenate(([1.0], np.maximum(found, 1e-8)))
+    shocks = np.concatenate(([1.0], (1.0 - alpha - beta) + alpha * scaled[:-1] ** 2))
+    bands = np.stack((np.ones(len(shocks)), np.full(len(shocks), -beta)))  # v[t] - beta·v[t-1] = shocks[t]
+    found: Floats = solve_banded((1, 0), bands, shocks, check_finite=False)
+    return np.maximum(found, 1e-8)

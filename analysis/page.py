@@ -6,8 +6,10 @@ tables give the same bytes.
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from html import escape
 from os import PathLike
@@ -89,9 +91,23 @@ def report(
     ``remarks`` below the headline numbers. The file appears whole or not at all. Raises StoreError when it cannot be
     written.
     """
-    books = accounts(tables) if books is None else books
-    text = document(title, _body(tables, books, title, manifest, notice, remarks), explorer.script())
+    with _no_collection():
+        books = accounts(tables) if books is None else books
+        text = document(title, _body(tables, books, title, manifest, notice, remarks), explorer.script())
     return write_text(Path(path), text)
+
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Pictures are made of many small objects, none of which the collector of cycles could free meanwhile."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _body(
