@@ -180,8 +180,8 @@ def rank_correlation(clock: Sampled, first: Floats, second: Floats) -> Estimate:
     """Spearman's, ties at their mean rank; ranks are those of the whole series in resampled ones too."""
     import pandas as pd  # scipy.stats, which ranks as well, takes a third of a second to import
 
-    one, other = (pd.Series(values).rank().to_numpy(dtype=np.float64) for values in (first, second))
-    return cross_memory(clock, one, other, (0,))
+    ranks: list[Floats] = [np.asarray(pd.Series(values).rank(), dtype=np.float64) for values in (first, second)]
+    return cross_memory(clock, ranks[0], ranks[1], (0,))
 
 
 def variance_ratio(clock: Sampled, many: int) -> Estimate:

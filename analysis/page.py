@@ -97,7 +97,6 @@ def report(
     return write_text(Path(path), text)
 
 
-
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """Pictures are made of many small objects, none of which the collector of cycles could free meanwhile."""
