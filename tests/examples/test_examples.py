@@ -83,6 +83,7 @@ def test_compare_strategies(tmp_path: Path) -> None:
     assert {line.split(",")[1] for line in values[1:]} == {"1", "2", "3"}
 
 
+@pytest.mark.slow
 def test_latency_and_topology(tmp_path: Path) -> None:
     shown = _run(tmp_path, "05_latency_and_topology.py", "30s")
     rows = {
@@ -95,6 +96,7 @@ def test_latency_and_topology(tmp_path: Path) -> None:
     assert _is_picture(tmp_path / "out" / "latency.png")
 
 
+@pytest.mark.slow
 def test_mesa(tmp_path: Path) -> None:
     pytest.importorskip("mesa")
     shown = _run(tmp_path, "06_mesa.py", "10s")
@@ -102,6 +104,7 @@ def test_mesa(tmp_path: Path) -> None:
     assert len((tmp_path / "out" / "mesa.csv").read_text(encoding="utf-8").splitlines()) == 11
 
 
+@pytest.mark.slow
 def test_recorded_day(tmp_path: Path) -> None:
     from marketsim.data import find_data
 
@@ -258,6 +261,7 @@ def test_freqtrade_loop(tmp_path: Path) -> None:
     assert sum(trades) == pytest.approx(float(gain), abs=0.011 * (len(trades) + 1))
 
 
+@pytest.mark.slow
 def test_rules(tmp_path: Path) -> None:
     shown = _run(tmp_path, "15_rules.py", "mine", "6min")
     assert re.search(r"^ *[\d.]+ s  signal  (?:long|short) \d+ ABC at [\d.]+: (?:rsi|close)", shown, re.MULTILINE)

@@ -33,17 +33,8 @@ _READS = {
     "docs/measures.md": "lobster",
     "docs/replay.md": "lobster",
 }  # folder of recorded data whose files lie where the page runs
-# Many commands or long runs: left to .ci/run, so that the fast tests take minutes. README is always run.
-_LONG = {
-    "docs/tutorial.md", "docs/runs.md", "docs/fee-wars.md", "docs/analysis.md", "docs/scenarios.md", "docs/gym.md",
-    "docs/live-sessions.md", "docs/same-strategy.md", "docs/market-makers.md", "docs/stress.md", "docs/takers.md",
-    "docs/square-root-law.md", "docs/sweeps.md", "docs/tournament.md", "docs/counterfactual-impact.md",
-    "docs/comparing.md", "docs/optimizing.md", "docs/calibration.md", "docs/stylized-facts.md",
-    "docs/surveillance.md", "docs/gallery.md", "docs/measures.md", "docs/performance-measures.md",
-    "docs/order-flow.md", "docs/portfolio-agents.md", "docs/own-policies.md", "docs/volatility-halt.md",
-    "docs/two-venues.md", "docs/index-baskets.md", "docs/opening-auction.md", "docs/three-days.md",
-    "docs/lossy-feed.md", "docs/reference-market.md",
-}  # fmt: skip
+# All other pages are left to .ci/run, so that the fast tests take minutes.
+_FAST = {"README.md", "docs/index.md", "docs/custom-agents.md", "docs/market-data.md", "docs/order-book.md"}
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 
@@ -81,7 +72,7 @@ def _run(page: Path, folder: Path) -> list[dict[str, Any]]:
 def _run_pages() -> list[Any]:
     run = [page for page in pages() if _runs_something(page)]
     return [
-        pytest.param(page, marks=[pytest.mark.slow] if _name(page) in _LONG else [], id=_name(page)) for page in run
+        pytest.param(page, marks=[] if _name(page) in _FAST else [pytest.mark.slow], id=_name(page)) for page in run
     ]
 
 

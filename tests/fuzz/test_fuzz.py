@@ -79,6 +79,7 @@ def test_errors_of_bad_input_are_none() -> None:
         raise KeyError("a mistake")
 
 
+@pytest.mark.slow
 def test_the_command_tells_seed_rate_and_findings() -> None:
     command = [sys.executable, "-m", "tests.fuzz", "--inputs", "2000", "--seed", "5", "--target", "books"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])

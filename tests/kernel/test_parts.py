@@ -149,6 +149,7 @@ def test_symbols_are_the_same_in_every_process() -> None:
     assert words[0] == words[1] != ""
 
 
+@pytest.mark.slow
 def test_processes_that_compile_side_by_side_do_not_disturb_each_other(tmp_path: Path) -> None:
     code = (
         "from marketsim.exchange.matching import cancel_order; from numba import from_dtype, int64\n"

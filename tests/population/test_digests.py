@@ -159,6 +159,7 @@ def other_process(names: list[str], seconds: int = SECONDS, **environment: str) 
 ONE_OF_EACH = ["schedules", "everyone"]
 
 
+@pytest.mark.slow
 def test_plain_python_writes_the_same_bytes() -> None:
     told = other_process(ONE_OF_EACH, SECONDS_OF_PLAIN, NUMBA_DISABLE_JIT="1")
     assert told == lines(ONE_OF_EACH, SECONDS_OF_PLAIN)

@@ -299,6 +299,7 @@ def report() -> None:
     print(market(agents, {"curious"}, seconds=2, count=2).run().digest)
 
 
+@pytest.mark.slow
 def test_plain_python_drives_to_the_same_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     code = "from tests.population.test_driver import report; report()"
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}

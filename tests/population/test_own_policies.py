@@ -75,6 +75,7 @@ def test_compiled_and_stepped_runs_are_the_same(grid: str) -> None:
     assert len(orders) > 100
 
 
+@pytest.mark.slow
 def test_an_uncompiled_run_is_the_same() -> None:
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_own_policies as t; "
     code += "run = t.market().run(); print(run.digest, len(run.events))"

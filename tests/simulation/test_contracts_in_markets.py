@@ -79,6 +79,7 @@ def test_driven_agents_do_what_compiled_ones_do() -> None:
     assert digest(True) == digest(False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_uncompiled_equals_compiled(kind: str) -> None:
     code = f"import sys; sys.path.insert(0, {str(HERE)!r}); from {Path(__file__).stem} import *; print(market({kind!r}).run().digest)"  # noqa: E501

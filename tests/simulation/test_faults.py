@@ -176,6 +176,7 @@ def test_stepped_and_driven_runs_are_the_compiled_run(grid: str) -> None:
     assert (plain.run.events["kind"] == EventKind.RECONNECTED).sum() >= 7
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled to compare with")
 def test_uncompiled_is_compiled() -> None:
     code = (
