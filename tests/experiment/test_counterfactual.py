@@ -85,7 +85,10 @@ def test_the_summary_by_hand() -> None:
     row = THREE.summary("bps").iloc[0]
     assert (row["order"], row["quantity"], row["executed"], row["seeds"]) == ("buy 100", 100.0, 100.0, 3)
     assert row["cost"] == pytest.approx(2.0)
-    assert (row["peak"], row["peak_seconds"], row["lasting"], row["left"]) == pytest.approx((2.0, 1.0, 2.0, 1.0))
+    assert (row["peak"], row["peak_seconds"], row["lasting"]) == pytest.approx((2.0, 1.0, 2.0))
+    assert np.isnan(row["left"]), "2.0 ± 2.5 may be chance, and a share of chance says nothing"
+    clear = by_hand([[100.0]] * 3, [[[100.019]], [[100.020]], [[100.021]]])
+    assert clear.summary("bps").iloc[0]["left"] == pytest.approx(1.0)
     with_order = np.array([1.01, 3.02, -0.97])
     assert row["gain"] == pytest.approx((4.0 + with_order.var(ddof=1)) ** 0.5 / 0.01)
     assert THREE.summary().iloc[1]["cost"] == pytest.approx(-2.0), "who sells above the mid has gained"
