@@ -48,7 +48,6 @@ ORDERS = (
 )
 
 
-@pytest.mark.uncompiled
 @pytest.mark.parametrize("agents", [{}, {"maker": MAKER}], ids=["compiled", "python"])
 def test_the_past_is_the_same_and_so_is_the_future_of_nothing(agents: dict[str, Any]) -> None:
     spec = scenario(**agents)

@@ -67,7 +67,6 @@ def test_a_market_goes_on_as_if_it_had_run_through(name: str) -> None:
     assert not snapshot.prefix.complete
 
 
-@pytest.mark.uncompiled
 @pytest.mark.boundscheck
 @pytest.mark.parametrize("stepped", [False, True])
 def test_continuations_differ_by_what_was_changed_alone(stepped: bool) -> None:
